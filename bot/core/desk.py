@@ -1,0 +1,84 @@
+"""The engine as the edges and the command line see it. Edges and engine do not know each other; `bot.app` joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from bot.core.handler import Handler
+from bot.core.intake import Decision, Outcome, Request
+from bot.core.people import Rule
+from bot.core.value import Value
+from bot.core.view import RunView
+
+
+class AuditEntry(Value):
+    """One line of the audit log. `hash` covers everything else here and the hash of the entry before."""
+
+    number: int
+    at: float
+    who: str
+    what: str  # "asked", "proposed", "approved", "step_done", "refused_decision", …
+    run: str | None
+    facts: dict[str, Any]
+    before: str
+    hash: str
+
+
+class ScheduleView(Value):
+    name: str
+    command: str
+    text: str
+    every: float  # seconds
+    next_at: float
+    last_at: float | None = None
+    last_run: str | None = None
+    standing: str | None = None  # name of the standing approval that covers it, if any
+
+
+class Desk(Protocol):
+    """Everything blocks (a few milliseconds, on the store); call it from a thread in async code.
+
+    All raise Transient when the store does not answer within its time (2 s).
+    """
+
+    @property
+    def handlers(self) -> Mapping[str, Handler]:
+        """The enabled commands by name."""
+        ...
+
+    def rule(self, command: str) -> Rule: ...
+
+    def ask(self, request: Request) -> str:
+        """Store the request and enqueue its planning, in one transaction; returns the run's id. The same
+        `key` again returns the same id and does nothing. Refused (and audited) if the asker may not ask."""
+        ...
+
+    def decide(self, decision: Decision) -> Outcome:
+        """Take a decision: the rule, the digest and the state are checked here. Never raises for a refusal:
+        the outcome tells, and the refusal is audited. Cancel: the asker or an approver, while proposed."""
+        ...
+
+    def run(self, run: str) -> RunView | None: ...
+
+    def runs(self, *, open_only: bool = False, limit: int = 20) -> tuple[RunView, ...]:
+        """Newest first."""
+        ...
+
+    def waiting_for(self, user: str, *, limit: int = 20) -> tuple[RunView, ...]:
+        """Proposals this person may decide, soonest expiry first."""
+        ...
+
+    def schedules(self) -> tuple[ScheduleView, ...]: ...
+
+    def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
+        """The newest entries, oldest of them first."""
+        ...
+
+    def refuse(self, who: str, what: str, facts: dict[str, Any]) -> None:
+        """Put a refusal at an edge (bad signature, unknown action, foreign payload) into the audit log."""
+        ...
+
+    def check(self) -> None:
+        """Is the store there and does the executor live? Raises Transient with a sentence if not."""
+        ...

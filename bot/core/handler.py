@@ -1,0 +1,44 @@
+"""What a handler declares. Handlers are listed in one tuple (`handlers/__init__.py`), never discovered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from bot.core.plan import Answer, Plan, Premise, Step
+from bot.core.ports import ReadTools
+
+
+class Ask(BaseModel):
+    """The parameters of a command, typed. One model parses the command line, draws the Slack modal and
+    documents itself: every field has a description; a positional field says so with
+    `json_schema_extra={"positional": True}`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HandlerSettings(BaseModel):
+    """A handler's own part of the settings file (under `commands.<name>.settings`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One command. `plan(ask, settings, tools)` looks and changes nothing; it is a plain blocking function.
+
+    `name` is the slash command without the slash, `summary` one line for help and for the manifest,
+    `example` what a person would type after the command.
+    """
+
+    name: str
+    summary: str
+    ask: type[Ask]
+    settings: type[HandlerSettings]
+    plan: Callable[[Any, Any, ReadTools], Plan | Answer]
+    steps: tuple[type[Step], ...] = ()
+    premises: tuple[type[Premise], ...] = ()
+    example: str = ""

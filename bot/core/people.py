@@ -1,0 +1,61 @@
+"""Who may ask, who may approve. Pure rules; membership is read afresh by the engine for every decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pydantic import Field
+
+from bot.core.errors import Refused
+from bot.core.value import Value
+
+
+class Group(Value):
+    """People named in the settings: Slack user ids (U…, W…) and Slack user groups (S…)."""
+
+    users: tuple[str, ...] = ()
+    slack_groups: tuple[str, ...] = ()
+    self_approval: bool = Field(default=False, description="May the asker approve too? For development only.")
+
+
+class Rule(Value):
+    """The rule of one command. `ask` empty: everybody may ask. Times in seconds."""
+
+    ask: tuple[str, ...] = ()
+    approve: tuple[str, ...] = ()
+    approvals: int = Field(default=1, ge=1, le=10)
+    expires_after: float = Field(default=3600, gt=0, le=30 * 86400)
+    escalate_to: str | None = None
+
+
+Members = Callable[[str], frozenset[str]]  # Slack user group id -> user ids, read now
+
+
+def belongs(user: str, group: Group, members: Members) -> bool:
+    """Is the user in the group? Slack is asked only when the settings alone do not say so."""
+    return user in group.users or any(user in members(g) for g in group.slack_groups)
+
+
+def check_ask(user: str, rule: Rule, groups: dict[str, Group], members: Members) -> None:
+    """Raises Refused unless the user may ask."""
+    if rule.ask and not any(belongs(user, groups[name], members) for name in rule.ask):
+        raise Refused("You may not ask for this command.", f"Ask someone in {listed(rule.ask)} to do it.")
+
+
+def check_approve(user: str, asker: str, rule: Rule, groups: dict[str, Group], members: Members) -> None:
+    """Raises Refused unless the user may approve what the asker asked for (four eyes by default)."""
+    mine = [groups[name] for name in rule.approve if belongs(user, groups[name], members)]
+    if not mine:
+        raise Refused("You may not decide this plan.", f"Someone in {listed(rule.approve)} can.")
+    if user == asker and not any(group.self_approval for group in mine):
+        raise Refused(
+            "You asked for this plan, so you cannot approve it yourself.",
+            f"Someone else in {listed(rule.approve)} can.",
+        )
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """Names as people write them: "a", "a or b", "a, b or c"."""
+    if not names:
+        return "nobody (no group is configured)"
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

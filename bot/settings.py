@@ -1,0 +1,263 @@
+"""The settings: one YAML file, modelled; secrets only by reference; environment for what a container overrides.
+
+An error names the place and the rule, never the input, because the input may be a secret in the wrong place.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bot.core.errors import Refused
+from bot.core.people import Group, Rule
+
+
+class Part(BaseModel):
+    """A part of the settings: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class FromEnv(Part):
+    env: str = Field(description="Name of the environment variable that holds the secret.")
+
+
+class FromFile(Part):
+    file: Path = Field(
+        description="File that holds the secret (Docker and Kubernetes secrets); one newline at the end is dropped."
+    )
+
+
+class FromVault(Part):
+    vault: str = Field(description="Vault path, mount first, as in `vault kv get`.")
+    field: str = Field(description="The field there.")
+
+
+SecretSource = FromEnv | FromFile | FromVault
+
+
+class Slack(Part):
+    """How to reach Slack."""
+
+    mode: Literal["socket", "http"] = Field(
+        default="socket", description="socket needs no public address; http needs web.* reachable from Slack."
+    )
+    bot_token: SecretSource = FromEnv(env="SLACK_BOT_TOKEN")
+    app_token: SecretSource | None = Field(
+        default=None, description="xapp- token with connections:write; needed in socket mode."
+    )
+    signing_secret: SecretSource | None = Field(default=None, description="Needed in http mode.")
+    api_url: str = Field(
+        default="https://slack.com/api/", description="Base address of the Web API, ending in a slash."
+    )
+    channel: str | None = Field(
+        default=None, description="Channel id for plans that were asked for outside Slack (command line, schedules)."
+    )
+    timeout: float = Field(default=10, gt=0, le=60, description="Seconds for one call of the Web API.")
+
+
+class Web(Part):
+    """The bot's own HTTP server: health, metrics, and Slack in http mode."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    body_limit: int = Field(default=1_000_000, ge=1000, description="Bytes; a longer body is answered 413.")
+
+
+class Store(Part):
+    """Where runs, decisions and the audit live."""
+
+    url: str | None = Field(
+        default=None, description="SQLAlchemy URL; default is SQLite in data_dir. PostgreSQL: postgresql+psycopg://…"
+    )
+    password: SecretSource | None = Field(default=None, description="Password of the database, put into the URL.")
+    encryption_keys: tuple[SecretSource, ...] = Field(
+        default=(), description="Fernet keys, newest first; default is one made in data_dir."
+    )
+    fingerprint_key: SecretSource | None = Field(
+        default=None,
+        description="Key of the fingerprints; default is one made in data_dir. Changing it makes open plans drift.",
+    )
+    keep_days: float = Field(
+        default=400, gt=0, description="Days that finished runs stay listed; the audit stays for ever."
+    )
+    keep_backups_hours: float = Field(
+        default=72, gt=0, description="Hours that a verified run's backups wait before they are removed."
+    )
+
+
+class TokenAuth(Part):
+    method: Literal["token"] = "token"
+    token: SecretSource
+
+
+class AppRoleAuth(Part):
+    method: Literal["approle"] = "approle"
+    role_id: SecretSource
+    secret_id: SecretSource
+    mount: str = "approle"
+
+
+class KubernetesAuth(Part):
+    method: Literal["kubernetes"] = "kubernetes"
+    role: str
+    jwt: SecretSource = FromFile(file=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
+    mount: str = "kubernetes"
+
+
+class JwtAuth(Part):
+    method: Literal["jwt"] = "jwt"
+    role: str
+    jwt: SecretSource
+    mount: str = "jwt"
+
+
+VaultAuth = Annotated[TokenAuth | AppRoleAuth | KubernetesAuth | JwtAuth, Field(discriminator="method")]
+
+
+class Vault(Part):
+    address: str = Field(description="https://vault.example.com:8200")
+    auth: VaultAuth
+    namespace: str | None = None
+    ca_file: Path | None = None
+    timeout: float = Field(default=10, gt=0, le=120, description="Seconds for one call.")
+
+
+class Cluster(Part):
+    """A cluster that can say whether it accepts a token."""
+
+    address: str = Field(description="https://api.cluster.example.com:6443")
+    ca_file: Path | None = None
+    timeout: float = Field(default=10, gt=0, le=120, description="Seconds for one call.")
+
+
+class CiJobs(Part):
+    """Where generated CI jobs lie (upstream.md, seed 000)."""
+
+    directories: tuple[Path, ...] = Field(
+        default=(), description="Trees of …/<job>/config.xml and of job-builder YAML."
+    )
+
+
+class Command(Part):
+    """What an organisation decides about one command."""
+
+    enabled: bool = True
+    ask: tuple[str, ...] = Field(default=(), description="Groups that may ask; empty: everybody.")
+    approve: tuple[str, ...] = Field(default=(), description="Groups that may approve.")
+    approvals: int = Field(default=1, ge=1, le=10, description="How many people must approve.")
+    expires_minutes: float = Field(
+        default=60, gt=0, le=30 * 24 * 60, description="Minutes a plan waits for its approval."
+    )
+    escalate_to: str | None = Field(default=None, description="Group that is mentioned at half time.")
+    settings: dict[str, Any] = Field(default_factory=dict, description="The handler's own settings.")
+
+    @property
+    def rule(self) -> Rule:
+        return Rule(ask=self.ask, approve=self.approve, approvals=self.approvals,
+                    expires_after=self.expires_minutes * 60, escalate_to=self.escalate_to)  # fmt: skip
+
+
+class Standing(Part):
+    """A standing approval: lets a schedule act without a click, until a date."""
+
+    owner: str = Field(description="Slack user id of the person who answers for it.")
+    command: str
+    ask: dict[str, Any] = Field(default_factory=dict, description="The exact parameters; others are not covered.")
+    until: str = Field(description="Last day, YYYY-MM-DD, UTC.")
+
+
+class Schedule(Part):
+    command: str
+    ask: dict[str, Any] = Field(default_factory=dict)
+    every_minutes: float = Field(gt=0, le=366 * 24 * 60)
+    jitter_minutes: float = Field(default=0, ge=0)
+    catch_up: bool = Field(default=False, description="Run once at start if a tick was missed.")
+    channel: str | None = None
+
+
+class Settings(Part):
+    data_dir: Path = Field(default=Path("var"), description="Folder for the SQLite store, generated keys and the lock.")
+    log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
+    slack: Slack = Slack()
+    web: Web = Web()
+    store: Store = Store()
+    vault: Vault | None = None
+    clusters: dict[str, Cluster] = Field(default_factory=dict)
+    ci_jobs: CiJobs = CiJobs()
+    groups: dict[str, Group] = Field(default_factory=dict)
+    commands: dict[str, Command] = Field(default_factory=dict)
+    standing: dict[str, Standing] = Field(default_factory=dict)
+    schedules: dict[str, Schedule] = Field(default_factory=dict)
+    people: dict[str, str] = Field(
+        default_factory=dict, description="Login name on the bot's machine -> Slack user id, for the command line."
+    )
+
+    @model_validator(mode="after")
+    def _groups_exist(self) -> Settings:
+        for name, command in self.commands.items():
+            wanted = (*command.ask, *command.approve, *filter(None, [command.escalate_to]))
+            for group in wanted:
+                if group not in self.groups:
+                    raise ValueError(f"commands.{name} names a group that is not in groups")
+        return self
+
+
+ENV_PREFIX = "HIVEKEEPER_"
+OVERRIDES = {
+    "HIVEKEEPER_DATA_DIR": ("data_dir",),
+    "HIVEKEEPER_LOG_LEVEL": ("log_level",),
+    "HIVEKEEPER_STORE_URL": ("store", "url"),
+    "HIVEKEEPER_WEB_HOST": ("web", "host"),
+    "HIVEKEEPER_WEB_PORT": ("web", "port"),
+    "HIVEKEEPER_SLACK_MODE": ("slack", "mode"),
+    "HIVEKEEPER_VAULT_ADDRESS": ("vault", "address"),
+}
+
+
+def load(path: Path) -> Settings:
+    """The settings of a file, with the environment's overrides. Refused, in words, if they are not right."""
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise Refused(
+            f"There is no settings file at {path}.", "Name one with --settings or HIVEKEEPER_SETTINGS."
+        ) from None
+    except (OSError, UnicodeDecodeError):
+        raise Refused(
+            f"The settings file {path} cannot be read.", "Check its permissions and that it is UTF-8 text."
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + 1}" if mark else ""
+        raise Refused(f"The settings file {path} is not valid YAML{place}.", "Correct that line.") from None
+    return parse(document, str(path))
+
+
+def parse(document: Any, name: str) -> Settings:
+    """The settings of a document already read. `name` is what errors call it."""
+    if not isinstance(document, dict):
+        raise Refused(f"The settings file {name} must be a mapping.", "See docs/settings.example.yaml.")
+    for variable, keys in OVERRIDES.items():
+        if variable in os.environ:
+            _put(document, keys, os.environ[variable])
+    try:
+        return Settings.model_validate(document)
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(str(p) for p in e['loc']) or 'settings'}: {e['msg']}"
+            for e in error.errors(include_input=False, include_context=False, include_url=False)
+        ]
+        raise Refused(
+            f"The settings in {name} are not right: " + "; ".join(lines) + ".", "See docs/settings.example.yaml."
+        ) from None
+
+
+def _put(document: dict[str, Any], keys: tuple[str, ...], value: str) -> None:
+    for key in keys[:-1]:
+        document = document.setdefault(key, {})
+    document[keys[-1]] = value
