@@ -1,0 +1,115 @@
+"""The database: one SQLite file for one process, or PostgreSQL for several. Our tables lie beside the executor's.
+
+Parameters never appear in an error, and a foreign error never leaves this module's two context managers.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from bot.core.errors import Refused, Transient
+from bot.settings import Settings
+
+metadata = sa.MetaData()
+
+BUSY = 2  # seconds that one of our transactions waits for the database before it gives up
+
+Unlock = Callable[[dict[str, Any]], None]
+"""Puts the password into the driver's arguments; made in bot.tools, the only place that reveals secrets."""
+
+
+def connect(settings: Settings, unlock: Unlock | None = None) -> sa.Engine:
+    """The engine of our own transactions. Opens nothing yet, but makes the SQLite file (0600) and its folder (0700)."""
+    url = address(settings)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url)
+    engine = sa.create_engine(
+        url, pool_size=10, max_overflow=0, pool_timeout=BUSY, pool_pre_ping=True, hide_parameters=True,
+        connect_args={"connect_timeout": BUSY, "options": f"-c statement_timeout={BUSY * 1000}"},
+    )  # fmt: skip
+    unlocked(engine, unlock)
+    return engine
+
+
+def address(settings: Settings) -> sa.URL:
+    """The address from the settings, without a password. Refused when it is no address of a store we know."""
+    try:
+        url = sa.make_url(settings.store.url or f"sqlite:///{(settings.data_dir / 'hivekeeper.sqlite').absolute()}")
+    except exc.ArgumentError:
+        raise Refused("store.url is not a database address.", "Write it as postgresql+psycopg://host/name.") from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("postgresql+psycopg", "sqlite", "sqlite+pysqlite"):
+        raise Refused("store.url names a database that is not supported.", "Use SQLite or postgresql+psycopg.")
+    if url.get_backend_name() == "sqlite" and not url.database:
+        raise Refused("store.url names no SQLite file.", "Write it as sqlite:////folder/hivekeeper.sqlite.")
+    return url
+
+
+def unlocked(engine: sa.Engine, unlock: Unlock | None) -> None:
+    """Let each new connection of the engine take the password from `unlock`."""
+    if unlock:
+        event.listen(engine, "do_connect", lambda _dialect, _record, _args, keywords: unlock(keywords))
+
+
+@contextmanager
+def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that may write; commits at the end, rolls back on any error. Transient when the store is away."""
+    with told(), engine.connect().execution_options(hivekeeper_writes=True) as conn, conn.begin():
+        yield conn
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One transaction that only reads. Transient when the store is away."""
+    with told(), engine.connect() as conn, conn.begin():
+        yield conn
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turns what a database says into our words; a broken constraint or statement is our own fault and stays."""
+    try:
+        yield
+    except (exc.IntegrityError, exc.ProgrammingError, exc.DataError):
+        raise
+    except (exc.DBAPIError, exc.TimeoutError):
+        raise Transient("The store did not answer.", "Nothing was changed; try again in a minute.") from None
+
+
+def _sqlite(url: sa.URL) -> sa.Engine:
+    path = Path(url.database or "")
+    _private(path)
+    engine = sa.create_engine(url, pool_size=5, max_overflow=5, pool_timeout=BUSY, hide_parameters=True)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _private(path: Path) -> None:
+    """Makes the file before SQLite does, so that it (and the -wal and -shm beside it) is ours alone from the start."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    except OSError:
+        raise Refused(f"The store at {path} cannot be made.", "Check data_dir and who may write there.") from None
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves, see _begin
+    for pragma in (f"busy_timeout={BUSY * 1000}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(conn: sa.Connection) -> None:
+    """Writers take the lock at once: a read that becomes a write later fails without waiting."""
+    writes = conn.get_execution_options().get("hivekeeper_writes")
+    conn.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
