@@ -1,1 +1,137 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests: the canary that looks for secrets after a test, and the servers a test may need."""
+
+from __future__ import annotations
+
+import base64
+import glob
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ON_CI = bool(os.environ.get("CI"))
+
+
+class Canary:
+    """Makes up secrets and remembers them. After the test no log, file, argument or environment may hold one."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+        self._watched: list[tuple[str, Callable[[], str]]] = []
+        self._allowed: list[Path] = []
+
+    def __call__(self, name: str) -> str:
+        """A made-up secret."""
+        return self.add(name, f"canary{secrets.token_hex(12)}")
+
+    def add(self, name: str, secret: str) -> str:
+        """Look for this secret too. Of a JWT only the signature is secret: its claims may be shown."""
+        self._words[name] = secret.rsplit(".", 1)[-1] if secret.count(".") == 2 else secret
+        return secret
+
+    def watch(self, name: str, text: Callable[[], str]) -> None:
+        """Search this text too, taken after the test (the traffic of a stand-in, say)."""
+        self._watched.append((name, text))
+
+    def may_hold(self, path: Path) -> None:
+        """This file or folder is where secrets live in this test (a secret file, a stand-in's disk)."""
+        self._allowed.append(path)
+
+    def leaks(self, folder: Path, log: str) -> list[str]:
+        """Where a secret was found: names of the secret and of the place, never the secret."""
+        places: list[tuple[str, bytes]] = [("the log", log.encode(errors="replace"))]
+        places += [(name, text().encode(errors="replace")) for name, text in self._watched]
+        places += [(str(p.relative_to(folder)), p.read_bytes()) for p in self._files(folder)]
+        places += list(_processes())
+        return [
+            f"{name} in {place}"
+            for place, content in places
+            for name, word in self._words.items()
+            if any(needle in content for needle in needles(word))
+        ]
+
+    def _files(self, folder: Path) -> Iterator[Path]:
+        for path in folder.rglob("*"):
+            if path.is_file() and not path.is_symlink() and not any(path.is_relative_to(a) for a in self._allowed):
+                yield path
+
+
+def needles(word: str) -> list[bytes]:
+    """A word as it looks plain, in hex, and inside base64 at each of the three alignments."""
+    raw = word.encode()
+    found = [raw, raw.hex().encode(), raw[::-1]]
+    for shift in range(3):
+        encoded = base64.b64encode(b"x" * shift + raw)
+        found.append(encoded[4 if shift else 0 : len(encoded) - 4])
+    return found
+
+
+def _processes() -> Iterator[tuple[str, bytes]]:
+    """Arguments of every process, and the environment of this process's descendants."""
+    children = _descendants(os.getpid())
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            yield f"arguments of process {entry.name}", (entry / "cmdline").read_bytes()
+            if int(entry.name) in children:
+                yield f"environment of process {entry.name}", (entry / "environ").read_bytes()
+        except OSError:
+            continue
+
+
+def _descendants(root: int) -> set[int]:
+    parents: dict[int, int] = {}
+    for stat in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            text = Path(stat).read_text()
+        except OSError:
+            continue
+        parents[int(text.split(" ", 1)[0])] = int(text.rsplit(")", 1)[1].split()[1])
+    found = {root}
+    while True:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {root}
+        found |= more
+
+
+@pytest.fixture
+def canary(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Canary]:
+    """Secrets that must not be found anywhere after the test."""
+    made = Canary()
+    yield made
+    leaks = made.leaks(tmp_path, "\n".join(r.getMessage() for r in caplog.get_records("call")) + caplog.text)
+    assert not leaks, f"secrets got out: {leaks}"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust and proxies of the machine must not decide what a test sees."""
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in [
+        n for n in os.environ if n.startswith(("HIVEKEEPER_SETTINGS", "HIVEKEEPER_STORE", "SLACK_", "VAULT_"))
+    ]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def server_binary() -> Callable[[str], str]:
+    """`server_binary("postgres")`: the path of a server's program; the test is skipped, by name, where there is none.
+
+    On CI there is no skipping: a missing server is a failure.
+    """
+
+    def find(name: str) -> str:
+        folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+        found = shutil.which(name) or next((p for f in folders if os.path.exists(p := f"{f}/{name}")), None)
+        if found is None and ON_CI:
+            pytest.fail(f"{name} is not installed, and CI skips nothing")
+        if found is None:
+            pytest.skip(f"{name} is not installed here: scripts/servers tells how")
+        return found
+
+    return find

@@ -1,4 +1,7 @@
-"""The engine as the edges and the command line see it. Edges and engine do not know each other; `bot.app` joins them."""
+"""The engine as the edges and the command line see it.
+
+Edges and engine do not know each other: `bot.app` joins them.
+"""
 
 from __future__ import annotations
 

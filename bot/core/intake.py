@@ -15,7 +15,7 @@ class Request(Value):
 
     key: str
     command: str
-    ask: dict[str, Any] = {}  # the validated parameters, as JSON
+    ask: dict[str, Any] = Field(default_factory=dict)  # the validated parameters, as JSON
     text: str = ""
     asker: str
     source: Source = "slack"

@@ -101,7 +101,7 @@ class Plan(Value):
     command: str
     title: Annotated[str, Field(min_length=1, max_length=150)]
     subject: str
-    ask: dict[str, Any] = {}
+    ask: dict[str, Any] = Field(default_factory=dict)
     stages: tuple[Stage, ...]
     on_failure: OnFailure = "undo"
     premises: tuple[SerializeAsAny[Premise], ...] = ()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from bot.core.secret import Secret, SecretRef
+from bot.core.secret import Secret
 from bot.core.value import Value
 
 Inside = tuple[str | int, ...]
@@ -83,7 +83,8 @@ class Documents(Protocol):
 
 
 class Identity(Value):
-    """Who a cluster says a token is. `name` is None when the cluster accepts it but cannot say (SelfSubjectReview came with 1.28)."""
+    """Who a cluster says a token is. `name` is None when it accepts the token but cannot say whose it is
+    (SelfSubjectReview came with Kubernetes 1.28)."""
 
     name: str | None
 
