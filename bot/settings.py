@@ -259,5 +259,9 @@ def parse(document: Any, name: str) -> Settings:
 
 def _put(document: dict[str, Any], keys: tuple[str, ...], value: str) -> None:
     for key in keys[:-1]:
-        document = document.setdefault(key, {})
+        inner = document.get(key) or {}
+        if not isinstance(inner, dict):
+            return  # the model will say what is wrong with it
+        document[key] = inner
+        document = inner
     document[keys[-1]] = value

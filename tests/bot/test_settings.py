@@ -1,0 +1,99 @@
+"""The settings: every mistake is told by place and rule, never by its input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.errors import Refused
+from bot.settings import Settings, load, parse
+from tests.conftest import Canary
+
+
+def test_an_empty_file_is_enough(tmp_path: Path) -> None:
+    """Everything has a default."""
+    path = tmp_path / "s.yaml"
+    path.write_text("")
+    assert load(path) == Settings()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The sentence says which file and how to name another."""
+    with pytest.raises(Refused, match=r"no settings file at .*nowhere\.yaml.*--settings"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_secret_in_the_wrong_place_is_not_repeated(canary: Canary) -> None:
+    """A token written where a reference belongs is refused by place only."""
+    word = canary("token")
+    with pytest.raises(Refused) as told:
+        parse({"slack": {"bot_token": word}}, "s.yaml")
+    assert "slack.bot_token" in str(told.value)
+    assert word not in repr(told.value) + str(told.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ({"slak": {}}, "slak"),
+        ({"web": {"port": 70000}}, "web.port"),
+        ({"vault": {"address": "https://v.example.com", "auth": {"method": "magic"}}}, "vault.auth"),
+        ({"commands": {"x": {"approve": ["nobody"]}}}, "commands.x names a group"),
+        ({"groups": {"a": {"users": "U1"}}}, "groups.a.users"),
+    ],
+)
+def test_a_mistake_is_told_by_its_place(document: dict[str, object], place: str) -> None:
+    """The error names the key, in dots."""
+    with pytest.raises(Refused, match=place):
+        parse(document, "s.yaml")
+
+
+def test_invalid_yaml_is_told_by_its_line(tmp_path: Path) -> None:
+    """The line is named, its text is not."""
+    path = tmp_path / "s.yaml"
+    path.write_text("slack:\n  mode: [socket\nweb: secret-thing\n")
+    with pytest.raises(Refused, match="line") as told:
+        load(path)
+    assert "secret-thing" not in str(told.value)
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 give a sentence."""
+    path = tmp_path / "s.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(Refused, match="cannot be read"):
+        load(path)
+
+
+def test_the_environment_overrides_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container sets its folder and port without another file."""
+    monkeypatch.setenv("HIVEKEEPER_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("HIVEKEEPER_WEB_PORT", "9999")
+    settings = parse({"web": {"port": 1}}, "s.yaml")
+    assert (settings.data_dir, settings.web.port) == (tmp_path, 9999)
+
+
+documents = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["slack", "web", "vault", "groups", "commands", "x"]), documents, max_size=4))
+def test_any_document_is_settings_or_a_sentence(document: dict[str, object]) -> None:
+    """Nothing but Refused comes out of a wrong document."""
+    try:
+        parse(document, "s.yaml")
+    except Refused as told:
+        assert told.what.endswith(".")
+
+
+def test_an_override_of_something_wrong_is_still_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment variable that fits into no mapping does not hide the mistake."""
+    monkeypatch.setenv("HIVEKEEPER_WEB_PORT", "9999")
+    with pytest.raises(Refused, match="web"):
+        parse({"web": 5}, "s.yaml")
