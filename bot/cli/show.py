@@ -1,0 +1,170 @@
+"""What the command line writes: text and colour when a person looks, JSON lines with --json.
+
+Text of others is shown as it is, without its control characters, and never read as markup.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from bot.core.errors import Told
+from bot.core.plan import Answer, Plan
+from bot.core.value import Value
+from bot.core.view import OPEN, RunView, State, StepState, StepView
+
+SIGNS = {
+    StepState.WAITING: ("·", "dim"),
+    StepState.ALREADY: ("=", "dim"),
+    StepState.RUNNING: ("▸", "cyan"),
+    StepState.DONE: ("✔", "green"),
+    StepState.FAILED: ("✘", "red"),
+    StepState.UNDONE: ("↩", "yellow"),
+    StepState.UNDO_FAILED: ("‼", "bold red"),
+}
+GOOD = frozenset({State.DONE, State.ANSWERED})
+COLOURS = {State.PROPOSED: "cyan", State.APPLYING: "cyan", State.DONE: "green", State.ANSWERED: "green"}
+
+
+def plain(text: str) -> str:
+    """The text without control and direction characters, which could rewrite a terminal."""
+    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
+
+
+def when(at: float | None) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
+
+
+class Paper:
+    """Where the output goes. `as_json`: one JSON document a line on standard output, nothing else there."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self.out = Console(highlight=False, soft_wrap=True)
+        self.err = Console(highlight=False, soft_wrap=True, stderr=True)
+
+    def json(self, document: Any) -> None:
+        click.echo(json.dumps(document, ensure_ascii=False, default=str))
+
+    def value(self, value: Value) -> None:
+        self.json(value.model_dump(mode="json"))
+
+    def say(self, text: str, style: str = "") -> None:
+        """A sentence for a person; nothing with --json."""
+        if not self.as_json:
+            self.out.print(Text(plain(text), style=style))
+
+    def trouble(self, told: Told) -> None:
+        if self.as_json:
+            self.json({"error": told.what, "now": told.now})
+            return
+        self.err.print(Text(plain(told.what), style="red"))
+        if told.now:
+            self.err.print(Text(plain(told.now)))
+
+    def run(self, view: RunView) -> None:
+        """A run with all that is known of it."""
+        if self.as_json:
+            self.value(view)
+            return
+        head = Text()
+        head.append(view.id, style="bold")
+        head.append(f"  {view.state.value}", style=COLOURS.get(view.state, "yellow"))
+        head.append(f"  /{view.command} {plain(view.text)}".rstrip())
+        self.out.print(head)
+        self.say(f"asked by {view.asker}, {when(view.asked_at)}", "dim")
+        if view.answer:
+            self.answer(view.answer)
+        if view.plan:
+            self.plan(view.plan, view.steps)
+        for decision in view.decisions:
+            self.say(f"{decision.verdict} by {decision.user}, {when(decision.at)} {decision.reason}".rstrip())
+        if view.state is State.PROPOSED:
+            self.say(f"waits for approval until {when(view.expires_at)}; digest {view.digest}", "cyan")
+        if view.trouble:
+            self.say(view.trouble.what, "red")
+            self.say(view.trouble.now)
+        if view.superseded_by:
+            self.say(f"A newer plan stands in its place: {view.superseded_by}.")
+        if view.state in GOOD and view.plan:
+            for note in view.plan.then:
+                self.say(f"{note.label}: {note.text}")
+
+    def plan(self, plan: Plan, steps: Iterable[StepView] = ()) -> None:
+        """A plan: what changes, what warns, the steps."""
+        if self.as_json:
+            self.json({"digest": plan.digest, "plan": plan.model_dump(mode="json")})
+            return
+        self.say(plan.title, "bold")
+        for warning in plan.warnings:
+            self.say(f"⚠ {warning}", "yellow")
+        if plan.changes:
+            grid = _grid("what", "from", "to", "subject", "old → new")
+            for c in plan.changes:
+                fingerprints = "already matches" if c.matches else f"{c.old or 'absent'} → {c.new or 'absent'}"
+                grid.add_row(*(Text(plain(t)) for t in (c.name, c.source, c.target, c.subject, fingerprints)))
+            self.out.print(grid)
+        for note in plan.notes:
+            self.say(f"{note.label}: {note.text}")
+        shown = tuple(steps) or tuple(
+            StepView(stage=s, place=p, says=step.says(), reversible=step.reversible) for s, p, step in plan.steps
+        )
+        for step in shown:
+            self.step(step)
+
+    def step(self, step: StepView) -> None:
+        sign, style = SIGNS[step.state]
+        line = Text(f"  {sign} ", style=style)
+        line.append(f"{step.stage + 1}.{step.place + 1} {plain(step.says)}", style="")
+        line.append(f"  [{step.state.value.replace('_', ' ')}]", style="dim")
+        if not step.reversible:
+            line.append("  cannot be undone", style="yellow")
+        self.out.print(line)
+        if step.trouble:
+            self.say(f"      {step.trouble.what} {step.trouble.now}".rstrip(), "red")
+
+    def answer(self, answer: Answer) -> None:
+        if self.as_json:
+            self.value(answer)
+            return
+        self.say(answer.title, "bold")
+        for line in answer.text:
+            self.say(line)
+        if answer.table:
+            grid = _grid(*answer.table.head)
+            for row in answer.table.rows:
+                grid.add_row(*(Text(plain(cell)) for cell in row))
+            self.out.print(grid)
+        for note in answer.notes:
+            self.say(f"{note.label}: {note.text}")
+        for warning in answer.warnings:
+            self.say(f"⚠ {warning}", "yellow")
+
+    def runs(self, views: Iterable[RunView]) -> None:
+        """One line a run, or one JSON document a line."""
+        if self.as_json:
+            for view in views:
+                self.value(view)
+            return
+        grid = _grid("run", "state", "command", "asked by", "asked at", "what")
+        for v in views:
+            title = v.plan.title if v.plan else v.answer.title if v.answer else (v.trouble.what if v.trouble else "")
+            state = Text(v.state.value, style=COLOURS.get(v.state, "" if v.state in OPEN else "yellow"))
+            rest = (f"/{v.command} {v.text}".rstrip(), v.asker, when(v.asked_at), title)
+            grid.add_row(Text(v.id), state, *(Text(plain(t)) for t in rest))
+        self.out.print(grid if grid.row_count else Text("There are no runs yet."))
+
+
+def _grid(*head: str) -> Grid:
+    grid = Grid(box=None, pad_edge=False, header_style="dim")
+    for title in head:
+        grid.add_column(Text(plain(title)), overflow="fold")
+    return grid
