@@ -1,0 +1,55 @@
+"""The command line: everything that can be done in Slack can be done here too, also while Slack is down.
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from bot.cli.audit import audit
+from bot.cli.check import check
+from bot.cli.context import Line
+from bot.cli.manifest import manifest
+from bot.cli.propose import plan, run
+from bot.cli.runs import approve, cancel, deny, runs, show
+from bot.cli.serve import demo, serve
+from bot.core.errors import Told, Transient
+
+REFUSED, UNREACHED = 1, 3
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hivekeeper")
+@click.pass_context
+def hivekeeper(context: click.Context) -> None:
+    """A Slack bot that on-call engineers trust with their credentials.
+
+    Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval.
+    """
+    context.ensure_object(Line)
+
+
+for command in (serve, demo, check, plan, run, runs, show, approve, deny, cancel, audit, manifest):
+    hivekeeper.add_command(command)
+
+
+def main() -> None:
+    """The console script: errors become sentences, never stacks."""
+    line = Line()
+    try:
+        code = hivekeeper.main(obj=line, standalone_mode=False)
+    except Told as told:
+        line.paper.trouble(told)
+        code = UNREACHED if isinstance(told, Transient) else REFUSED
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,85 @@
+"""Runs from the command line: list, show, approve, deny, cancel."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Literal
+
+import click
+
+from bot.cli.context import Line, options
+from bot.core.errors import Refused
+from bot.core.intake import Decision
+from bot.core.view import RunView
+
+
+@click.command()
+@click.option("--open", "open_only", is_flag=True, help="Only runs that are not finished.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many, newest first.")
+@options
+def runs(line: Line, open_only: bool, limit: int) -> None:
+    """List runs."""
+    line.paper.runs(line.desk.runs(open_only=open_only, limit=limit))
+
+
+@click.command()
+@click.argument("run")
+@options
+def show(line: Line, run: str) -> None:
+    """Show one run with its plan, steps and decisions."""
+    line.paper.run(wanted(line, run))
+
+
+@click.command()
+@click.argument("run")
+@click.option("--digest", help="Approve only if the plan still has this digest (as `show` prints it).")
+@options
+def approve(line: Line, run: str, digest: str | None) -> int:
+    """Approve a plan, as the person the settings name for your login."""
+    return decide(line, run, "approve", digest=digest)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--reason", "-r", required=True, help="Why not; shown in the run's thread.")
+@options
+def deny(line: Line, run: str, reason: str) -> int:
+    """Deny a plan, with a reason."""
+    return decide(line, run, "deny", reason=reason)
+
+
+@click.command()
+@click.argument("run")
+@options
+def cancel(line: Line, run: str) -> int:
+    """Take a plan back that has not been approved yet."""
+    return decide(line, run, "cancel")
+
+
+def wanted(line: Line, run: str) -> RunView:
+    view = line.desk.run(run)
+    if view is None:
+        raise Refused(f"There is no run {run[:40]!r}.", "`hivekeeper runs` lists them.")
+    return view
+
+
+def decide(
+    line: Line, run: str, verdict: Literal["approve", "deny", "cancel"], *, digest: str | None = None, reason: str = ""
+) -> int:
+    """Decide, and say what became of it. The digest is what was just read, so that nobody approves unseen."""
+    view = wanted(line, run)
+    outcome = line.desk.decide(
+        Decision(
+            key=f"cli:{secrets.token_hex(8)}",
+            run=view.id,
+            verdict=verdict,
+            user=line.user,
+            digest=digest or view.digest,
+            reason=reason,
+        )
+    )
+    if line.paper.as_json:
+        line.paper.value(outcome)
+    else:
+        line.paper.say(outcome.told, "green" if outcome.accepted else "red")
+    return 0 if outcome.accepted else 1
