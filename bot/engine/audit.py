@@ -47,6 +47,8 @@ audit_head = sa.Table(
     sa.Column("hash", sa.Text, nullable=False),
 )
 
+PLANT = f"INSERT INTO audit_head (id, number, hash) VALUES (1, 0, '{NOTHING}') ON CONFLICT (id) DO NOTHING"  # noqa: S608 - a constant
+
 SQLITE_TRIGGERS: tuple[str, ...] = (
     "CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit "
     "BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END",
@@ -78,8 +80,12 @@ POSTGRESQL_TRIGGERS: tuple[str, ...] = (
     "WHEN (NEW.id <> OLD.id OR NEW.number NOT IN (OLD.number, OLD.number + 1)) EXECUTE FUNCTION audit_refuse()",
 )
 
-TRIGGERS: dict[str, tuple[str, ...]] = {"sqlite": SQLITE_TRIGGERS, "postgresql": POSTGRESQL_TRIGGERS}
-"""Statements by dialect, for the migration; running them twice is harmless (PostgreSQL 14 or newer)."""
+TRIGGERS: dict[str, tuple[str, ...]] = {
+    "sqlite": (PLANT, *SQLITE_TRIGGERS),
+    "postgresql": (PLANT, *POSTGRESQL_TRIGGERS),
+}
+"""What the migration runs after making the tables, by dialect: it plants the head row, so that an emptied log is
+not a new one, and sets the triggers. Running it twice is harmless (PostgreSQL 14 or newer)."""
 
 
 class Verified(Value):
@@ -137,11 +143,11 @@ def verify(engine: sa.Engine) -> Verified:
             return _broken(count, f"Entry {count + 1} is missing, or was changed after it was written.")
         count, before = row.number, row.hash
         at_head = before if head and count == head.number else at_head
-    if head is None and count:
-        return _broken(count, f"The log's head is gone; it has {count} entries.")
-    if head and head.number > count:
+    if head is None:
+        return _broken(count, f"The log's head is gone; {count} entries are left.")
+    if head.number > count:
         return _broken(count, f"The log ends at entry {count}, but its head says {head.number}: entries were cut off.")
-    if head and head.hash != at_head:
+    if head.hash != at_head:
         return _broken(count, f"The log's head does not fit entry {head.number}: one of them was changed.")
     return _compared_with_head(engine, count, before)
 
@@ -170,10 +176,7 @@ def _take_head(conn: sa.Connection) -> tuple[int, str]:
     step = audit_head.update().values(number=audit_head.c.number + 1).returning(audit_head.c.number, audit_head.c.hash)
     taken = conn.execute(step).first()
     if taken is None:
-        conn.execute(
-            sa.text("INSERT INTO audit_head (id, number, hash) VALUES (1, 0, :h) ON CONFLICT (id) DO NOTHING"),
-            {"h": NOTHING},
-        )
+        conn.exec_driver_sql(PLANT)
         taken = conn.execute(step).one()
     return taken.number, taken.hash
 
