@@ -6,7 +6,9 @@ import click
 
 
 @click.command()
-@click.option("--url", help="Public address of /slack/events, for HTTP mode; without it the manifest is for Socket Mode.")
+@click.option(
+    "--url", help="Public address of /slack/events, for HTTP mode; without it the manifest is for Socket Mode."
+)
 @click.option("--json", "as_json", is_flag=True, help="JSON instead of YAML.")
 def manifest(url: str | None, as_json: bool) -> None:
     """Print the manifest to paste at api.slack.com/apps."""
