@@ -76,6 +76,21 @@ def hint(handler: Handler) -> str:
     return " ".join(_shape(v) if v.required else f"[{_shape(v)}]" for v in views)
 
 
+def spell(ask: Ask, handler: Handler) -> str:
+    """The text a person would type for these parameters, without the command; `parse` reads it back."""
+    views, words = fields(handler), []
+    for name, value in ask.model_dump(mode="json").items():
+        view = next(v for v in views if v.name == name)
+        if value is None or value == type(ask).model_fields[name].default:
+            continue
+        if isinstance(value, bool):
+            words.append(view.flag if value else "--no-" + view.flag[2:])
+        else:
+            word = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words.append(shlex.quote(f"{name}={word}"))
+    return " ".join(words)
+
+
 def missing(handler: Handler, text: str) -> bool:
     """Should a form be shown: does the text lack a required field, or is it a question mark?"""
     if text.strip() in ("?", "？"):

@@ -1,0 +1,85 @@
+"""Messages that list: help, runs, the audit log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bot.core.ask import usage
+from bot.core.desk import AuditEntry
+from bot.core.handler import Handler
+from bot.core.people import Rule, listed
+from bot.core.view import RunView
+from bot.edges import outcome, proposal
+from bot.edges.blocks import Message, check
+from bot.edges.elements import header, sections
+from bot.edges.text import code, count, mrkdwn, person, when
+
+OWN = (
+    ("/hivekeeper help", "this list"),
+    ("/hivekeeper runs", "what runs and what ran last"),
+    ("/hivekeeper show RUN", "one run in full"),
+    ("/hivekeeper approve RUN", "approve a plan (deny RUN, cancel RUN likewise)"),
+    ("/hivekeeper audit", "the last entries of the audit log"),
+)
+
+
+def help_message(handlers: Mapping[str, Handler] | Iterable[Handler], rules: Mapping[str, Rule]) -> Message:
+    """What can be asked for, by whom, and who approves it."""
+    given = list(handlers.values() if isinstance(handlers, Mapping) else handlers)
+    commands = [_command(handler, rules.get(handler.name)) for handler in given]
+    own = [f"{code(usage, 60)}  {what}" for usage, what in OWN]
+    blocks = [
+        header("help", "What I can do"),
+        *sections("commands", "", commands, 7000, " commands"),
+        *sections("own", "*About runs*", own, 1000, ""),
+    ]
+    names = ", ".join(f"/{handler.name}" for handler in given)
+    return _checked(Message(f"Commands: {mrkdwn(names, 1500)}. About runs: /hivekeeper help.", blocks))
+
+
+def runs_message(views: Sequence[RunView]) -> Message:
+    """Runs, one line each."""
+    lines = [run_line(view) for view in views] or ["No runs yet. /hivekeeper help lists what I can do."]
+    text = f"{count(len(views), 'run')}, newest first." if views else lines[0]
+    return _checked(Message(text, [header("runs", "Runs"), *sections("list", "", lines, 8000, " runs")]))
+
+
+def audit_message(entries: Sequence[AuditEntry]) -> Message:
+    """Entries of the audit log, one line each, oldest first."""
+    lines = [_entry(entry) for entry in entries] or ["The audit log has no entries yet."]
+    text = f"{count(len(entries), 'entry', 'entries')} of the audit log." if entries else lines[0]
+    return _checked(Message(text, [header("audit", "Audit log"), *sections("list", "", lines, 8000, " entries")]))
+
+
+def run_line(view: RunView) -> str:
+    """State, title, id, asker and time of a run (mrkdwn)."""
+    about = f"*{mrkdwn(proposal.title(view), 150)}*"
+    who = f"{code(view.id, 60)} · {person(view.asker)} · {when(view.asked_at)}"
+    return f"{outcome.label(view)} · {about}\n{who}"
+
+
+def _command(handler: Handler, rule: Rule | None) -> str:
+    lines = [code(usage(handler), 300), mrkdwn(handler.summary, 300)]
+    if handler.example:
+        lines.append(f"Example: {code(f'/{handler.name} {handler.example}', 200)}")
+    if rule:
+        ask = f"{listed(rule.ask)} may ask" if rule.ask else "everybody may ask"
+        lines.append(mrkdwn(f"{ask}; {_approvals(rule)}", 300))
+    return "\n".join(filter(None, lines)) + "\n"
+
+
+def _approvals(rule: Rule) -> str:
+    return f"{count(rule.approvals, 'approval')} from {listed(rule.approve)}" if rule.approve else "nobody may approve"
+
+
+def _entry(entry: AuditEntry) -> str:
+    facts = ", ".join(f"{key}: {value}" for key, value in list(entry.facts.items())[:8])
+    run = code(entry.run, 60) if entry.run else ""
+    what = f"*{mrkdwn(entry.what.replace('_', ' '), 80)}*"
+    told = " · ".join(filter(None, [when(entry.at), person(entry.who), what, run, mrkdwn(facts, 300)]))
+    return f"{entry.number}. {told}"
+
+
+def _checked(message: Message) -> Message:
+    check(message, "message")
+    return message

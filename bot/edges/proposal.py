@@ -1,0 +1,171 @@
+"""The parts of a plan as an approver sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from bot.core.plan import Change, Note, Plan
+from bot.core.view import RunView, State, StepState, StepView
+from bot.edges.blocks import Block
+from bot.edges.elements import NOTHING, button, context, sections, token, words
+from bot.edges.text import clean, code, count, mrkdwn, plain, size
+
+IRREVERSIBLE = "⚠ cannot be undone"
+STEP_STATES = {
+    StepState.WAITING: "○ waiting",
+    StepState.ALREADY: "✔️ already so",
+    StepState.RUNNING: "⏳ running",
+    StepState.DONE: "✅ done",
+    StepState.FAILED: "❌ failed",
+    StepState.UNDONE: "↩️ put back",
+    StepState.UNDO_FAILED: "⛔ could not be put back",
+}
+# In a list that is cut, what needs a person comes first.
+_URGENT = (StepState.UNDO_FAILED, StepState.FAILED, StepState.RUNNING)
+
+
+def title(view: RunView) -> str:
+    """What the run is about, foreign text."""
+    if view.plan:
+        return view.plan.title
+    return view.answer.title if view.answer else typed(view)
+
+
+def typed(view: RunView) -> str:
+    """The command as it was asked for, foreign text."""
+    return f"/{view.command} {view.text}".strip()
+
+
+def more(view: RunView) -> str:
+    """Where the rest of a list is: only a plan that waits has a Details button."""
+    return ": press Details" if view.state is State.PROPOSED else ""
+
+
+def steps(view: RunView) -> tuple[StepView, ...]:
+    """The steps in order, read from the plan as long as the run has none of its own."""
+    if view.steps or not view.plan:
+        return tuple(sorted(view.steps, key=lambda s: (s.stage, s.place)))
+    return tuple(StepView(stage=s, place=i, says=t.says(), reversible=t.reversible) for s, i, t in view.plan.steps)
+
+
+def warnings(texts: Sequence[str], rest: str, budget: int = 1200) -> list[Block]:
+    lines = [f"⚠️ {mrkdwn(text, 400)}" for text in texts]
+    return sections("warnings", "", lines, budget, rest) if lines else []
+
+
+def changes(given: Sequence[Change], rest: str, *, head: str = "What changes", budget: int = 2400) -> list[Block]:
+    """One paragraph per thing that is copied: its name, whose it is, from where, and each place it goes to."""
+    if not given:
+        return []
+    paragraphs = [_paragraph(list(group)) for _, group in groupby(given, key=lambda c: (c.name, c.source, c.subject))]
+    blocks = sections("changes", f"*{head}*", paragraphs, budget, rest)
+    fingerprints = any(change.old or change.new for change in given)
+    legend = "The short codes are fingerprints: they tell old from new and show neither."
+    return blocks + ([context("changes-legend", legend)] if fingerprints else [])
+
+
+def _paragraph(group: Sequence[Change]) -> str:
+    first = group[0]
+    name = " · ".join(filter(None, [f"*{mrkdwn(first.name, 100) or NOTHING}*", mrkdwn(first.subject, 150)]))
+    source = f"from {code(first.source, 250)}" if first.source else ""
+    more = [f"  … and {count(len(group) - 3, 'more place')}"] if len(group) > 3 else []
+    return "\n".join(filter(None, [name, source, *map(_place, group[:3]), *more]))
+
+
+def _place(change: Change) -> str:
+    return " ".join(filter(None, [f"to {code(change.target, 250)}" if change.target else "", _fingerprints(change)]))
+
+
+def _fingerprints(change: Change) -> str:
+    if change.matches:
+        return f"– already matches {code(change.old or '', 20)}"
+    if change.old is None and change.new is None:
+        return ""
+    old = code(change.old or "", 20) or "nothing yet"
+    return f"– {old} → {code(change.new or '', 20) or 'removed'}"
+
+
+def notes(block_id: str, head: str, given: Sequence[Note], rest: str, budget: int = 800) -> list[Block]:
+    lines = [f"• *{mrkdwn(note.label, 100)}*: {mrkdwn(note.text, 500)}" for note in given]
+    return sections(block_id, head, lines, budget, rest) if lines else []
+
+
+def step_list(view: RunView, head: str, *, live: bool, budget: int = 2600) -> list[Block]:
+    """The steps numbered, under their stages; `live` shows where each stands."""
+    lines = step_lines(view, live=live)
+    if sum(size(line) + 1 for line in lines) > budget - 200:
+        lines = _urgent_first(view, live=live)
+    return sections("steps", head, lines, budget, more(view)) if lines else []
+
+
+def step_lines(view: RunView, *, live: bool) -> list[str]:
+    numbered = list(enumerate(steps(view), 1))
+    stages = [list(group) for _, group in groupby(numbered, key=lambda pair: pair[1].stage)]
+    lines: list[str] = []
+    for number, stage in enumerate(stages, 1):
+        if len(stages) > 1 or len(stage) > 1:
+            side = f" · {len(stage)} steps side by side" if len(stage) > 1 else ""
+            lines.append(f"*Stage {number} of {len(stages)}*{side}")
+        lines += [step_line(n, step, live=live) for n, step in stage]
+    return lines
+
+
+def step_line(number: int, step: StepView, *, live: bool) -> str:
+    state = f" – {STEP_STATES[step.state]}" if live or step.state is not StepState.WAITING else ""
+    mark = "" if step.reversible else f"  *{IRREVERSIBLE}*"
+    why = f"\n      {mrkdwn(step.trouble.what, 300)}" if step.trouble else ""
+    return f"{number}. {mrkdwn(step.says, 300)}{mark}{state}{why}"
+
+
+def _urgent_first(view: RunView, *, live: bool) -> list[str]:
+    numbered = sorted(enumerate(steps(view), 1), key=lambda pair: pair[1].state not in _URGENT)
+    return [step_line(n, step, live=live) for n, step in numbered]
+
+
+def counts(view: RunView) -> str:
+    """3 done, 1 running, 116 waiting."""
+    states = [step.state for step in steps(view)]
+    parts = [(state, states.count(state)) for state in StepState]
+    return ", ".join(f"{n} {STEP_STATES[state].partition(' ')[2]}" for state, n in parts if n)
+
+
+def on_failure(plan: Plan, given: Sequence[StepView]) -> str:
+    """What becomes of a failure, one sentence or two."""
+    sentence = {
+        "undo": "If a step fails, what was done is put back.",
+        "stop": "If a step fails, the run stops there and what was done stays.",
+        "go_on": "If a step fails, the others go on; the report names what failed.",
+    }[plan.on_failure]
+    irreversible = sum(not step.reversible for step in given)
+    if plan.on_failure != "undo" or not irreversible:
+        return sentence
+    return f"{sentence} {count(irreversible, 'step')} cannot be undone."
+
+
+def buttons(view: RunView, block_id: str = "decide") -> Block:
+    """Approve (asked once more), Deny and Details."""
+    value = token(view)
+    elements = [
+        button("approve", "Approve", value, style="primary", confirm=_confirm(view)),
+        button("deny", "Deny…", value, style="danger"),
+        button("details", "Details", value),
+    ]
+    return {"type": "actions", "block_id": block_id, "elements": elements}
+
+
+def _confirm(view: RunView) -> Block:
+    given = steps(view)
+    effect = [clean(title(view), 110).rstrip(".") + "."]
+    if targets := dict.fromkeys(change.target for change in (view.plan.changes if view.plan else ())):
+        effect.append(f"Changes {clean(', '.join(targets), 80)}.")
+    if view.plan:
+        effect.append(on_failure(view.plan, given))
+    danger = any(not step.reversible for step in given)
+    return {
+        "title": words("Approve this plan?"),
+        "text": words(plain(" ".join(effect), 300)),
+        "confirm": words("Approve"),
+        "deny": words("Go back"),
+        "style": "danger" if danger else "primary",
+    }

@@ -1,0 +1,156 @@
+"""The only maker of Slack messages. What comes out has passed the checker of Slack's limits (bot.edges.blocks)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bot.core.errors import Told
+from bot.core.view import NoteView, RunView, State, StepState
+from bot.edges import proposal
+from bot.edges.blocks import Block, Message, check
+from bot.edges.elements import context, header, section, sections, table
+from bot.edges.lists import audit_message, help_message, runs_message
+from bot.edges.outcome import FAILED, failure, headline, story
+from bot.edges.text import code, count, mention, mrkdwn, notice, person, when
+
+__all__ = [
+    "Message",
+    "audit_message",
+    "ephemeral",
+    "error_message",
+    "help_message",
+    "note_message",
+    "run_message",
+    "runs_message",
+]
+
+
+def run_message(view: RunView) -> Message:
+    """A run as it stands. Buttons are there exactly while it waits for a decision."""
+    head = [header("title", proposal.title(view)), section("state", headline(view)), _who(view)]
+    return _checked(Message(story(view), [*head, *_BODIES.get(view.state, _plain_body)(view)]))
+
+
+def note_message(view: NoteView) -> Message:
+    """A line in a run's thread."""
+    whom = " ".join(filter(None, map(mention, view.mention[:20])))
+    said = section("note", f"{whom} {mrkdwn(view.text, 2000)}".strip())
+    return _checked(Message(f"{whom} {notice(view.text, 1500)}".strip() or "–", [said]))
+
+
+def ephemeral(text: str) -> Message:
+    """A sentence or two to one person. The text is taken as foreign; its lines stay lines."""
+    lines = [mrkdwn(line, 900) for line in text.splitlines()[:200]]
+    blocks = sections("told", "", [line for line in lines if line] or ["–"], 6000, "")
+    return _checked(Message(notice(text, 2000) or "–", blocks))
+
+
+def error_message(told: Told) -> Message:
+    """What went wrong, and what to do now."""
+    blocks = [section("what", f"❌ *{mrkdwn(told.what, 1500)}*")]
+    if told.now:
+        blocks.append(section("now", mrkdwn(told.now, 2000)))
+    return _checked(Message(notice(str(told), 2000) or "–", blocks))
+
+
+def _checked(message: Message) -> Message:
+    check(message, "message")
+    return message
+
+
+def _who(view: RunView) -> Block:
+    return context(
+        "who",
+        f"Asked by {person(view.asker)} {when(view.asked_at)}",
+        f"run {code(view.id, 60)}",
+        f"replaces run {code(view.supersedes, 60)}" if view.supersedes else "",
+        f"expires {when(view.expires_at)}" if view.state is State.PROPOSED and view.expires_at is not None else "",
+        f"ended {when(view.finished_at)}" if view.finished_at is not None else "",
+    )
+
+
+def _decisions(view: RunView) -> list[Block]:
+    verdicts = {"approve": "👍 Approved", "deny": "🚫 Denied", "cancel": "✖️ Cancelled"}
+    lines = [f"🕰️ Approved beforehand by the standing approval {mrkdwn(view.standing, 80)}"] if view.standing else []
+    for one in view.decisions[-5:]:
+        reason = f": {mrkdwn(one.reason, 500)}" if one.reason else ""
+        lines.append(f"{verdicts.get(one.verdict, '•')} by {person(one.user)} {when(one.at)}{reason}")
+    return [context("decisions", "\n".join(lines))] if lines else []
+
+
+def _proposed(view: RunView) -> list[Block]:
+    plan, given = view.plan, proposal.steps(view)
+    blocks = [*_found(view, notes=True), *proposal.step_list(view, "*What will happen*", live=False)]
+    if plan:
+        premises = count(len(plan.premises), "fact is", "facts are")
+        again = f"Before the first step {premises} checked once more; if anything moved, nothing runs."
+        blocks.append(context("safety", proposal.on_failure(plan, given), again if plan.premises else ""))
+    return [*blocks, *_decisions(view), proposal.buttons(view)]
+
+
+def _found(view: RunView, *, notes: bool) -> list[Block]:
+    """What planning found: warnings first."""
+    if not view.plan:
+        return []
+    rest = proposal.more(view)
+    head = {State.DONE: "What changed", State.ANSWERED: "What was found"}.get(view.state, "What changes")
+    found = [
+        *proposal.warnings(view.plan.warnings, rest),
+        *proposal.changes(view.plan.changes, rest, head=head),
+    ]
+    return found + (proposal.notes("notes", "*Good to know*", view.plan.notes, rest) if notes else [])
+
+
+def _working(view: RunView) -> list[Block]:
+    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    return [*_found(view, notes=False), *steps, *_decisions(view)]
+
+
+def _done(view: RunView) -> list[Block]:
+    done = sum(step.state is StepState.DONE for step in view.steps)
+    proof = f"Each of the {done} steps was" if done > 1 else "The step was"
+    checked = [context("proof", f"{proof} checked against the real thing after it ran.")] if done else []
+    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    return [*_then(view), *_found(view, notes=False), *steps, *checked, *_decisions(view)]
+
+
+def _failed(view: RunView) -> list[Block]:
+    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    then = _then(view) if view.state is State.PARTLY else []
+    return [*failure(view), *steps, *then, *_decisions(view)]
+
+
+def _then(view: RunView) -> list[Block]:
+    then = view.plan.then if view.plan else ()
+    return proposal.notes("then", "*What to do next*", then, proposal.more(view), 1600)
+
+
+def _answered(view: RunView) -> list[Block]:
+    answer, rest = view.answer, " lines"
+    if not answer:
+        return _found(view, notes=True)
+    blocks = proposal.warnings(answer.warnings, rest)
+    if lines := [mrkdwn(line, 600) for line in answer.text if line.strip()]:
+        blocks += sections("text", "", lines, 2000, rest)
+    if not answer.table or view.plan:
+        blocks += _found(view, notes=False)
+    elif shown := table("table", answer.table, 3500):
+        block, left_out = shown
+        blocks += [block] if block else []
+        blocks += [context("left-out", f"… and {count(left_out, 'more row')} not shown here.")] if left_out else []
+    return blocks + proposal.notes("notes", "", answer.notes, rest)
+
+
+def _plain_body(view: RunView) -> list[Block]:
+    """Where the headline has told it all."""
+    return _decisions(view)
+
+
+_BODIES: dict[State, Callable[[RunView], list[Block]]] = {
+    State.PROPOSED: _proposed,
+    State.APPROVED: _working,
+    State.APPLYING: _working,
+    State.DONE: _done,
+    State.ANSWERED: _answered,
+    **dict.fromkeys(FAILED, _failed),
+}
