@@ -1,0 +1,28 @@
+"""A decision on its way from a click to the desk, and the answer on its way back."""
+
+from __future__ import annotations
+
+from bot.core.errors import Told
+from bot.core.intake import Decision
+from bot.edges import render, tab
+from bot.edges.parts import Parts, undecided
+from bot.edges.render import Message
+
+
+async def take(parts: Parts, decision: Decision, place: str | None) -> None:
+    """Hand the decision to the desk and tell this person alone what came of it; then redraw their Home tab."""
+    message = await _taken(parts, decision)
+    parts.threads.start(_after(parts, decision.user, place, message))
+
+
+async def _taken(parts: Parts, decision: Decision) -> Message:
+    with parts.metrics.decision.time():
+        try:
+            return render.ephemeral((await parts.threads.call(parts.desk.decide, decision)).told)
+        except Told as error:
+            return render.error_message(undecided(error))
+
+
+async def _after(parts: Parts, user: str, place: str | None, message: Message) -> None:
+    await parts.whisper.tell(user, place, message)
+    await tab.refresh(parts, user)

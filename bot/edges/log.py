@@ -1,0 +1,103 @@
+"""Logs: one JSON object per line, or readable lines for a person at a terminal.
+
+No local variables, no arguments, no text of foreign exceptions; what still looks like a credential is blacked out.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import traceback
+from collections import Counter
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+from bot.core.view import RunView
+
+# The last net, for what others log: Slack, Vault, GitHub and AWS tokens, JWTs, bearer headers, passwords in URLs.
+LOOKS_SECRET = re.compile(
+    r"xox[a-z]-[\w-]{4,}|xapp-[\w-]{4,}|xwfp-[\w-]{4,}|hv[sbr]\.[\w-]{4,}|\bs\.[A-Za-z0-9]{24,}|eyJ[\w-]{4,}[\w.-]*"
+    r"|gh[pousr]_\w{16,}|github_pat_\w{16,}|AKIA[0-9A-Z]{16}|(?<=://)[^/\s:@\"]*:[^/\s@\"]+(?=@)"
+    r"|(?i:(?<=bearer )|(?<=basic ))[\w.~+/=-]{8,}|-----BEGIN [A-Z ]+-----[\s\S]*"
+)
+OURS = ("bot", "handlers")
+log = logging.getLogger("bot.run")
+
+
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """All logging of the process, ours and that of libraries, to one stream (standard error)."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Redacted(stream.isatty()))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+
+
+def redact(text: str) -> str:
+    return LOOKS_SECRET.sub("[redacted]", text)
+
+
+class Redacted(logging.Formatter):
+    """Renders any record, structured by us or written by a library, and blacks out the result."""
+
+    def __init__(self, for_people: bool) -> None:
+        super().__init__()
+        last: Any = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(default=_name)
+        self._inner = structlog.stdlib.ProcessorFormatter(
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+            foreign_pre_chain=[
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                _where,
+            ],
+        )
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(self._inner.format(record))
+
+
+def run_line(view: RunView) -> None:
+    """The one line per run that tells its whole story in numbers; for the end of a run."""
+    steps = Counter(step.state.value for step in view.steps)
+    facts: dict[str, Any] = {
+        "run": view.id,
+        "command": view.command,
+        "asker": view.asker,
+        "source": view.source,
+        "state": view.state.value,
+        "digest": view.digest,
+        "decided_by": [d.user for d in view.decisions],
+        "steps": dict(steps),
+        "seconds_to_propose": _between(view.asked_at, view.proposed_at),
+        "seconds": _between(view.asked_at, view.finished_at),
+    }
+    log.info("run finished", extra=facts)
+
+
+def _between(begin: float, end: float | None) -> float | None:
+    return None if end is None else round(end - begin, 3)
+
+
+def _where(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its class and the places it passed. Its message may hold anything, so it is left out."""
+    found = event.pop("exc_info", None)
+    event.pop("exc_text", None)
+    if isinstance(found, BaseException):
+        found = (type(found), found, found.__traceback__)
+    if isinstance(found, tuple) and found[0] is not None:
+        event["exception"] = found[0].__name__
+        event["at"] = [f"{f.filename.rsplit('/', 1)[-1]}:{f.lineno} {f.name}" for f in traceback.extract_tb(found[2])]
+    return event
+
+
+def _name(value: object) -> str:
+    """What JSON cannot hold is named, not shown."""
+    return f"<{type(value).__name__}>"

@@ -1,0 +1,146 @@
+"""What Slack sends, read strictly. A payload that does not have the shape is nobody's click: it raises Foreign.
+
+Even a signed payload carries what a client sent: button values and private metadata are looked up, never believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Id = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,40}$")]
+UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{1,40}$")]
+Token = Annotated[str, Field(min_length=1, max_length=200)]  # trigger ids and the like
+
+
+class Foreign(Exception):
+    """A payload without the shape of ours. Carries nothing of it."""
+
+
+class Payload(BaseModel):
+    """A part of what Slack sends; Slack may add fields at any time, so others are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    @classmethod
+    def of(cls, body: Any) -> Self:
+        try:
+            return cls.model_validate(body)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
+class WithId(Payload):
+    id: Id
+
+
+class Person(Payload):
+    id: UserId
+
+
+class Command(Payload):
+    command: str = Field(pattern=r"^/[^\s]{1,80}$")
+    text: str = ""
+    user_id: UserId
+    channel_id: Id
+    trigger_id: Token
+
+    @property
+    def name(self) -> str:
+        return self.command.removeprefix("/")
+
+    @property
+    def key(self) -> str:
+        return f"slack:{self.trigger_id}"
+
+
+class Pressed(Payload):
+    action_id: str = Field(max_length=255)
+    value: str = Field(default="", max_length=2000)
+
+
+class Click(Payload):
+    """A button pressed in a message, a modal or the Home tab."""
+
+    user: Person
+    trigger_id: Token
+    channel: WithId | None = None
+    actions: Annotated[tuple[Pressed, ...], Field(min_length=1, max_length=25)]
+
+    @property
+    def key(self) -> str:
+        return f"slack:{self.trigger_id}"
+
+    @property
+    def place(self) -> str | None:
+        return self.channel.id if self.channel else None
+
+
+class Target(BaseModel):
+    """What a button or a modal is about; nothing else may be in its value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    run: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    digest: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @classmethod
+    def of(cls, value: str) -> Target:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
+class AskPlace(BaseModel):
+    """The private metadata of a modal that asks for parameters: which command, and where it was typed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    command: str = Field(max_length=80)
+    channel: Id
+
+    @classmethod
+    def of(cls, value: str) -> AskPlace:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
+class State(Payload):
+    values: dict[str, dict[str, dict[str, Any]]] = {}
+
+
+class View(Payload):
+    id: Token
+    hash: Token
+    callback_id: str = Field(default="", max_length=255)
+    private_metadata: str = Field(default="", max_length=3000)
+    state: State = State()
+
+
+class Submission(Payload):
+    type: Literal["view_submission"]
+    user: Person
+    view: View
+
+    @property
+    def key(self) -> str:
+        return f"slack:{self.view.id}:{self.view.hash}"
+
+
+class HomeOpened(Payload):
+    user: UserId
+    tab: str = ""
+
+
+def team_of(body: Mapping[str, Any]) -> str | None:
+    """The workspace that a payload says it comes from."""
+    team = body.get("team_id")
+    inner = body.get("team")
+    if team is None and isinstance(inner, Mapping):
+        team = inner.get("id")
+    return team if isinstance(team, str) else None

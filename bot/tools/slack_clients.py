@@ -1,0 +1,87 @@
+"""Slack's clients, built where tokens may be revealed; `bot.app` hands them to the edges."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from slack_bolt.adapter.socket_mode.websockets import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk import WebClient
+from slack_sdk.signature import SignatureVerifier
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.core.errors import Refused
+from bot.core.secret import Secret
+from bot.settings import Slack
+
+PING_EVERY = 5  # seconds; a connection that died without a word is noticed by a missing pong
+SDK = logging.getLogger("slack_sdk.client")
+SDK.setLevel(logging.CRITICAL)  # it would log what Slack or the network said; our own sentences say it
+
+
+class Verify(Protocol):
+    """Is this body signed by Slack, now (five minutes either way)? `timestamp` is decimal digits."""
+
+    def __call__(self, body: bytes, timestamp: str, signature: str) -> bool: ...
+
+
+def web_client(slack: Slack, token: Secret) -> WebClient:
+    """The blocking client. Without the SDK's own retry, which can post a message twice; the outbox retries."""
+    return WebClient(
+        token=_token(token, "xoxb-", "bot token"),
+        base_url=slack.api_url,
+        timeout=max(1, round(slack.timeout)),
+        retry_handlers=[],
+        logger=SDK,
+    )
+
+
+def async_web_client(slack: Slack, token: Secret) -> AsyncWebClient:
+    """The client of the listeners, likewise without retries."""
+    return AsyncWebClient(
+        token=_token(token, "xoxb-", "bot token"),
+        base_url=slack.api_url,
+        timeout=max(1, round(slack.timeout)),
+        retry_handlers=[],
+        logger=SDK,
+    )
+
+
+def signature_check(signing_secret: Secret) -> Verify:
+    """Checks the v0 signature of a request. Refused if the secret is empty."""
+    plain = signing_secret.reveal().strip()
+    if not plain:
+        raise Refused("Slack's signing secret is empty.", "Copy it from Basic Information of the Slack app.")
+    verifier = SignatureVerifier(plain)
+
+    def verify(body: bytes, timestamp: str, signature: str) -> bool:
+        return verifier.is_valid(body, timestamp, signature)
+
+    return verify
+
+
+def socket(app_token: Secret) -> Callable[[AsyncApp], AsyncSocketModeHandler]:
+    """Makes the Socket Mode handler of a Bolt app; to be called in the running loop.
+
+    On the `websockets` client: it opens the new connection before it closes the old one when Slack asks for
+    a refresh, so that no command falls between (facts/slack.md, section 2).
+    """
+    plain = _token(app_token, "xapp-", "app-level token")
+
+    def of(app: AsyncApp) -> AsyncSocketModeHandler:
+        handler = AsyncSocketModeHandler(app, plain, logger=SDK, ping_interval=PING_EVERY)
+        # bot.edges.connection opens lost connections again: sooner than the client would, and it tells people.
+        handler.client.auto_reconnect_enabled = handler.client.default_auto_reconnect_enabled = False
+        return handler
+
+    return of
+
+
+def _token(token: Secret, prefix: str, name: str) -> str:
+    """Refused when another token lies in its place; the sentence does not show what lies there."""
+    plain = token.reveal().strip()
+    if not plain.startswith(prefix):
+        raise Refused(f"Slack's {name} does not begin with {prefix}.", "Another token may have been put in its place.")
+    return plain
