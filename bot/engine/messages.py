@@ -1,0 +1,131 @@
+"""Slack messages as rows: where each is, what it should show, what it shows, and who is sending it just now.
+
+A sender claims a row for a while (its lease) by counting up `turn`; whoever comes back later finds its turn gone and
+its result is not taken. `attempting` is set before a post and cleared with its outcome: a row that still has it may
+be in Slack without our knowing where, and is looked for before it is posted again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.engine.store import metadata
+from bot.engine.upsert import insert
+
+HEAD = "head"  # the slot of a run's own message; the others are notes in its thread
+APART = 1.0  # seconds between two posts in one channel (Slack's limit, for all replicas together)
+
+message = sa.Table(
+    "message",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("slot", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text),  # a note takes place and thread from its run's head
+    sa.Column("thread", sa.Text),
+    sa.Column("ts", sa.Text),
+    sa.Column("note", sa.JSON(none_as_null=True)),  # {"text", "mention"}
+    sa.Column("wanted", sa.Integer, nullable=False),  # the revision it should show at least
+    sa.Column("shown", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", sa.Double, index=True),  # null: it shows what it should
+    sa.Column("sent_at", sa.Double),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),  # failed in a row
+    sa.Column("attempting", sa.Double),  # since when a post has an unknown outcome
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("leased_until", sa.Double, nullable=False, server_default="0"),
+    sa.Column("trouble", sa.JSON(none_as_null=True)),  # {"what", "now"}
+    sa.UniqueConstraint("run", "slot", name="message_once"),
+)
+
+message_pace = sa.Table(
+    "message_pace",
+    metadata,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("method", sa.Text, primary_key=True),  # "post" | "find" | "update"
+    sa.Column("free_at", sa.Double, nullable=False),  # not before
+)
+
+_head = message.alias("head_of_run")
+
+
+def queue(conn: sa.Connection, limit: int, settle: float) -> list[Any]:
+    """What waits to be sent, soonest first: rows of `message` with `place_channel`, `place_thread`, `method` and
+    `ready_at`. An unknown outcome is looked into `settle` seconds after the attempt, when Slack has surely decided.
+    Notes whose head is not posted yet do not wait, they are not there."""
+    method = sa.case((message.c.ts.is_not(None), "update"), (message.c.attempting.is_not(None), "find"), else_="post")
+    channel = sa.func.coalesce(message.c.channel, _head.c.channel)
+    known = sa.case((method == "find", message.c.attempting + settle), else_=message.c.due_at)
+    ready = _latest(message.c.due_at, message.c.leased_until, sa.func.coalesce(message_pace.c.free_at, 0.0), known)
+    thread = sa.case((message.c.slot == HEAD, message.c.thread), else_=sa.func.coalesce(_head.c.thread, _head.c.ts))
+    labels = {"place_channel": channel, "place_thread": thread, "method": method, "ready_at": ready}
+    query = (
+        sa.select(message, *(column.label(name) for name, column in labels.items()))
+        .outerjoin(_head, sa.and_(_head.c.run == message.c.run, _head.c.slot == HEAD))
+        .outerjoin(message_pace, sa.and_(message_pace.c.channel == channel, message_pace.c.method == method))
+        .where(message.c.due_at.is_not(None), sa.or_(message.c.slot == HEAD, _head.c.ts.is_not(None)))
+        .order_by("ready_at", message.c.id)
+        .limit(limit)
+    )
+    return list(conn.execute(query))
+
+
+def _latest(first: Any, *others: Any) -> Any:
+    """The greatest of several times (SQLite says max, PostgreSQL greatest)."""
+    for other in others:
+        first = sa.case((first >= other, first), else_=other)
+    return first
+
+
+def claim(conn: sa.Connection, row: Any, now: float, lease: float) -> int | None:
+    """Take a row of the queue for `lease` seconds; the turn, or None if another sender has it. A row to be posted is
+    marked as being attempted."""
+    values: dict[str, Any] = {"turn": row.turn + 1, "leased_until": now + lease}
+    if row.method == "post":
+        values["attempting"] = now
+    return row.turn + 1 if _write(conn, row.id, row.turn, values) else None
+
+
+def settle(conn: sa.Connection, id: int, turn: int, **values: Any) -> bool:
+    """Write the outcome of a turn and give the row back. False when another sender has taken the row meanwhile."""
+    return _write(conn, id, turn, {"turn": turn + 1, "leased_until": 0.0, **values})
+
+
+def _write(conn: sa.Connection, id: int, turn: int, values: dict[str, Any]) -> bool:
+    mine = message.update().where(message.c.id == id, message.c.turn == turn)
+    return conn.execute(mine.values(**values)).rowcount == 1
+
+
+def shows(revision: int) -> dict[str, Any]:
+    """The values of a row that now shows a revision: due again only if more is wanted."""
+    still = sa.case((message.c.wanted > revision, message.c.due_at), else_=sa.null())
+    return {"shown": revision, "due_at": still, "attempts": 0, "attempting": None, "trouble": None}
+
+
+def doubt(conn: sa.Connection, id: int, now: float) -> None:
+    """An update came after its lease: what the message shows is not known, so it is to be shown again."""
+    conn.execute(message.update().where(message.c.id == id).values(shown=0, due_at=now))
+
+
+def unlease(conn: sa.Connection) -> None:
+    """Give back what a sender that is gone had claimed; only where there can be no other sender (SQLite)."""
+    conn.execute(message.update().where(message.c.leased_until > 0).values(leased_until=0.0, turn=message.c.turn + 1))
+
+
+def take_slot(conn: sa.Connection, channel: str, method: str, now: float, apart: float) -> bool:
+    """May something be sent to the channel now? If so, nothing else may for `apart` seconds."""
+    wanted = insert(conn, message_pace).values(channel=channel, method=method, free_at=now + apart)
+    taken = wanted.on_conflict_do_update(
+        index_elements=["channel", "method"],
+        set_={"free_at": wanted.excluded.free_at},
+        where=message_pace.c.free_at <= now,
+    )
+    return conn.execute(taken).rowcount == 1
+
+
+def hold_back(conn: sa.Connection, channel: str, method: str, until: float) -> None:
+    """Send nothing by this method to the channel before then."""
+    wanted = insert(conn, message_pace).values(channel=channel, method=method, free_at=until)
+    later = _latest(message_pace.c.free_at, wanted.excluded.free_at)
+    conn.execute(wanted.on_conflict_do_update(index_elements=["channel", "method"], set_={"free_at": later}))

@@ -1,0 +1,260 @@
+"""The outbox: Slack is a view, and each message of ours a row that says what it should show.
+
+Whoever changes a run writes what is wanted, in the same transaction. A sender per replica brings Slack there: always
+the latest rendering, renderings that were overtaken are skipped, and a message is posted once also across crashes.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from bot.core.errors import Told, Transient
+from bot.core.ports import Messenger, Place
+from bot.core.value import Value
+from bot.core.view import NoteView, RunView, State, Trouble
+from bot.engine import messages
+from bot.engine.messages import HEAD, message
+from bot.engine.store import reading, writing
+from bot.engine.upsert import insert
+
+log = structlog.get_logger()
+
+PROGRESS_APART = 2.0  # seconds between two updates of one message while its run is being applied
+HOURLY = 3600.0  # seconds until something that Slack refused is tried again
+PATIENCE = 30.0  # seconds between two attempts, at most, while Slack is down
+DOWN = 3  # failures in a row after which Slack counts as down and the sender rests
+LOOK = 1.0  # seconds between two looks into the store: other processes write there too
+BATCH = 20
+
+
+class Undelivered(Value):
+    """A message that Slack does not show as it should, and why. `slot` is "head" or "note-<name>"."""
+
+    run: str
+    slot: str
+    channel: str | None
+    trouble: Trouble
+
+
+def want(conn: sa.Connection, *, run: str, revision: int, channel: str, thread: str | None, due: float) -> None:
+    """The run's head message should show at least this revision, from `due` (seconds since the epoch) on. Its place
+    is decided by the first call."""
+    new = insert(conn, message).values(run=run, slot=HEAD, channel=channel, thread=thread, wanted=revision, due_at=due)
+    more = sa.case((new.excluded.wanted > message.c.wanted, new.excluded.wanted), else_=message.c.wanted)
+    soon = sa.case(
+        (message.c.shown >= new.excluded.wanted, message.c.due_at),
+        (sa.and_(message.c.attempts > 0, message.c.due_at.is_not(None)), message.c.due_at),  # it waits for Slack
+        (message.c.due_at <= new.excluded.due_at, message.c.due_at),
+        else_=new.excluded.due_at,
+    )
+    conn.execute(new.on_conflict_do_update(index_elements=["run", "slot"], set_={"wanted": more, "due_at": soon}))
+
+
+def note(conn: sa.Connection, *, run: str, name: str, text: str, mention: tuple[str, ...], due: float) -> None:
+    """A line in the run's thread, once per name however often this is called. It waits for the head message."""
+    line = {"text": text, "mention": list(mention)}
+    new = insert(conn, message).values(run=run, slot=f"note-{name}", note=line, wanted=1, due_at=due)
+    conn.execute(new.on_conflict_do_nothing(index_elements=["run", "slot"]))
+
+
+def place(conn: sa.Connection, run: str) -> tuple[str, str] | None:
+    """(channel, ts) of the run's head message, None before it is posted."""
+    head = sa.select(message.c.channel, message.c.ts).where(message.c.run == run, message.c.slot == HEAD)
+    row = conn.execute(head.where(message.c.ts.is_not(None))).first()
+    return (row.channel, row.ts) if row else None
+
+
+def troubles(conn: sa.Connection, *, run: str | None = None, limit: int = 20) -> tuple[Undelivered, ...]:
+    """What could not be delivered at the last attempt, newest first, to be told elsewhere than in Slack."""
+    query = sa.select(message).where(message.c.trouble.is_not(None)).order_by(message.c.id.desc()).limit(limit)
+    if run is not None:
+        query = query.where(message.c.run == run)
+    return tuple(
+        Undelivered(run=row.run, slot=row.slot, channel=row.channel, trouble=Trouble(**row.trouble))
+        for row in conn.execute(query)
+    )
+
+
+def lag(conn: sa.Connection, now: float) -> tuple[int, float]:
+    """How many messages are overdue, and for how many seconds the oldest of them."""
+    overdue = sa.select(sa.func.count(), sa.func.min(message.c.due_at)).where(message.c.due_at <= now)
+    count, oldest = conn.execute(overdue).one()
+    return count, now - oldest if count else 0.0
+
+
+def forget(conn: sa.Connection, *, run: str) -> None:
+    """Remove the rows of a run that is no longer listed; its messages stay in Slack."""
+    conn.execute(message.delete().where(message.c.run == run))
+
+
+class Sender:
+    """Brings Slack to what the rows say. One per replica; several at once share the work and Slack's limits.
+
+    `view_of` gives a run's view as it is now, None if there is no such run. `lease`: seconds, longer than any call
+    of the messenger takes. `settle`: seconds after an attempt of unknown outcome until its message is looked for.
+    """
+
+    def __init__(
+        self,
+        engine: sa.Engine,
+        messenger: Messenger,
+        view_of: Callable[[str], RunView | None],
+        clock: Callable[[], float],
+        *,
+        lease: float = 45.0,
+        settle: float = 5.0,
+    ) -> None:
+        self._engine, self._messenger, self._view_of, self._clock = engine, messenger, view_of, clock
+        self._lease, self._settle = lease, settle
+        self._failures, self._rests_until = 0, 0.0
+        self._fresh = engine.dialect.name != "sqlite"  # on SQLite there is one process: older leases are a dead one's
+
+    def run(self, stop: threading.Event, wake: threading.Event | None = None) -> None:
+        """Send until `stop` is set; looks again when `wake` is set, when something is due, and every second."""
+        wake = wake or threading.Event()
+        while not stop.is_set():
+            wake.clear()
+            try:
+                pause = self._round()
+            except Exception as error:  # the thread must outlive a store that is away, and our own mistakes
+                log.warning("outbox_stumbled", error=type(error).__name__)
+                pause = None
+            wake.wait(LOOK if pause is None else min(pause, LOOK))
+
+    def send_due(self) -> float | None:
+        """Send what is due. Returns the seconds until something is due again, None if nothing waits. Transient when
+        the store does not answer."""
+        while (pause := self._round()) == 0:
+            pass
+        return pause
+
+    def _round(self) -> float | None:
+        """Send a batch; the seconds until there may be more, 0 if there may be more at once."""
+        self._take_over()
+        with reading(self._engine) as conn:
+            rows = messages.queue(conn, BATCH, self._settle)
+        if not rows:
+            return None
+        now = self._clock()
+        if (pause := max(rows[0].ready_at, self._rests_until) - now) > 0:
+            return float(pause)
+        for row in rows:
+            if row.ready_at <= now and self._rests_until <= now:
+                self._send(row)
+        return 0.0
+
+    def _take_over(self) -> None:
+        if not self._fresh:
+            with writing(self._engine) as conn:
+                messages.unlease(conn)
+            self._fresh = True
+
+    def _send(self, row: Any) -> None:
+        """One row: look at what it should show, claim it, make one call, write down what came of it."""
+        try:
+            view = self._view(row)
+        except Transient:
+            raise  # the store is away
+        except Exception as error:
+            self._failed(row, row.turn, _unknown(error), later=_backoff(row.attempts))
+            return
+        if view is None:
+            self._settled(row, row.turn, due_at=None)
+        elif _too_soon(row, view, self._clock()):
+            self._settled(row, row.turn, due_at=row.sent_at + PROGRESS_APART)
+        elif (turn := self._claimed(row)) is not None:
+            self._attempt(row, turn, view)
+
+    def _view(self, row: Any) -> RunView | NoteView | None:
+        if row.slot == HEAD:
+            return self._view_of(row.run)
+        return NoteView(run=row.run, text=row.note["text"], mention=tuple(row.note["mention"]))
+
+    def _claimed(self, row: Any) -> int | None:
+        now = self._clock()
+        with writing(self._engine) as conn:
+            if row.method == "post" and not messages.take_slot(conn, row.place_channel, "post", now, messages.APART):
+                return None
+            return messages.claim(conn, row, now, self._lease)
+
+    def _attempt(self, row: Any, turn: int, view: RunView | NoteView) -> None:
+        try:
+            values = self._call(row, view)
+        except Transient as told:
+            self._unanswered(row, turn, told)
+        except Told as told:
+            sure = {} if row.method == "find" else {"attempting": None}  # it was answered: nothing was posted
+            self._failed(row, turn, told, later=HOURLY, **sure)
+        except Exception as error:
+            self._failed(row, turn, _unknown(error), later=_backoff(row.attempts))
+        else:
+            self._failures = 0
+            if not self._settled(row, turn, **values) and row.method == "update":
+                self._doubted(row)
+
+    def _call(self, row: Any, view: RunView | NoteView) -> dict[str, Any]:
+        """The one call this row needs next, and what the row says after it."""
+        place, key = Place(channel=row.place_channel, thread=row.place_thread), f"{row.run}/{row.slot}"
+        revision = max(view.revision, row.wanted) if isinstance(view, RunView) else row.wanted
+        if row.method == "update":
+            self._messenger.update(place, row.ts, view)
+            return messages.shows(revision) | {"sent_at": self._clock()}
+        if row.method == "post":
+            ts = self._messenger.post(place, view, key)
+            return messages.shows(revision) | {"sent_at": self._clock(), "ts": ts}
+        found = self._messenger.find(place, key)
+        if found is None:
+            return {"attempting": None}
+        if row.slot == HEAD:  # which revision it shows is not known: the next turn updates it
+            return {"ts": found, "attempting": None, "attempts": 0}
+        return messages.shows(revision) | {"ts": found}
+
+    def _unanswered(self, row: Any, turn: int, told: Transient) -> None:
+        """Slack was busy (it said for how long) or did not answer, and then nobody knows what it did."""
+        if told.after is None:
+            self._failures += 1
+            if self._failures >= DOWN:
+                self._rests_until = self._clock() + _backoff(self._failures - DOWN)
+            self._failed(row, turn, told, later=_backoff(row.attempts))
+            return
+        until = self._clock() + min(max(told.after, messages.APART), HOURLY)
+        with writing(self._engine) as conn:
+            messages.hold_back(conn, row.place_channel, row.method, until)
+        self._settled(row, turn, **({"attempting": None} if row.method == "post" else {}))
+
+    def _failed(self, row: Any, turn: int, told: Told, *, later: float, **values: Any) -> None:
+        log.warning("message_not_sent", run=row.run, slot=row.slot, method=row.method, what=told.what)
+        trouble = {"what": told.what, "now": told.now}
+        due = self._clock() + later
+        self._settled(row, turn, attempts=row.attempts + 1, due_at=due, trouble=trouble, **values)
+
+    def _settled(self, row: Any, turn: int, **values: Any) -> bool:
+        with writing(self._engine) as conn:
+            if row.method == "post" and "ts" in values:  # Slack counts from the arrival, which is at most this late
+                messages.hold_back(conn, row.place_channel, "post", self._clock() + messages.APART)
+            return messages.settle(conn, row.id, turn, **values)
+
+    def _doubted(self, row: Any) -> None:
+        with writing(self._engine) as conn:
+            messages.doubt(conn, row.id, self._clock())
+
+
+def _too_soon(row: Any, view: RunView | NoteView, now: float) -> bool:
+    """Progress is shown every two seconds; every other news at once."""
+    applying = isinstance(view, RunView) and view.state is State.APPLYING
+    return bool(applying and row.method == "update" and now < (row.sent_at or 0.0) + PROGRESS_APART)
+
+
+def _backoff(attempts: int) -> float:
+    """Seconds: about 2, 4, 8, … up to PATIENCE, each shortened by chance so that replicas do not march in step."""
+    return min(PATIENCE, 2.0 ** min(attempts + 1, 10)) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it
+
+
+def _unknown(error: Exception) -> Told:
+    return Told(f"The message could not be made or sent ({type(error).__name__}).", "Look into the bot's log.")
