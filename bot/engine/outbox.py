@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -88,9 +88,9 @@ def lag(conn: sa.Connection, now: float) -> tuple[int, float]:
     return count, now - oldest if count else 0.0
 
 
-def forget(conn: sa.Connection, *, run: str) -> None:
-    """Remove the rows of a run that is no longer listed; its messages stay in Slack."""
-    conn.execute(message.delete().where(message.c.run == run))
+def forget(conn: sa.Connection, runs: Sequence[str]) -> None:
+    """Remove the rows of runs that are no longer listed; their messages stay in Slack."""
+    conn.execute(message.delete().where(message.c.run.in_(runs)))
 
 
 class Sender:
