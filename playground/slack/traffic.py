@@ -1,0 +1,55 @@
+"""The inspector's log: what went over the wire, tokens masked."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Literal
+
+Direction = Literal["to_slack", "to_bot", "to_vault"]
+KEPT = 2000
+
+
+class Traffic:
+    """The last entries, numbered from 1. `told` is called with each new one."""
+
+    def __init__(self, told: Callable[[dict[str, Any]], None]) -> None:
+        self.told = told
+        self.masked: set[str] = set()
+        self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
+        self._n = 0
+
+    def mask(self, *secrets: str) -> None:
+        """These never appear in an entry."""
+        self.masked |= {secret for secret in secrets if secret}
+
+    def add(
+        self, direction: Direction, what: str, status: str | int, ms: float, request: Any = None, response: Any = None
+    ) -> dict[str, Any]:
+        """Note one exchange. `ms` is how long it took."""
+        self._n += 1
+        entry = {
+            "n": self._n,
+            "at": time.time(),
+            "direction": direction,
+            "what": what,
+            "status": status,
+            "ms": round(ms, 1),
+            "request": self._clean(request),
+            "response": self._clean(response),
+        }
+        self._entries.append(entry)
+        self.told(entry)
+        return entry
+
+    def after(self, n: int) -> list[dict[str, Any]]:
+        """The entries with a number above `n`, oldest first."""
+        return [entry for entry in list(self._entries) if entry["n"] > n]
+
+    def _clean(self, value: Any) -> Any:
+        text = json.dumps(value, default=str)
+        for secret in self.masked:
+            text = text.replace(secret, secret[:5] + "…masked")
+        return json.loads(text)
