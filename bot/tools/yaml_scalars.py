@@ -36,7 +36,7 @@ PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
 BLOCK = ("|", ">")
 
 
-def parsed(text: str) -> Events:
+def parsed(text: str, *, any_tag: bool = False) -> Events:
     """The events of a document's text. Refused, by line only, when it is no single sound document."""
     events: list[Event] = []
     depth = 0
@@ -50,16 +50,16 @@ def parsed(text: str) -> Events:
         mark = getattr(error, "problem_mark", None)
         line = f" (line {mark.line + 1})" if mark else ""
         raise Refused(f"The document is not valid YAML{line}.", NOW) from None
-    _check(events)
+    _check(events, any_tag)
     return tuple(events)
 
 
-def _check(events: list[Event]) -> None:
+def _check(events: list[Event], any_tag: bool) -> None:
     if sum(isinstance(event, yaml.DocumentStartEvent) for event in events) != 1:
         raise Refused("The text does not hold exactly one YAML document.", NOW)
     for event in events:
         tag = getattr(event, "tag", None)
-        if tag is not None and tag not in STANDARD:
+        if not any_tag and tag is not None and tag not in STANDARD:
             raise Refused(f"The document uses a tag that is not part of YAML{_line(event)}.", NOW)
     if _expanded(events) > EXPANDED:
         raise Refused("The document's aliases multiply it beyond measure.", NOW)
