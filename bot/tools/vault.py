@@ -116,7 +116,7 @@ class Vault:
     def retire(self, path: str, *, run: str) -> None:
         path, backup = checked(path), sibling(path, run)
         document = self._kv.get(path, fresh=True)
-        if document.mount.version == 1 and self._kv.get(backup).data is not None:
+        if document.mount.version == 1 and self._kv.get(backup, document.mount).data is not None:
             self._kv.delete(backup, document.mount)
 
     def _alone(self, path: str) -> threading.Lock:
@@ -125,12 +125,12 @@ class Vault:
 
     def _saved(self, path: str, backup: str, old: Document, values: Mapping[str, Secret]) -> Document:
         """Save the whole document beside itself, once per run; gives the document as it is right before the write."""
-        held = self._kv.get(backup)
+        held = self._kv.get(backup, old.mount)
         if old.data is not None and held.data is None:
             self._kv.put(backup, held, old.data)
-            if canonical(self._kv.get(backup).fields) != canonical(old.fields):
+            if canonical(self._kv.get(backup, old.mount).fields) != canonical(old.fields):
                 raise Refused(f"The backup {backup} does not hold what it should.", f"Nothing was changed at {path}.")
-        now = self._kv.get(path)
+        now = self._kv.get(path, old.mount)
         if any(canonical(now.fields.get(name)) != canonical(old.fields.get(name)) for name in values):
             raise Drifted(f"Someone else is writing {path} in Vault right now.", "Nothing was changed there.")
         return now
@@ -153,7 +153,7 @@ class Vault:
     def _history(self, path: str, backup: str, now: Document) -> Any:
         """What lay there before, newest first: older versions (KV 2), or the backup of the run (KV 1)."""
         if now.mount.version == 1:
-            yield self._kv.get(backup).fields
+            yield self._kv.get(backup, now.mount).fields
             return
         for version in range(now.version - 1, 0, -1):
             fields = self._kv.get_version(path, now.mount, version)

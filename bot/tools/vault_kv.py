@@ -55,10 +55,10 @@ class Kv:
         self._clock = clock
         self._mounts: dict[str, tuple[float, Mount]] = {}
 
-    def get(self, path: str, *, fresh: bool = False) -> Document:
-        """The document at a path. `fresh`: ask again which version the mount has."""
+    def get(self, path: str, mount: Mount | None = None, *, fresh: bool = False) -> Document:
+        """The document at a path, in a mount if that is known. `fresh`: ask again which version the mount has."""
         path = checked(path)
-        mount = self._mount(path, fresh=fresh)
+        mount = mount or self._mount(path, fresh=fresh)
         if mount.version == 2:
             return self._get_v2(mount, path)
         doing = mount.doing("read", path, "read")

@@ -5,8 +5,7 @@ Imported by `bot.tools.vault_session` at the first call only: hvac and requests 
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -20,6 +19,7 @@ from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from bot.core.errors import Refused, Told, Transient
 from bot.settings import Vault
+from bot.tools.tls import distrusted
 from bot.tools.vault_told import Doing, Reply, misshapen
 
 Send = Callable[[Any], Any]  # (hvac.Client) -> requests.Response
@@ -100,7 +100,7 @@ def _unheard(problem: Exception, doing: Doing, settings: Vault) -> Told:
 
 def _misconfigured(problem: Exception, where: str, settings: Vault) -> Told | None:
     """What no second try will mend."""
-    if _any(problem, ssl.SSLCertVerificationError):
+    if distrusted(problem):
         return Refused(f"{where} shows a certificate that the bot does not trust.", "Check vault.ca_file.")
     if isinstance(problem, requests.exceptions.InvalidHeader | UnicodeError):
         return Refused("The bot's Vault token has characters that no token has.", "Check what vault.auth names.")
@@ -109,17 +109,3 @@ def _misconfigured(problem: Exception, where: str, settings: Vault) -> Told | No
     if isinstance(problem, OSError) and settings.ca_file and not settings.ca_file.is_file():
         return Refused("The file that vault.ca_file names is not there.", "Correct vault.ca_file or put it there.")
     return None
-
-
-def _any(problem: BaseException, kind: type[BaseException]) -> bool:
-    return any(isinstance(link, kind) for link in _links(problem, set()))
-
-
-def _links(problem: object, seen: set[int]) -> Iterator[BaseException]:
-    """The error and all it came from; requests and urllib3 wrap in arguments and `reason`, not only in causes."""
-    if not isinstance(problem, BaseException) or id(problem) in seen:
-        return
-    seen.add(id(problem))
-    yield problem
-    for link in (problem.__cause__, problem.__context__, getattr(problem, "reason", None), *problem.args):
-        yield from _links(link, seen)

@@ -1,0 +1,84 @@
+"""Secrets that the settings name: an environment variable, a file or a field in Vault. Errors name the place only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from bot.core.errors import Refused
+from bot.core.ports import VaultReader
+from bot.core.secret import Secret
+from bot.settings import FromEnv, FromFile, SecretSource
+
+LONGEST = 1_000_000  # bytes; a longer file is not a secret
+
+
+def resolve(source: SecretSource, vault: VaultReader | None) -> Secret:
+    """The secret that the settings name. Refused, by its place, when it is not there, empty or not text."""
+    if isinstance(source, FromEnv):
+        return _from_env(source)
+    if isinstance(source, FromFile):
+        return _from_file(source.file)
+    if vault is None:
+        raise Refused(
+            f"The settings name {source.vault} ({source.field}) in Vault, but Vault is not configured or not open yet.",
+            "Configure vault, or name an environment variable or a file.",
+        )
+    return vault.read(source.vault, source.field)
+
+
+def exposed(source: SecretSource) -> str | None:
+    """A warning, by the file's name, when others than its owner may read or change it; None if all is well."""
+    if not isinstance(source, FromFile):
+        return None
+    try:
+        mode = source.file.stat().st_mode
+    except OSError:
+        return None  # `resolve` tells
+    others = stat.S_IRWXG | stat.S_IRWXO
+    return f"{source.file} can be used by others than its owner (mode {mode & 0o777:o})." if mode & others else None
+
+
+def _from_env(source: FromEnv) -> Secret:
+    value = os.environ.get(source.env, "")
+    if not value:
+        raise Refused(f"The environment variable {source.env} is not set.", "Set it, or name another in the settings.")
+    try:
+        value.encode()  # bytes that are not UTF-8 come as lone surrogates, which nothing can send
+    except UnicodeEncodeError:
+        readable = False
+    else:
+        readable = True
+    return _text(value if readable else None, f"The environment variable {source.env}")
+
+
+def _from_file(path: Path) -> Secret:
+    content, trouble = _content(path)
+    if trouble:
+        raise Refused(f"The secret file {path} {trouble}.", "Check the path and its permissions.")
+    try:
+        value = content.decode()
+    except UnicodeDecodeError:
+        return _text(None, f"The secret file {path}")
+    return _text(value.removesuffix("\n").removesuffix("\r"), f"The secret file {path}")
+
+
+def _content(path: Path) -> tuple[bytes, str]:
+    """The bytes of a file, or what is wrong with it."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(LONGEST + 1)
+    except FileNotFoundError:
+        return b"", "is not there"
+    except OSError:
+        return b"", "cannot be read"
+    return content, "is too long for a secret" if len(content) > LONGEST else ""
+
+
+def _text(value: str | None, place: str) -> Secret:
+    if value is None:
+        raise Refused(f"{place} is not UTF-8 text.", "Put the secret there as text.")
+    if not value:
+        raise Refused(f"{place} is empty.", "Put the secret there.")
+    return Secret(value)
