@@ -78,7 +78,9 @@ class Listeners:
         """What no listener took, and what one of ours did not foresee. Slack is answered 200 either way: another
         answer would make it repeat an event, and tell the person nothing."""
         if isinstance(error, BoltUnhandledRequestError):
-            await self._refuse(body, "unknown_payload")
+            # Events that somebody subscribed the app to, and closed forms, are no attempt at anything.
+            if body.get("type") not in ("event_callback", "view_closed"):
+                await self._refuse(body, "unknown_payload")
             return BoltResponse(status=200, body="")
         log.error("a listener failed", extra={"error": type(error).__name__})
         if "command" not in body:

@@ -31,7 +31,7 @@ class Door:
         self._app, self._verify, self._parts, self._limit, self._clock = app, verify, parts, limit, clock
         self._heard: dict[str, tuple[float, int]] = {}
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         body = await read(request, self._limit)
         if body is None:
             return await self._refused("too_large", 413)

@@ -84,7 +84,13 @@ async def serve(
     async def why_not_ready() -> list[str]:
         return [sentence for sentence in (await _store(parts), connection.trouble()) if sentence]
 
-    await _run(settings, connection, web.server(web.application(why_not_ready, metrics, door)), stop, listening)
+    await _run(
+        settings,
+        connection,
+        web.server(web.application(why_not_ready, metrics, door.answer if door else None)),
+        stop,
+        listening,
+    )
     await threads.close()
 
 

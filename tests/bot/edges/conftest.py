@@ -1,0 +1,313 @@
+"""The real Slack edge between the strict Slack of the playground and a desk that keeps its rows in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import httpx
+import pytest
+from pydantic import Field
+
+from bot.core.desk import AuditEntry, ScheduleView
+from bot.core.errors import Refused, Transient
+from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.intake import Decision, Outcome, Request
+from bot.core.people import Rule
+from bot.core.plan import Plan, Stage, Step
+from bot.core.secret import Secret
+from bot.core.view import RunView, State, StepView
+from bot.edges import slack
+from bot.settings import Settings, parse
+from bot.tools import slack_clients
+from playground.server import Server, run_in_thread
+from playground.slack import Times, Workspace, create
+
+ASKER, APPROVER, STRANGER = "U0ASKER", "U0APPROVER", "U0STRANGER"
+CHANNEL, AWAY = "C0ONCALL", "C0AWAY"
+
+
+class Rotate(Ask):
+    only: Literal["alpha", "beta"] | None = Field(
+        default=None, description="One of them", json_schema_extra={"positional": True}
+    )
+
+
+class Grant(Ask):
+    who: str = Field(description="Who gets it", json_schema_extra={"positional": True})
+
+
+class Nothing(Step):
+    kind: Literal["test.nothing"] = "test.nothing"
+
+    def says(self) -> str:
+        return "Do nothing at all"
+
+
+def _no_plan(ask: Any, settings: Any, tools: Any) -> Plan:
+    raise Refused("The desk of these tests does not plan.")
+
+
+HANDLERS = {
+    "rotate-demo": Handler("rotate-demo", "Rotate the demo", Rotate, HandlerSettings, _no_plan, example="alpha"),
+    "grant-demo": Handler("grant-demo", "Grant something", Grant, HandlerSettings, _no_plan, example="somebody"),
+}
+
+
+@dataclass
+class PaperDesk:
+    """The other side of bot.core.desk.Desk, on dictionaries: enough rules to see what the edge makes of the answers."""
+
+    handlers: Mapping[str, Handler] = field(default_factory=lambda: HANDLERS)
+    down: bool = False
+    slow: float = 0.0
+    requests: dict[str, Request] = field(default_factory=dict)
+    decisions: dict[str, Outcome] = field(default_factory=dict)
+    decided: list[Decision] = field(default_factory=list)
+    views: dict[str, RunView] = field(default_factory=dict)
+    refusals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def _store(self) -> None:
+        time.sleep(self.slow)
+        if self.down:
+            raise Transient("The store did not answer.", "It is tried again by itself.")
+
+    def rule(self, command: str) -> Rule:
+        return Rule(approve=("approvers",))
+
+    def ask(self, request: Request) -> str:
+        self._store()
+        if request.asker == STRANGER:
+            raise Refused("You may not ask for this command.", "Ask someone in oncall to do it.")
+        with self.lock:
+            self.requests.setdefault(request.key, request)
+            run = f"r-{list(self.requests).index(request.key):07d}"
+            self.views.setdefault(run, view(run, request))
+            return run
+
+    def decide(self, decision: Decision) -> Outcome:
+        self._store()
+        with self.lock:
+            if decision.key not in self.decisions:
+                self.decisions[decision.key] = self._outcome(decision)
+            return self.decisions[decision.key]
+
+    def _outcome(self, decision: Decision) -> Outcome:
+        run = self.views.get(decision.run)
+        if run is None:
+            return Outcome(accepted=False, told="There is no such run.", run=decision.run)
+        if decision.user != APPROVER:
+            return Outcome(accepted=False, told="You may not decide this plan.", run=decision.run)
+        if decision.digest not in (None, run.digest):
+            return Outcome(accepted=False, told="The plan has changed since.", run=decision.run)
+        if run.state is not State.PROPOSED:
+            return Outcome(accepted=False, told="It is decided already.", run=decision.run)
+        self.decided.append(decision)
+        state = {"approve": State.APPROVED, "deny": State.DENIED, "cancel": State.CANCELLED}[decision.verdict]
+        self.views[run.id] = run.model_copy(update={"state": state})
+        return Outcome(accepted=True, told=f"Thank you: {decision.verdict} counted.", run=decision.run)
+
+    def run(self, run: str) -> RunView | None:
+        self._store()
+        return self.views.get(run)
+
+    def runs(self, *, open_only: bool = False, limit: int = 20) -> tuple[RunView, ...]:
+        self._store()
+        return tuple(reversed(self.views.values()))[:limit]
+
+    def waiting_for(self, user: str, *, limit: int = 20) -> tuple[RunView, ...]:
+        self._store()
+        waiting = [v for v in self.views.values() if v.state is State.PROPOSED]
+        return tuple(waiting) if user == APPROVER else ()
+
+    def schedules(self) -> tuple[ScheduleView, ...]:
+        return ()
+
+    def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
+        self._store()
+        return (AuditEntry(number=1, at=1.0, who=ASKER, what="asked", run=run, facts={}, before="0", hash="1"),)
+
+    def refuse(self, who: str, what: str, facts: dict[str, Any]) -> None:
+        self._store()
+        self.refusals.append((who, what, facts))
+
+    def check(self) -> None:
+        self._store()
+
+
+def view(run: str, request: Request) -> RunView:
+    plan = Plan(command=request.command, title="Rotate two demo tokens", subject="demo", stages=(Stage(steps=(Nothing(),)),))
+    return RunView(
+        id=run,
+        revision=1,
+        command=request.command,
+        text=request.text,
+        asker=request.asker,
+        source=request.source,
+        state=State.PROPOSED,
+        asked_at=time.time(),
+        proposed_at=time.time(),
+        expires_at=time.time() + 3600,
+        plan=plan,
+        digest=plan.digest,
+        steps=(StepView(stage=0, place=0, says="Do nothing at all", reversible=False),),
+        channel=request.channel,
+    )
+
+
+def eventually(what: Callable[[], Any], seconds: float = 5) -> Any:
+    """The first true answer; fails after the deadline."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if found := what():
+            return found
+        time.sleep(0.01)
+    raise AssertionError("it did not happen in time")
+
+
+@dataclass
+class World:
+    """The edge in a thread of its own, and the people of a workspace in front of it."""
+
+    workspace: Workspace
+    slack: Server
+    desk: PaperDesk
+    port: int
+    signing_secret: str
+    bot_token: str
+    stop: Callable[[], None]
+    http: httpx.Client
+
+    def person(self, doing: str, **body: Any) -> dict[str, Any]:
+        answer = self.http.post(f"{self.slack.url}/playground/{doing}", json=body)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def command(self, text: str, *, user: str = ASKER, channel: str = CHANNEL) -> dict[str, Any]:
+        name, _, rest = text.partition(" ")
+        return self.person("command", user=user, channel=channel, command=name, text=rest)
+
+    def forge(self, kind: str, payload: Any) -> dict[str, Any]:
+        return self.person("forge", kind=kind, payload=payload)
+
+    def whispers(self, user: str = ASKER, channel: str = CHANNEL) -> list[str]:
+        return [whole(m) for m in self.workspace.ephemerals.get((user, channel), [])]
+
+    def told(self, words: str, user: str = ASKER, channel: str = CHANNEL) -> str:
+        """The whisper with these words in it, once it has come."""
+        found: str = eventually(lambda: next((w for w in self.whispers(user, channel) if words in w), None))
+        return found
+
+    def modal(self, user: str) -> dict[str, Any]:
+        """The modal this person sees, once it is open."""
+        stack = eventually(lambda: self.workspace.stacks.get(user))
+        return self.workspace.views[stack[-1]]
+
+    def bot_url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def ready(self) -> bool:
+        try:
+            return self.http.get(self.bot_url("/readyz")).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+def whole(message: dict[str, Any]) -> str:
+    return f"{message.get('text', '')} {message.get('blocks', '')}"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        return int(bound.getsockname()[1])
+
+
+def made_workspace(**more: Any) -> Workspace:
+    users = [{"id": u, "name": u[2:].lower(), "real_name": u[2:].title()} for u in (ASKER, APPROVER, STRANGER)]
+    commands = [{"command": f"/{c}"} for c in ("rotate-demo", "grant-demo", "hivekeeper", "not-mine")]
+    channels = [{"id": CHANNEL, "name": "oncall"}, {"id": AWAY, "name": "away", "members": [ASKER, APPROVER]}]
+    groups = {"S0GROUP": [APPROVER]}
+    return Workspace.of(users=users, channels=channels, commands=commands, usergroups=groups, limited=False, **more)
+
+
+@pytest.fixture
+def start(tmp_path: Path, canary: Any) -> Iterator[Callable[..., World]]:
+    """`start(mode)` gives a running world; everything ends with the test."""
+    ends: list[Callable[[], None]] = []
+
+    def of(mode: Literal["socket", "http"] = "socket", *, slack_up: bool = True, limit: int = 100_000) -> World:
+        bot_token, app_token, signing = f"xoxb-{canary('bot')}", f"xapp-{canary('app')}", canary("signing")
+        port, slack_port, space, desk = free_port(), free_port(), made_workspace(times=Times(retries=(0.05,))), PaperDesk()
+        settings = parse(
+            {
+                "slack": {"mode": mode, "api_url": f"http://127.0.0.1:{slack_port}/api/", "timeout": 2},
+                "web": {"port": port, "body_limit": limit},
+            },
+            "test",
+        )
+        app = create(
+            space,
+            mode=mode,
+            request_url=f"http://127.0.0.1:{port}/slack/events",
+            signing_secret=signing,
+            bot_token=bot_token,
+            app_token=app_token,
+        )
+        server = run_in_thread(app, slack_port) if slack_up else None
+        stop = serving(settings, desk, Secret(bot_token), Secret(app_token), Secret(signing))
+        http = httpx.Client(timeout=10, trust_env=False)
+        later = server or Server(f"http://127.0.0.1:{slack_port}", slack_port, None, None)  # type: ignore[arg-type]
+        world = World(space, later, desk, port, signing, bot_token, stop, http)
+        world.app = app  # type: ignore[attr-defined]
+        ends.extend(filter(None, [server.stop if server else None, http.close, stop]))
+        if slack_up:
+            eventually(world.ready)
+        return world
+
+    yield of
+    for end in reversed(ends):
+        end()
+
+
+def serving(settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signing: Secret) -> Callable[[], None]:
+    """Run the edge in a thread; returns how to end it, which fails if it ended by itself."""
+    loop, stop, failed = asyncio.new_event_loop(), asyncio.Event(), []
+
+    async def run() -> None:
+        await slack.serve(
+            settings,
+            desk,
+            client=slack_clients.async_web_client(settings.slack, bot),
+            stop=stop,
+            verify=slack_clients.signature_check(signing),
+            make_socket=slack_clients.socket(app),
+        )
+
+    def main() -> None:
+        try:
+            loop.run_until_complete(run())
+        except BaseException as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=main, name="edge", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        assert not thread.is_alive(), "the edge did not end"
+        assert not failed, failed
+
+    return end
+
+
+@pytest.fixture
+def until() -> Callable[..., Any]:
+    return eventually
