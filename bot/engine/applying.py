@@ -1,0 +1,225 @@
+"""The one workflow that applies plans: look again, stage by stage, prove each step, and put back on a failure."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.errors import Drifted, Refused, Transient, Unverified
+from bot.core.intake import Request
+from bot.core.plan import Plan, RunRef, Step
+from bot.core.ports import ReadTools, Tools
+from bot.core.view import State, StepState
+from bot.engine import ending, runs, steps
+from bot.engine.durable import Checkpoint, Halt
+from bot.engine.workshop import Failed, Workshop, document_digest, failure, stored_plan
+
+SIDE_BY_SIDE = 8  # steps of one stage at the same time
+
+
+def apply(shop: Workshop, run: str, keep: Checkpoint) -> None:
+    """The work "apply". What it decides on is kept, so that it takes the same way again after a crash."""
+    start: dict[str, Any] = keep("begin", lambda: begin(shop, run))
+    if start["go"] and start["plan"]:
+        _apply(shop, run, keep, start)
+    elif start["go"]:
+        keep("supersede", lambda: supersede(shop, run, start["trouble"]))
+
+
+def _apply(shop: Workshop, run: str, keep: Checkpoint, start: dict[str, Any]) -> None:
+    looked = keep("premises", lambda: look_again(shop, run))
+    if looked["drifted"]:
+        keep("supersede", lambda: supersede(shop, run, looked["trouble"]))
+        return
+    if looked["trouble"]:
+        keep("end", lambda: ending.stop(shop, run, looked["trouble"]))
+        return
+    failed = False
+    for stage in range(start["stages"]):
+        outcome = keep(f"stage {stage}", partial(carry_out, shop, run, stage))
+        if outcome["drifted"] and keep("undo before supersede", lambda: undo(shop, run)):
+            keep("supersede", partial(supersede, shop, run, outcome["drifted"]))
+            return
+        failed = failed or outcome["failed"]
+        if failed and start["on_failure"] != "go_on":
+            break
+    if failed and start["on_failure"] == "undo":
+        keep("undo", lambda: undo(shop, run))
+    keep("end", lambda: ending.conclude(shop, run, start["on_failure"]))
+
+
+def begin(shop: Workshop, run: str) -> dict[str, Any]:
+    """Take the approved run into work. `go`: is it to be worked on; `plan`: can it be read, as it was approved."""
+
+    def change(conn: sa.Connection) -> Any:
+        runs.change(conn, shop, run, [State.APPROVED], State.APPLYING, who="bot", what="applying", facts={})
+        return runs.get(conn, run)
+
+    row = shop.write(change)
+    plan = _plan(shop, row)
+    trouble = {"what": "The plan cannot be read by the bot's present code.", "now": "Look at the new plan."}
+    return {
+        "go": row is not None and row.state == State.APPLYING, "plan": plan is not None, "trouble": trouble,
+        "stages": len(plan.stages) if plan else 0, "on_failure": plan.on_failure if plan else "undo",
+    }  # fmt: skip
+
+
+def look_again(shop: Workshop, run: str) -> dict[str, Any]:
+    """Are the plan's premises still true? `trouble` without `drifted`: nobody can tell."""
+    plan = stored(shop, run)
+    for premise in plan.premises:
+        try:
+            holds = shop.patiently(partial(premise.holds, _read_tools(shop)))
+        except Drifted as error:
+            return {"drifted": True, "trouble": {"what": error.what, "now": error.now}}
+        except Exception as error:  # told in our words, and nothing has been changed yet
+            return {"drifted": False, "trouble": failure(error, run, "Checking the plan once more").document}
+        if not holds:
+            what = f"The world moved since the plan was shown. No longer true: {premise.says()}"
+            return {"drifted": True, "trouble": {"what": what, "now": "Nothing was changed; look at the new plan."}}
+    return {"drifted": False, "trouble": None}
+
+
+def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
+    """Put a new plan for the same request in this one's place."""
+
+    def change(conn: sa.Connection) -> None:
+        row = runs.lock(conn, run)
+        if row is None or row.state != State.APPLYING:
+            return
+        again = Request(key=f"drift-{run}", command=row.command, ask=row.ask, text=row.text, asker=row.asker,
+                        source="drift", channel=row.channel, thread=row.thread)  # fmt: skip
+        new = runs.insert(conn, shop, again, supersedes=run)
+        runs.change(conn, shop, run, [State.APPLYING], State.SUPERSEDED, who="bot", what="superseded",
+                    facts={"by": new, "trouble": trouble},
+                    values={"trouble": trouble, "superseded_by": new})  # fmt: skip
+
+    shop.write(change)
+
+
+def carry_out(shop: Workshop, run: str, stage: int) -> dict[str, Any]:
+    """All steps of a stage, side by side. `drifted` has words if the world moved before anything was changed."""
+    plan = stored(shop, run)
+    halted = threading.Event()
+
+    def one(place: int) -> None:
+        if not halted.is_set() and not _step(shop, run, plan, stage, place) and plan.on_failure != "go_on":
+            halted.set()
+
+    places = range(len(plan.stages[stage].steps))
+    with ThreadPoolExecutor(max_workers=max(1, min(SIDE_BY_SIDE, len(places))), thread_name_prefix="step") as pool:
+        for outcome in [pool.submit(one, place) for place in places]:
+            outcome.result()
+    rows = shop.read(lambda conn: steps.rows(conn, run))
+    return {"failed": any(r.state == StepState.FAILED for r in rows if r.stage == stage), "drifted": _drifted(rows)}
+
+
+def _drifted(rows: list[Any]) -> dict[str, str] | None:
+    failed = [row for row in rows if row.state == StepState.FAILED]
+    if not failed or any(row.trouble["kind"] != "Drifted" for row in failed):
+        return None
+    return None if any(row.state == StepState.DONE for row in rows) else dict(failed[0].trouble)
+
+
+def _step(shop: Workshop, run: str, plan: Plan, stage: int, place: int) -> bool:
+    """Bring one step about. False if it failed, which is then written down with its words."""
+    if shop.stopping.is_set():
+        raise Halt
+    row = shop.read(lambda conn: steps.row(conn, run, stage, place))
+    if row.state in (StepState.DONE, StepState.FAILED):
+        return bool(row.state == StepState.DONE)
+    step = plan.stages[stage].steps[place]
+    if row.attempt >= steps.MOST_BEGUN:
+        gone = Refused(f"“{row.says}” was begun {row.attempt} times and never ended.", "Look at the bot's log.")
+        return _fail(shop, row, failure(gone, run, row.says))
+    ours = row.attempt > 0
+    try:
+        if shop.patiently(lambda: step.done(_read_tools(shop))):
+            steps.end(shop, row, StepState.DONE if ours else StepState.ALREADY)
+            return True
+    except Exception as error:  # whatever a step raises is told to people in our words
+        return _fail(shop, row, failure(error, run, row.says))
+    return _do(shop, run, step, row)
+
+
+def _do(shop: Workshop, run: str, step: Step, row: Any) -> bool:
+    """Begin, do, prove; again while the other side is only temporarily away."""
+    for attempt in range(shop.patience.attempts):
+        row = steps.begin(shop, row)
+        try:
+            _done_after(shop, run, step, first=attempt == 0)
+            steps.end(shop, row, StepState.DONE)
+            return True
+        except Transient as error:
+            wish, failed = error.after, failure(error, run, row.says)
+        except Exception as error:  # likewise
+            return _fail(shop, row, failure(error, run, row.says))
+        if attempt + 1 < shop.patience.attempts:
+            shop.pause(shop.patience.pause(attempt, wish))
+    return _fail(shop, row, failed)
+
+
+def _done_after(shop: Workshop, run: str, step: Step, *, first: bool) -> None:
+    if not first and step.done(_read_tools(shop)):  # the attempt before may have worked, only its answer was lost
+        return
+    step.do(tools_of(shop), RunRef(id=run))
+    if not step.done(_read_tools(shop)):
+        raise Unverified(f"“{step.says()}” was done, but looking at it afterwards does not show it.")
+
+
+def _fail(shop: Workshop, row: Any, failed: Failed) -> bool:
+    steps.end(shop, row, StepState.FAILED, failed)
+    return False
+
+
+def undo(shop: Workshop, run: str) -> bool:
+    """Put back what this run did, last first. False, and no further, when one cannot be put back."""
+    plan = stored(shop, run)
+    for row in reversed(shop.read(lambda conn: steps.rows(conn, run))):
+        if row.state == StepState.UNDO_FAILED:  # before a crash
+            return False
+        if shop.stopping.is_set():
+            raise Halt
+        step = plan.stages[row.stage].steps[row.place]
+        if row.attempt == 0 or not step.reversible or row.state not in (StepState.DONE, StepState.FAILED):
+            continue
+        if not _undo(shop, run, step, row):
+            return False
+    return True
+
+
+def _undo(shop: Workshop, run: str, step: Step, row: Any) -> bool:
+    try:
+        shop.patiently(lambda: step.undo(tools_of(shop), RunRef(id=run)))
+    except Exception as error:  # likewise
+        steps.end(shop, row, StepState.UNDO_FAILED, failure(error, run, f"Undoing “{row.says}”"))
+        return False
+    steps.end(shop, row, StepState.UNDONE)
+    return True
+
+
+def stored(shop: Workshop, run: str) -> Plan:
+    plan = _plan(shop, shop.read(lambda conn: runs.get(conn, run)))
+    assert plan is not None, "it could be read when the run began"
+    return plan
+
+
+def _plan(shop: Workshop, row: Any) -> Plan | None:
+    """The plan exactly as it was approved; None if it was changed in the store or the code cannot read it."""
+    if row is None or row.plan is None or document_digest(row.plan) != row.digest:
+        return None
+    return stored_plan(shop, row.plan)
+
+
+def tools_of(shop: Workshop) -> Tools:
+    assert shop.tools is not None, "only a process with tools applies"
+    return shop.tools
+
+
+def _read_tools(shop: Workshop) -> ReadTools:
+    assert shop.read_tools is not None, "only a process with tools looks at the world"
+    return shop.read_tools

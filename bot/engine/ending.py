@@ -1,0 +1,91 @@
+"""How an applied run ends: the state that the steps' records add up to, and the exact account of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.view import State, StepState
+from bot.engine import runs, steps
+from bot.engine.tables import run as run_table
+from bot.engine.workshop import Workshop, log
+
+HOUR = 3600.0
+NOT_DOUBTFUL = ("Refused", "Drifted")  # the world said no: such a step changed nothing
+
+
+def conclude(shop: Workshop, run: str, on_failure: str) -> None:
+    """Read the steps' records and close the run."""
+    rows = shop.read(lambda conn: steps.rows(conn, run))
+    state = verdict(rows, on_failure)
+    culprit = next((row.trouble for row in rows if row.trouble), None)
+    trouble = None
+    if state != State.DONE and culprit:
+        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows)}".strip()}
+    close(shop, run, state, trouble)
+
+
+def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
+    """Close a run that could not begin: nothing was changed."""
+    now = f"{trouble['now']} Nothing was changed; ask again when that is right.".strip()
+    close(shop, run, State.STOPPED, {"what": trouble["what"], "now": now})
+
+
+def verdict(rows: list[Any], on_failure: str) -> State:
+    """The state of a run whose steps ended so."""
+    states = Counter(row.state for row in rows)
+    good = states[StepState.DONE] + states[StepState.ALREADY]
+    if good == len(rows):
+        return State.DONE
+    if on_failure == "go_on":
+        return State.PARTLY if good else State.STOPPED
+    if on_failure == "stop" or states[StepState.DONE] or states[StepState.UNDO_FAILED]:
+        return State.STOPPED
+    return State.STOPPED if any(doubtful(row) for row in rows) else State.UNDONE
+
+
+def doubtful(row: Any) -> bool:
+    """Did this step fail in a way that may have left something behind, without a way to put it back?"""
+    return row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] not in NOT_DOUBTFUL
+
+
+def account(rows: list[Any]) -> str:
+    """What became of the steps, in one or more sentences."""
+    counts = Counter("doubtful" if doubtful(row) else row.state for row in rows)
+    told = [
+        ("{} done and left so", counts[StepState.DONE]),
+        ("{} already so before", counts[StepState.ALREADY]),
+        ("{} put back", counts[StepState.UNDONE]),
+        ("{} could not be put back", counts[StepState.UNDO_FAILED]),
+        ("{} may be half done", counts["doubtful"]),
+        ("{} changed nothing", counts[StepState.FAILED]),
+        ("{} not begun", counts[StepState.WAITING]),
+    ]
+    parts = [words.format(count) for words, count in told if count]
+    return f"Of {len(rows)} step{'s' if len(rows) != 1 else ''}: {', '.join(parts)}."
+
+
+WORDS = {
+    State.DONE: "Done and verified.",
+    State.PARTLY: "Done in part; the failed steps are named above.",
+    State.UNDONE: "It failed, and everything is as it was before.",
+    State.STOPPED: "Stopped; a person has to look.",
+}
+
+
+def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None) -> None:
+    """Close the run in this state, say so in its thread, and set when its backups may go."""
+
+    def change(conn: sa.Connection) -> None:
+        retire_at = None if state == State.STOPPED else shop.clock() + shop.settings.store.keep_backups_hours * HOUR
+        closed = runs.change(conn, shop, run, [State.APPLYING], state, who="bot", what=state.value,
+                             facts={"trouble": trouble},
+                             values={"trouble": trouble, "retire_at": retire_at})  # fmt: skip
+        if closed:
+            asker = conn.execute(sa.select(run_table.c.asker).where(run_table.c.id == run)).scalar_one()
+            runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in asker else (asker,))
+
+    shop.write(change)
+    log.info("run ended", run=run, state=state.value)

@@ -1,0 +1,1 @@
+"""Alembic environment; see `bot.engine.schema`."""

@@ -1,0 +1,139 @@
+"""From a request to a proposal, an answer or a refusal. Planning only looks, so it may be done again at any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic import ValidationError
+
+from bot.core.errors import Refused
+from bot.core.plan import Answer, Note, Plan
+from bot.core.view import State
+from bot.engine import runs, standing, steps
+from bot.engine.durable import Checkpoint, Halt
+from bot.engine.tables import decision
+from bot.engine.workshop import Failed, Workshop, failure
+
+HALF = 0.5  # of the time that a plan waits: then people are reminded
+
+
+def plan(shop: Workshop, run: str, _keep: Checkpoint) -> None:
+    """The work "plan": everything it finds goes into the run's row in one transaction, so it keeps nothing itself."""
+    row = shop.read(lambda conn: runs.get(conn, run))
+    if row is None or row.state != State.ASKED:
+        return
+    try:
+        found, already = shop.patiently(lambda: _look(shop, row))
+    except Exception as error:  # whatever a handler raises is told to the asker, in our words
+        _refuse(shop, row, failure(error, run, f"Planning /{row.command}"))
+        return
+    if isinstance(found, Answer):
+        _answer(shop, row, found)
+    elif len(already) == len(found.steps):
+        _answer(shop, row, _nothing(found), found, already)
+    else:
+        _propose(shop, row, found, already)
+
+
+def _look(shop: Workshop, row: Any) -> tuple[Plan | Answer, frozenset[tuple[int, int]]]:
+    """What the handler found, and the places of the steps that are done already."""
+    handler = shop.handlers.get(row.command)
+    if handler is None:
+        raise Refused(f"There is no command /{row.command} here any more.", "See /hivekeeper help.")
+    try:
+        ask = handler.ask.model_validate(row.ask)
+    except ValidationError as error:
+        places = ", ".join(sorted({".".join(str(p) for p in e["loc"]) or "parameters" for e in error.errors()}))
+        raise Refused(f"The parameters of /{row.command} are not right: {places}.", "Ask again.") from None
+    if shop.stopping.is_set():
+        raise Halt
+    assert shop.read_tools is not None, "only a process with tools plans"
+    found = handler.plan(ask, shop.handler_settings[row.command], shop.read_tools)
+    if isinstance(found, Answer):
+        return found, frozenset()
+    if not isinstance(found, Plan):
+        raise TypeError("a handler gives a plan or an answer")
+    return found, frozenset((s, i) for s, i, step in found.steps if step.done(shop.read_tools))
+
+
+def _nothing(plan: Plan) -> Answer:
+    """A plan whose every step is done already asks nobody for anything."""
+    title = f"Nothing to do: {plan.title}"
+    cut = title if len(title) <= 150 else f"{title[:149]}…"
+    says = tuple(Note(label="already so", text=step.says()) for _, _, step in plan.steps)
+    return Answer(command=plan.command, title=cut, notes=plan.notes + says, warnings=plan.warnings)
+
+
+def _refuse(shop: Workshop, row: Any, failed: Failed) -> None:
+    def change(conn: sa.Connection) -> None:
+        runs.change(conn, shop, row.id, [State.ASKED], State.REFUSED, who="bot", what="refused",
+                    facts={"trouble": failed.document}, values={"trouble": failed.document})  # fmt: skip
+
+    shop.write(change)
+
+
+def _answer(
+    shop: Workshop, row: Any, answer: Answer, plan: Plan | None = None,
+    already: frozenset[tuple[int, int]] = frozenset(),
+) -> None:  # fmt: skip
+    values: dict[str, Any] = {"answer": answer.model_dump(mode="json")}
+    if plan is not None:
+        values |= {"plan": plan.model_dump(mode="json"), "digest": plan.digest}
+
+    def change(conn: sa.Connection) -> None:
+        answered = runs.change(conn, shop, row.id, [State.ASKED], State.ANSWERED, who="bot", what="answered",
+                               facts={"title": answer.title}, values=values)  # fmt: skip
+        if answered and plan is not None:
+            steps.propose(conn, row.id, plan, already)
+
+    shop.write(change)
+
+
+def _propose(shop: Workshop, row: Any, plan: Plan, already: frozenset[tuple[int, int]]) -> None:
+    rule, now = shop.rule(row.command), shop.clock()
+    values = {
+        "plan": plan.model_dump(mode="json"), "digest": plan.digest, "on_failure": plan.on_failure,
+        "approvals_needed": rule.approvals, "proposed_at": now, "expires_at": now + rule.expires_after,
+        "remind_at": now + rule.expires_after * HALF,
+    }  # fmt: skip
+
+    def change(conn: sa.Connection) -> None:
+        facts = {"digest": plan.digest, "title": plan.title}
+        if runs.change(conn, shop, row.id, [State.ASKED], State.PROPOSED, who="bot", what="proposed",
+                       facts=facts, values=values):  # fmt: skip
+            steps.propose(conn, row.id, plan, already)
+            _stand_in(conn, shop, row, plan)
+
+    shop.write(change)
+
+
+def _stand_in(conn: sa.Connection, shop: Workshop, row: Any, plan: Plan) -> None:
+    """Approve what a schedule asked for, if a standing approval covers exactly that. A plan that was made anew
+    because the world had moved (source "drift") is for people to look at."""
+    if row.source != "schedule":
+        return
+    name = standing.covering(shop.settings.standing, row.command, row.ask, shop.clock())
+    if name is None:
+        return
+    owner, told = shop.settings.standing[name].owner, f"Approved by the standing approval {name}."
+    conn.execute(
+        decision.insert().values(
+            key=runs.hashed(f"standing-{row.id}"), run=row.id, user=owner, verdict="approve", digest=plan.digest,
+            reason=told, at=shop.clock(), accepted=True, told=told,
+        )
+    )  # fmt: skip
+    facts = {"digest": plan.digest, "standing": name}
+    approve(conn, shop, row.id, subject=plan.subject, who=owner, facts=facts, standing=name)
+
+
+def approve(
+    conn: sa.Connection, shop: Workshop, run: str, *, subject: str, who: str, facts: dict[str, Any],
+    standing: str | None = None,
+) -> bool:  # fmt: skip
+    """The proposal is approved: its work is enqueued in the same transaction. False if it is no proposal any more."""
+    approved = runs.change(conn, shop, run, [State.PROPOSED], State.APPROVED, who=who, what="approved",
+                           facts=facts, values={"standing": standing, "remind_at": None})  # fmt: skip
+    if approved:
+        shop.queues.put(conn, "apply", run, subject=subject)
+    return approved

@@ -1,0 +1,161 @@
+"""Runs as rows: how one comes in, changes and is seen. Every change is compare-and-set in the caller's transaction,
+with its audit entry and the wish to show it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from bot.core.intake import Request
+from bot.core.plan import Answer, Plan
+from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
+from bot.engine import audit, outbox
+from bot.engine.tables import decision, run, run_step
+from bot.engine.workshop import Workshop, stored_plan
+
+KEY_BITS = 35  # of the hash in an id: short enough to read out on the telephone
+
+
+def hashed(key: str) -> str:
+    """How a key from outside is kept: its SHA-256, because keys can be long and can be somebody's token."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def run_id(key: str, again: int = 0) -> str:
+    """ "r-" and 7 characters. `again` above 0 is for the rare case that another key has this id already."""
+    digest = hashlib.sha256(f"{key}{'#' * again}".encode()).digest()
+    return "r-" + base64.b32encode(digest).decode().lower()[: KEY_BITS // 5]
+
+
+def insert(conn: sa.Connection, shop: Workshop, request: Request, supersedes: str | None = None) -> str:
+    """Store the request and enqueue its planning; the id. The same key again gives the same id and does nothing."""
+    known = conn.execute(sa.select(run.c.id).where(run.c.key == hashed(request.key))).scalar()
+    if known:
+        return str(known)
+    new, now = _free_id(conn, request.key), shop.clock()
+    conn.execute(
+        run.insert().values(
+            id=new, key=hashed(request.key), command=request.command, ask=request.ask, text=request.text[:3000],
+            asker=request.asker, source=request.source, channel=request.channel or shop.settings.slack.channel,
+            thread=request.thread if request.channel else None, state=State.ASKED, revision=1, asked_at=now,
+            changed_at=now, approvals_needed=shop.rule(request.command).approvals, supersedes=supersedes,
+        )
+    )  # fmt: skip
+    shop.queues.put(conn, "plan", new)
+    _show(conn, shop, new)
+    facts = {"command": request.command, "ask": request.ask, "source": request.source}
+    audit.append(conn, who=request.asker, what="asked", run=new, facts=facts, at=now)
+    return new
+
+
+def lock(conn: sa.Connection, id: str) -> Any | None:
+    """The run's row, kept from other writers until the transaction ends."""
+    return conn.execute(sa.select(run).where(run.c.id == id).with_for_update()).first()
+
+
+def get(conn: sa.Connection, id: str) -> Any | None:
+    return conn.execute(sa.select(run).where(run.c.id == id)).first()
+
+
+def change(
+    conn: sa.Connection, shop: Workshop, id: str, was: Iterable[State], to: State | None = None, *,
+    who: str, what: str, facts: dict[str, Any], values: dict[str, Any] | None = None,
+) -> bool:  # fmt: skip
+    """Change the run if it is in one of these states, else do nothing and return False. `values`: other columns."""
+    now = shop.clock()
+    new: dict[str, Any] = {"revision": run.c.revision + 1, "changed_at": now} | (values or {})
+    if to is not None:
+        new["state"] = to
+        new |= {} if to in OPEN else {"finished_at": now, "remind_at": None}
+    found = conn.execute(run.update().where(run.c.id == id, run.c.state.in_(list(was))).values(**new))
+    if found.rowcount != 1:
+        return False
+    _show(conn, shop, id)
+    audit.append(conn, who=who, what=what, run=id, facts=facts, at=now)
+    return True
+
+
+def shown_anew(conn: sa.Connection, shop: Workshop, id: str) -> None:
+    """Something below the run has changed: its message should show it."""
+    conn.execute(run.update().where(run.c.id == id).values(revision=run.c.revision + 1, changed_at=shop.clock()))
+    _show(conn, shop, id)
+
+
+def _show(conn: sa.Connection, shop: Workshop, id: str) -> None:
+    row = conn.execute(sa.select(run.c.revision, run.c.channel, run.c.thread).where(run.c.id == id)).one()
+    if row.channel:
+        outbox.want(conn, run=id, revision=row.revision, channel=row.channel, thread=row.thread, due=shop.clock())
+
+
+def note(conn: sa.Connection, shop: Workshop, id: str, name: str, *, text: str, mention: tuple[str, ...] = ()) -> None:
+    """A line in the run's thread, once per name; nothing if the run is shown nowhere."""
+    if conn.execute(sa.select(run.c.channel).where(run.c.id == id)).scalar():
+        outbox.note(conn, run=id, name=name, text=text, mention=mention, due=shop.clock())
+
+
+def _free_id(conn: sa.Connection, key: str) -> str:
+    again = 0
+    while conn.execute(sa.select(run.c.id).where(run.c.id == run_id(key, again))).scalar():
+        again += 1
+    return run_id(key, again)
+
+
+# --- how a run is seen ------------------------------------------------------------------------------------
+
+
+def view(conn: sa.Connection, shop: Workshop, id: str) -> RunView | None:
+    row = get(conn, id)
+    return _view(conn, shop, row) if row is not None else None
+
+
+def views(conn: sa.Connection, shop: Workshop, *, open_only: bool, limit: int) -> tuple[RunView, ...]:
+    """Newest first."""
+    query = sa.select(run).order_by(run.c.asked_at.desc(), run.c.id).limit(limit)
+    if open_only:
+        query = query.where(run.c.state.in_(list(OPEN)))
+    return tuple(_view(conn, shop, row) for row in conn.execute(query).all())
+
+
+def proposals(conn: sa.Connection, shop: Workshop, own: dict[str, bool], user: str, limit: int) -> tuple[RunView, ...]:
+    """Proposals of these commands (name -> also those that the user asked for), soonest expiry first."""
+    others = run.c.command.in_([name for name, also in own.items() if not also]) & (run.c.asker != user)
+    mine = run.c.command.in_([name for name, also in own.items() if also])
+    query = sa.select(run).where(run.c.state == State.PROPOSED, others | mine).order_by(run.c.expires_at).limit(limit)
+    return tuple(_view(conn, shop, row) for row in conn.execute(query).all())
+
+
+def _view(conn: sa.Connection, shop: Workshop, row: Any) -> RunView:
+    place = outbox.place(conn, row.id)
+    plan: Plan | None = stored_plan(shop, row.plan)
+    return RunView(
+        id=row.id, revision=row.revision, command=row.command, text=row.text, asker=row.asker, source=row.source,
+        state=State(row.state), asked_at=row.asked_at, proposed_at=row.proposed_at, expires_at=row.expires_at,
+        finished_at=row.finished_at, plan=plan, digest=row.digest,
+        answer=Answer.model_validate(row.answer) if row.answer else None, steps=_steps(conn, row.id),
+        decisions=_decisions(conn, row.id), approvals_needed=row.approvals_needed,
+        approver_groups=shop.rule(row.command).approve, trouble=told(row.trouble), supersedes=row.supersedes,
+        superseded_by=row.superseded_by, standing=row.standing,
+        channel=place[0] if place else row.channel, ts=place[1] if place else None,
+    )  # fmt: skip
+
+
+def told(document: dict[str, str] | None) -> Trouble | None:
+    return Trouble(what=document["what"], now=document["now"]) if document else None
+
+
+def _steps(conn: sa.Connection, id: str) -> tuple[StepView, ...]:
+    query = sa.select(run_step).where(run_step.c.run == id).order_by(run_step.c.stage, run_step.c.place)
+    return tuple(
+        StepView(stage=s.stage, place=s.place, says=s.says, reversible=s.reversible, state=s.state,
+                 trouble=told(s.trouble))
+        for s in conn.execute(query)
+    )  # fmt: skip
+
+
+def _decisions(conn: sa.Connection, id: str) -> tuple[DecisionView, ...]:
+    query = sa.select(decision).where(decision.c.run == id, decision.c.accepted).order_by(decision.c.at)
+    return tuple(DecisionView(user=d.user, verdict=d.verdict, at=d.at, reason=d.reason) for d in conn.execute(query))
