@@ -5,6 +5,8 @@ A fingerprint is 8 hex digits (`bot.core.ports.Fingerprints`); None stands for "
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from pydantic import Field
@@ -91,15 +93,13 @@ class PatchDocument(Step):
         return f"Replace {places} in {self.target}"
 
     def done(self, tools: ReadTools) -> bool:
-        document = tools.vault.find(self.target.path, self.target.field)
-        return document is not None and all(
-            place(tools, document, one.inside) == one.becomes for one in self.replacements
-        )
+        return all(now == one.becomes for one, now in self._places(tools))
 
     def do(self, tools: Tools, run: RunRef) -> None:
         document = expected(tools, self.target, self.document_was)
         values = {one.inside: expected(tools, one.source, one.becomes) for one in self.replacements}
-        patched = tools.documents.replace(document, values)
+        with reading(self.target):
+            patched = tools.documents.replace(document, values)
         if tools.fingerprints.of(patched) != self.document_becomes:
             raise Drifted(f"{self.target} would not become what was approved.", "Ask for a new plan.")
         tools.vault.write(self.target.path, {self.target.field: patched}, run=run.id)
@@ -120,8 +120,20 @@ class PatchDocument(Step):
 
     def _holds_ours(self, tools: ReadTools) -> bool:
         """Does any of our places differ from what it held before the run?"""
+        try:
+            return any(now != one.was for one, now in self._places(tools))
+        except Refused:  # somebody left a document there that cannot be read
+            return True
+
+    def _places(self, tools: ReadTools) -> tuple[tuple[Replacement, str | None], ...]:
+        """Each replacement with the fingerprint of what stands in its place now; one read of the document."""
         document = tools.vault.find(self.target.path, self.target.field)
-        return document is None or any(place(tools, document, one.inside) != one.was for one in self.replacements)
+        if document is None:
+            return tuple((one, None) for one in self.replacements)
+        with reading(self.target):
+            found = tuple(tools.documents.find(document, one.inside) for one in self.replacements)
+        marks = (None if secret is None else tools.fingerprints.of(secret) for secret in found)
+        return tuple(zip(self.replacements, marks, strict=True))
 
 
 class ProveAccepted(Step):
@@ -173,12 +185,22 @@ class FieldIs(Premise):
         return fingerprint(tools, self.ref) == self.fingerprint
 
 
+@contextmanager
+def reading(ref: SecretRef) -> Iterator[None]:
+    """Says of a refusal which place it is about; tools for values and documents do not know where they come from."""
+    try:
+        yield
+    except Refused as refusal:
+        raise Refused(f"{ref}: {refusal.what}", refusal.now) from None
+
+
 def lookup(tools: ReadTools, ref: SecretRef) -> Secret | None:
     """What lies at a reference now, None if there is nothing."""
     secret = tools.vault.find(ref.path, ref.field)
     if secret is None or not ref.inside:
         return secret
-    return tools.documents.find(secret, ref.inside)
+    with reading(ref):
+        return tools.documents.find(secret, ref.inside)
 
 
 def found(tools: ReadTools, ref: SecretRef) -> Secret:
@@ -192,12 +214,6 @@ def found(tools: ReadTools, ref: SecretRef) -> Secret:
 def fingerprint(tools: ReadTools, ref: SecretRef) -> str | None:
     """The fingerprint of what lies at a reference now, None if there is nothing."""
     secret = lookup(tools, ref)
-    return None if secret is None else tools.fingerprints.of(secret)
-
-
-def place(tools: ReadTools, document: Secret, inside: Inside) -> str | None:
-    """The fingerprint of one place in a document, None if the place does not exist."""
-    secret = tools.documents.find(document, inside)
     return None if secret is None else tools.fingerprints.of(secret)
 
 

@@ -18,7 +18,7 @@ UNVERIFIED = {
     **dict.fromkeys(("verify_exp", "verify_nbf", "verify_iat", "verify_aud", "verify_iss"), False),
     **dict.fromkeys(("verify_sub", "verify_jti"), False),
 }
-NOW = "Nothing was changed; look at what writes the token there."
+NOW = "Look at what writes it there, then ask again."
 
 
 class JwtClaims:

@@ -29,7 +29,7 @@ STANDARD = frozenset(
     for name in ("str", "int", "float", "bool", "null", "map", "seq", "set", "omap", "pairs", "binary", "timestamp")
 )
 TEXT = "tag:yaml.org,2002:str"
-NOW = "Nothing was changed; correct the document."
+NOW = "Correct the document, then ask again."
 # Plain text that no version of YAML takes for a number, a date or a word like `yes`; tokens are of this form.
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{7,}")
 PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|\Z))*")
