@@ -46,6 +46,10 @@ Work = Callable[[str, Checkpoint], None]
 """Work on the run with this id. It may be called again after a crash, with the same kept results."""
 
 
+class Taken(Refused):
+    """Another process works on this SQLite store."""
+
+
 class Halt(BaseException):
     """This process stops working on something, which is left for whoever takes it up. Not an `Exception`: nothing
     on the way may take it for a failure and write that down."""
@@ -246,7 +250,7 @@ def take_lock(settings: Settings) -> IO[bytes] | None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
-        raise Refused(
+        raise Taken(
             "Another hivekeeper already works on this store.",
             "Stop that one first; several at once need PostgreSQL (store.url).",
         ) from None
