@@ -40,7 +40,7 @@ def context(block_id: str, *texts: str) -> Block:
 def sections(block_id: str, head: str, lines: Sequence[str], budget: int, more: str) -> list[Block]:
     """Lines under a heading, in as few sections as it takes, not longer than the budget in all.
 
-    Lines that do not fit are counted: "… and 7 more: press Details". A line is at most 1,000 long.
+    Lines that do not fit are counted: "… and 7 more: press Details". A line is at most 2,500 long.
     """
     texts = [head]
     for line in fitting(lines, budget - size(head), more):

@@ -122,9 +122,10 @@ def _fitting(text: str, limit: int) -> int:
 def _joined(text: str, at: int) -> bool:
     """Would a cut here tear apart what people see as one character?"""
     before, after = text[at - 1], text[at]
-    flags = "\U0001f1e6" <= after <= "\U0001f1ff" and "\U0001f1e6" <= before <= "\U0001f1ff"
+    letters = re.search("[\U0001f1e6-\U0001f1ff]*$", text[:at])
+    half_flag = "\U0001f1e6" <= after <= "\U0001f1ff" and letters is not None and len(letters[0]) % 2 == 1
     skin = "\U0001f3fb" <= after <= "\U0001f3ff"
-    return flags or skin or _JOINER in (before, after) or unicodedata.category(after)[0] == "M"
+    return half_flag or skin or _JOINER in (before, after) or unicodedata.category(after)[0] == "M"
 
 
 def _escaped(text: str, limit: int) -> str:
