@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from playground.slack import web_api
 from playground.slack.delivery import Delivery, Transport
 from playground.slack.http_mode import HttpMode
-from playground.slack.methods import EVERY_SCOPE
+from playground.slack.methods import EVENT_SCOPES, EVERY_SCOPE
 from playground.slack.people import People
 from playground.slack.socket_mode import SocketMode
 from playground.slack.workspace import EVENTS, Command, Workspace
@@ -28,7 +28,7 @@ def create(
     """A workspace with the app installed, as an ASGI application that needs no lifespan.
 
     `manifest` is the app's manifest as data: its scopes, events, Home tab and commands are what is installed; without
-    one everything is. In http mode payloads go to `request_url`, signed with `signing_secret`.
+    one all events are, and the scopes that the methods here need. In http mode payloads go to `request_url`, signed with `signing_secret`.
     """
     workspace.bot_token, workspace.app_token = bot_token, app_token
     workspace.traffic.mask(bot_token, app_token, signing_secret)
@@ -52,7 +52,8 @@ def install(workspace: Workspace, manifest: dict[str, Any] | None) -> None:
     scopes = manifest.get("oauth_config", {}).get("scopes", {})
     events = manifest.get("settings", {}).get("event_subscriptions", {}).get("bot_events", [])
     workspace.scopes = frozenset([*scopes.get("bot", []), *scopes.get("bot_optional", [])])
-    workspace.events = frozenset(events)
+    allowed = {event for event, scope in EVENT_SCOPES.items() if not scope or scope in workspace.scopes}
+    workspace.events = frozenset(events) & allowed
     workspace.home_tab = bool(features.get("app_home", {}).get("home_tab_enabled"))
     for each in features.get("slash_commands", []):
         known = {key: each[key] for key in ("command", "description", "usage_hint", "should_escape") if key in each}

@@ -117,7 +117,7 @@ def rich_inline(part: dict[str, Any], at: str) -> Problems:
 def table(block: dict[str, Any], at: str) -> Problems:
     yield from keys(block, at, "rows", "block_id column_settings")
     yield from amount(block.get("rows"), f"{at}/rows", 100)
-    for n, row in enumerate(block.get("rows") or []):
+    for n, row in enumerate(block["rows"] if isinstance(block.get("rows"), list) else []):
         yield from amount(row, f"{at}/rows/{n}", 20)
         yield from each(row, f"{at}/rows/{n}", cell)
     if "column_settings" in block:
@@ -178,7 +178,7 @@ def _repeated(blocks: list[dict[str, Any]], at: str) -> Problems:
         if name is not None and str(name) in seen:
             yield f"{at}/{n}/block_id", f"`block_id` already exists: {name}"
         seen.add(str(name))
-        names = [e["action_id"] for e in elements(block) if "action_id" in e]
+        names = [str(e["action_id"]) for e in elements(block) if "action_id" in e]
         if len(names) != len(set(names)):
             yield f"{at}/{n}", "`action_id` already exists in this block"
 
@@ -193,5 +193,5 @@ def _totals(blocks: list[dict[str, Any]], at: str) -> Problems:
 def elements(block: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The elements of a block that a person can act on."""
     inside = block.get("elements") if block.get("type") == "actions" else None
-    found = [*(inside or []), block.get("accessory"), block.get("element")]
+    found = [*(inside if isinstance(inside, list) else []), block.get("accessory"), block.get("element")]
     yield from (thing for thing in found if isinstance(thing, dict) and thing.get("type") != "image")

@@ -148,6 +148,11 @@ def message_of(workspace: Workspace, channel: str, user: str, ts: str) -> tuple[
     return workspace.message(channel, ts), False
 
 
+def flag(args: Json, name: str) -> bool:
+    """A truth value, as JSON or as a form sends it."""
+    return str(args.get(name, "")).lower() in ("1", "true")
+
+
 def respond(workspace: Workspace, name: str, args: Json) -> tuple[int, str]:
     """A use of a response_url: the HTTP status and body."""
     url = workspace.response_urls.get(name)
@@ -167,10 +172,10 @@ def respond(workspace: Workspace, name: str, args: Json) -> tuple[int, str]:
 
 def _answer(workspace: Workspace, url: ResponseUrl, args: Json) -> None:
     channel, user, ts = url.channel, url.user, url.message_ts
-    if args.get("delete_original") or args.get("replace_original"):
+    if flag(args, "delete_original") or flag(args, "replace_original"):
         if ts is None:
             raise ApiError("message_not_found")
-        if args.get("delete_original"):
+        if flag(args, "delete_original"):
             _delete_original(workspace, channel, user, ts)
         else:
             _replace_original(workspace, channel, user, ts, args)

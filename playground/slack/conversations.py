@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from playground.slack.chat import shown
+from playground.slack.chat import flag, shown
 from playground.slack.errors import ApiError
 from playground.slack.workspace import BOT_USER, Channel, Json, Workspace
 
@@ -109,7 +109,10 @@ def _inside(workspace: Workspace, name: str) -> Channel:
 
 
 def _between(said: list[Json], args: Json) -> list[Json]:
-    oldest, latest = float(args.get("oldest") or 0), float(args.get("latest") or "inf")
+    try:
+        oldest, latest = float(args.get("oldest") or 0), float(args.get("latest") or "inf")
+    except ValueError:
+        raise ApiError("invalid_arguments", ["must be a timestamp [json-pointer:/oldest]"]) from None
     if flag(args, "inclusive"):
         return [m for m in said if oldest <= float(m["ts"]) <= latest]
     return [m for m in said if oldest < float(m["ts"]) < latest]
@@ -134,8 +137,3 @@ def paged(things: Any, args: Json, usual: int, most: int) -> tuple[list[Any], Js
     found = list(things)
     following = str(start + limit) if start + limit < len(found) else ""
     return found[start : start + limit], {"response_metadata": {"next_cursor": following}}
-
-
-def flag(args: Json, name: str) -> bool:
-    """A truth value as forms send it."""
-    return str(args.get(name, "")).lower() in ("1", "true")

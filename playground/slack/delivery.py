@@ -100,20 +100,21 @@ def _events(change: Json, channel: Channel, workspace: Workspace) -> list[Json]:
     event: Json = {"channel": channel.id, "channel_type": kind, "event_ts": message["ts"]}
     found: list[Json] = []
     if f"message.{scope}" in workspace.events:
-        found.append({**event, **_as_event(change["type"], message, workspace)})
+        found.append({**event, **_as_event(change, message, workspace)})
     mentioned = change["type"] == "message" and "bot_id" not in message and MENTION.search(message["text"])
     if mentioned and kind != "im" and "app_mention" in workspace.events:
         found.append({**message, **event, "type": "app_mention"})
     return found
 
 
-def _as_event(change: str, message: Json, workspace: Workspace) -> Json:
-    if change == "message":
+def _as_event(change: Json, message: Json, workspace: Workspace) -> Json:
+    kind = change["type"]
+    if kind == "message":
         return message
-    now = workspace.ts()
-    if change == "message_changed":
-        return {"type": "message", "subtype": change, "message": message, "ts": now, "hidden": True}
-    return {"type": "message", "subtype": change, "deleted_ts": message["ts"], "ts": now, "hidden": True}
+    event = {"type": "message", "subtype": kind, "ts": workspace.ts(), "hidden": True}
+    if kind == "message_changed":
+        return {**event, "message": message, "previous_message": change.get("previous")}
+    return {**event, "deleted_ts": message["ts"], "previous_message": message}
 
 
 def _kind(channel: Channel) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from playground.slack.conversations import flag, paged
+from playground.slack.chat import flag
+from playground.slack.conversations import paged
 from playground.slack.errors import ApiError
 from playground.slack.workspace import APP, BOT, BOT_USER, TEAM, Json, User, Usergroup, Workspace
 

@@ -23,8 +23,10 @@ class Doings:
         """A slash command: over when the bot has acknowledged or Slack's three seconds are."""
         user, channel = self._who(body), self._where(body)
         known = self.workspace.commands.get(str(body.get("command")))
-        if known is None:
+        if known is None or "commands" not in self.workspace.scopes:
             raise Unkind(f"{body.get('command')} is not a valid command.")
+        if body.get("thread_ts"):
+            raise Unkind(f"{known.command} is not supported in threads. Sorry!")
         payload = payloads.command(self.workspace, user, channel, known, str(body.get("text") or ""))
         try:
             answer = await self.delivery.send("slash_commands", payload)
@@ -65,6 +67,8 @@ class Doings:
         """A click or a choice. With `stale`, one that was on the message before: a client that lags behind."""
         user = self._who(body)
         payload = self._view_action(user, body) if body.get("view_id") else self._message_action(user, body)
+        if payload is None:
+            return {"ok": True}
         try:
             await self.delivery.send("interactive", payload)
         except Undelivered as failure:
@@ -72,18 +76,21 @@ class Doings:
             return {"ok": False, "error": failure.reason}
         return {"ok": True}
 
-    def _message_action(self, user: str, body: Json) -> Json:
+    def _message_action(self, user: str, body: Json) -> Json | None:
         channel = self._where(body)
         ts = str(body.get("message_ts"))
         message, _ = self._message(channel, user, ts)
         versions = [message]
         if body.get("stale"):
             versions += reversed(self.workspace.past.get((channel.id, ts), []))
-        element = next(filter(None, (self._element(version, body) for version in versions)), None)
-        if element is None:
+        found = next(filter(None, (_find(version, body) for version in versions)), None)
+        if found is None:
             raise Unkind("There is no such button on this message now.")
+        block, element = found
         values = self.workspace.inputs.setdefault((user, channel.id, ts), {})
         _remember(values, element, body)
+        if not _tells(block):
+            return None
         action = payloads.acted(self.workspace, element, body)
         return payloads.in_message(self.workspace, user, channel, message, action, values)
 
@@ -93,17 +100,17 @@ class Doings:
         except ApiError:
             raise Unkind("There is no such message in this channel.") from None
 
-    def _view_action(self, user: str, body: Json) -> Json:
+    def _view_action(self, user: str, body: Json) -> Json | None:
         view = self._view(user, body)
-        element = self._element(view, body)
-        if element is None:
+        found = _find(view, body)
+        if found is None:
             raise Unkind("There is nothing like that in this view.")
+        block, element = found
         _remember(view["state"]["values"], element, body)
+        if not _tells(block):
+            return None
         action = payloads.acted(self.workspace, element, body)
         return payloads.in_view(self.workspace, user, view, action)
-
-    def _element(self, shown: Json, body: Json) -> Json | None:
-        return payloads.find(shown.get("blocks") or [], str(body.get("block_id")), str(body.get("action_id")))
 
     async def submit(self, body: Json) -> Json:
         """Submit a modal: `{ok}` or `{errors}`."""
@@ -206,6 +213,15 @@ class Doings:
         self.workspace.emit({"type": "toast", "text": text, "kind": "error", "for": [user]})
 
 
+def _find(shown: Json, body: Json) -> tuple[Json, Json] | None:
+    return payloads.find(shown.get("blocks") or [], str(body.get("block_id")), str(body.get("action_id")))
+
+
+def _tells(block: Json) -> bool:
+    """Whether the bot hears of a choice in this block: of an input only when the block says so."""
+    return block["type"] != "input" or bool(block.get("dispatch_action"))
+
+
 def _remember(values: Json, element: Json, body: Json) -> None:
     if element["type"] in ("button", "overflow"):
         return
@@ -222,7 +238,7 @@ def fill(view: Json, given: Json) -> Json:
             continue
         element, name = block["element"], block["block_id"]
         entry = dict((given.get(name) or {}).get(element["action_id"]) or {})
-        kept = values.get(name, {}).get(element["action_id"]) or payloads.chosen(element, {})
+        kept = values.get(name, {}).get(element["action_id"]) or payloads.chosen(element, payloads.initial(element))
         entry = {"type": element["type"], **kept, **entry}
         values[name] = {element["action_id"]: entry}
         wrong = _wrong(block, element, entry)

@@ -61,7 +61,14 @@ def amount(things: Any, at: str, most: int, least: int = 1) -> Problems:
     elif len(things) > most:
         yield at, f"no more than {most} items allowed"
     elif len(things) < least:
-        yield at, f"no less than {least} items allowed" if least > 1 else "must not be empty"
+        yield at, f"must provide at least {least} items"
+
+
+def whole(thing: dict[str, Any], name: str, at: str, least: int, most: int) -> Problems:
+    """A whole number between two bounds, if it is there."""
+    value = thing.get(name, least)
+    if not isinstance(value, int) or not least <= value <= most:
+        yield f"{at}/{name}", f"must be between {least} and {most}"
 
 
 def each(things: Any, at: str, check: Check) -> Problems:
@@ -187,8 +194,7 @@ def typed(thing: dict[str, Any], at: str) -> Problems:
     sizes = "min_length max_length min_value max_value is_decimal_allowed multiline"
     yield from keys(thing, at, "", f"action_id placeholder initial_value dispatch_action_config focus_on_load {sizes}")
     for name in ("min_length", "max_length"):
-        if not 0 <= int(thing.get(name, 0)) <= 3000:
-            yield f"{at}/{name}", "must be between 0 and 3000"
+        yield from whole(thing, name, at, 0, 3000)
     yield from optional(thing, "initial_value", at, 3000, 0)
     if thing["type"] == "number_input" and "is_decimal_allowed" not in thing:
         yield at, "missing required field: is_decimal_allowed"
@@ -196,8 +202,7 @@ def typed(thing: dict[str, Any], at: str) -> Problems:
 
 def file_input(thing: dict[str, Any], at: str) -> Problems:
     yield from keys(thing, at, "", "action_id filetypes max_files")
-    if not 1 <= int(thing.get("max_files", 10)) <= 10:
-        yield f"{at}/max_files", "must be between 1 and 10"
+    yield from whole(thing, "max_files", at, 1, 10)
 
 
 def anything(thing: dict[str, Any], at: str) -> Problems:

@@ -16,6 +16,9 @@ from playground.slack.delivery import Kind
 from playground.slack.errors import Undelivered
 from playground.slack.workspace import Json, Workspace
 
+REASONS = {"timeout": "http_timeout", "error": "http_error", "connection_failed": "connection_failed"}
+AGENT = "Slackbot 1.0 (+https://api.slack.com/robots)"
+
 
 class HttpMode:
     """The transport of an app with a request URL."""
@@ -38,9 +41,9 @@ class HttpMode:
 
     async def send(self, kind: Kind, payload: Json, retry: tuple[int, str] | None) -> Any:
         body, media = encoded(kind, payload)
-        headers = {**signed(self._secret, body), "content-type": media}
+        headers = {**signed(self._secret, body), "content-type": media, "user-agent": AGENT}
         if retry is not None:
-            headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": "http_" + retry[1]}
+            headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": REASONS[retry[1]]}
         try:
             async with (
                 aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(self.workspace.times.ack)) as session,

@@ -61,4 +61,13 @@ METHODS: dict[str, Method] = {
     "files.completeUploadExternal": Method(files.complete_upload, "files:write", ("files",), 4),
 }
 
-EVERY_SCOPE = frozenset(scope for m in METHODS.values() for scope in m.scope.split("|") if scope) | {"commands"}
+EVENT_SCOPES = {
+    "app_home_opened": "",
+    "app_mention": "app_mentions:read",
+    "message.channels": "channels:history",
+    "message.groups": "groups:history",
+    "message.im": "im:history",
+}
+EVERY_SCOPE = frozenset(
+    {"commands", "app_mentions:read"} | {scope for m in METHODS.values() for scope in m.scope.split("|") if scope}
+)

@@ -126,12 +126,21 @@ def closing(workspace: Workspace, user: str, view: Json, *, cleared: bool = Fals
     return {**common(workspace, "view_closed", user), "view": public(view), "is_cleared": cleared}
 
 
-def find(blocks: list[Json], block_id: str, action_id: str) -> Json | None:
-    """The element with these ids."""
+def find(blocks: list[Json], block_id: str, action_id: str) -> tuple[Json, Json] | None:
+    """The block and the element with these ids."""
     for block in blocks:
-        if block.get("block_id") == block_id:
-            return next((e for e in elements(block) if e.get("action_id") == action_id), None)
+        for element in elements(block):
+            if (block.get("block_id"), element.get("action_id")) == (block_id, action_id):
+                return block, element
     return None
+
+
+def initial(element: Json) -> Json:
+    """What is chosen or typed before anybody touched it, as a body for `chosen`."""
+    kinds = ("option", "date", "time", "date_time", "user", "conversation", "channel")
+    one = next((element[f"initial_{kind}"] for kind in kinds if f"initial_{kind}" in element), None)
+    many = next((value for key, value in element.items() if key.startswith("initial_") and key.endswith("s")), None)
+    return {"value": element.get("initial_value"), "selected": one, "selected_options": many}
 
 
 def acted(workspace: Workspace, element: Json, body: Json) -> Json:
@@ -154,7 +163,7 @@ def chosen(element: Json, body: Json) -> Json:
     if kind in ("checkboxes", "multi_static_select"):
         return {"selected_options": [_option(element, each) for each in body.get("selected_options") or []]}
     if kind in ("static_select", "radio_buttons", "overflow"):
-        picked = body.get("selected", body.get("value"))
+        picked = body.get("selected") or body.get("value")
         return {"selected_option": None if picked is None else _option(element, picked)}
     if kind.endswith("picker"):
         key = {"datepicker": "date", "timepicker": "time", "datetimepicker": "date_time"}[kind]

@@ -7,20 +7,21 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from playground.slack.delivery import Delivery
+from playground.slack.delivery import Delivery, Kind
 from playground.slack.doings import Doings
 from playground.slack.errors import ApiError, Undelivered, Unkind
 from playground.slack.faults import KINDS
 from playground.slack.socket_mode import SocketMode
 from playground.slack.workspace import BOT_USER, Channel, Json, Workspace
 
+NOT_SHOWN = ("for", "quiet", "previous")
 Call = Callable[[Json], Awaitable[Json]]
 
 
@@ -105,7 +106,7 @@ class People:
 
         def watch(event: Json) -> None:
             if user in event.get("for", [user]):
-                text = json.dumps({key: value for key, value in event.items() if key not in ("for", "quiet")})
+                text = json.dumps({key: value for key, value in event.items() if key not in NOT_SHOWN})
                 with contextlib.suppress(RuntimeError):  # the loop is closed: the page is gone with it
                     loop.call_soon_threadsafe(queue.put_nowait, {"text": text})
 
@@ -140,8 +141,11 @@ class People:
 
     async def _forge(self, body: Json) -> Json:
         """Bring the bot any payload over the channel it trusts: `{kind, payload}`; answers what it acknowledged."""
+        kind: Any = body.get("kind", "interactive")
+        if kind not in get_args(Kind) or not isinstance(body.get("payload"), dict):
+            raise Unkind(f"Give a payload and its kind: {', '.join(get_args(Kind))}.")
         try:
-            answer = await self.delivery.send(body.get("kind", "interactive"), body["payload"])
+            answer = await self.delivery.send(kind, body["payload"])
         except Undelivered as failure:
             return {"ok": False, "error": failure.reason}
         return {"ok": True, "answer": answer}

@@ -44,6 +44,8 @@ def check_attachments(attachments: Any) -> None:
     if not isinstance(attachments, list) or len(attachments) > ATTACHMENTS:
         raise ApiError("too_many_attachments" if isinstance(attachments, list) else "invalid_attachments")
     for n, attachment in enumerate(attachments):
+        if not isinstance(attachment, dict):
+            raise ApiError("invalid_attachments")
         found = list(problems(attachment.get("blocks", []), "message", f"/attachments/{n}/blocks"))
         _refuse("invalid_blocks", found, listed=True)
 
@@ -96,8 +98,9 @@ def _modal(view: Json) -> Problems:
         if view.get(name) is not None:
             yield from plain(view[name], f"/{name}", 24)
     blocks = view["blocks"] if isinstance(view.get("blocks"), list) else []
-    if view.get("submit") is None and any(isinstance(b, dict) and b.get("type") == "input" for b in blocks):
-        yield "/submit", "missing required field: submit"
+    for n, block in enumerate(blocks):
+        if view.get("submit") is None and isinstance(block, dict) and block.get("type") == "input":
+            yield f"/blocks/{n}/input", "must define `submit` to use an `input` block in modals"
 
 
 def _refuse(error: str, found: list[Problem], *, listed: bool) -> None:

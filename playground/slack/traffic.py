@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -20,6 +21,7 @@ class Traffic:
         self.masked: set[str] = set()
         self._entries: deque[dict[str, Any]] = deque(maxlen=KEPT)
         self._n = 0
+        self._lock = threading.Lock()
 
     def mask(self, *secrets: str) -> None:
         """These never appear in an entry."""
@@ -28,10 +30,8 @@ class Traffic:
     def add(
         self, direction: Direction, what: str, status: str | int, ms: float, request: Any = None, response: Any = None
     ) -> dict[str, Any]:
-        """Note one exchange. `ms` is how long it took."""
-        self._n += 1
+        """Note one exchange. `ms` is how long it took. Any thread may call this."""
         entry = {
-            "n": self._n,
             "at": time.time(),
             "direction": direction,
             "what": what,
@@ -40,7 +40,10 @@ class Traffic:
             "request": self._clean(request),
             "response": self._clean(response),
         }
-        self._entries.append(entry)
+        with self._lock:
+            self._n += 1
+            entry["n"] = self._n
+            self._entries.append(entry)
         self.told(entry)
         return entry
 

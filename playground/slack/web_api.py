@@ -43,14 +43,16 @@ def routes(workspace: Workspace) -> list[Route]:
 
     async def response_url(request: Request) -> Response:
         started = time.perf_counter()
-        body = json.loads(await request.body() or b"{}")
-        fault = workspace.faults.take("response_url")
-        if fault is not None and fault.kind in ("ratelimited", "error500"):
-            return _refusal(fault)
-        status, text = chat.respond(workspace, request.path_params["name"], body)
-        ms = (time.perf_counter() - started) * 1000
-        workspace.traffic.add("to_slack", "response_url", status, ms, body, text)
-        return PlainTextResponse(text, status)
+        body: Json = {}
+
+        async def answer() -> Response:
+            body.update(await arguments(request))
+            status, text = chat.respond(workspace, request.path_params["name"], body)
+            return PlainTextResponse(text, status)
+
+        response = await _faulty(workspace, request, "response_url", answer)
+        _note(workspace, "response_url", started, body, response)
+        return response
 
     async def upload(request: Request) -> Response:
         status, text = files.receive(workspace, request.path_params["ticket"], await request.body())
@@ -80,7 +82,14 @@ async def arguments(request: Request) -> Json:
     for name in STRUCTURED:
         if isinstance(args.get(name), str):
             args[name] = _structured(name, args[name])
-    return {name: value for name, value in args.items() if value is not None}
+    return {name: _plain(name, value) for name, value in args.items() if value is not None}
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A value as a form would carry it, but for structured arguments."""
+    if name in STRUCTURED or isinstance(value, str):
+        return value
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _object(body: bytes) -> Json:

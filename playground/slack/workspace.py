@@ -17,6 +17,7 @@ Json = dict[str, Any]
 Watcher = Callable[[Json], None]
 
 TEAM, APP, BOT_USER, BOT = "T0PLAYGRND", "A0PLAYGRND", "U0HIVEKEEP", "B0HIVEKEEP"
+PAST = 20  # versions of a message kept for clients that lag behind
 EVENTS = frozenset({"app_home_opened", "app_mention", "message.channels", "message.groups", "message.im"})
 
 
@@ -202,9 +203,13 @@ class Workspace:
 
     def change(self, channel: Channel, message: Json, **new: Any) -> None:
         """Change a message in place; what it was is kept for stale clients."""
-        self.past.setdefault((channel.id, message["ts"]), []).append(dict(message))
+        before = dict(message)
+        past = self.past.setdefault((channel.id, message["ts"]), [])
+        past.append(before)
+        del past[:-PAST]
         message.update(new)
-        self.emit({"type": "message_changed", "channel": channel.id, "message": message, "for": list(channel.members)})
+        event = {"type": "message_changed", "channel": channel.id, "message": message, "previous": before}
+        self.emit({**event, "for": list(channel.members)})
 
     def remove(self, channel: Channel, message: Json) -> None:
         self.messages[channel.id].remove(message)
