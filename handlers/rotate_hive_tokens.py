@@ -99,7 +99,10 @@ def prove(settings: Settings, found: tuple[Found, ...], tools: ReadTools) -> tup
     """Step 3: ask the cluster with the copy that the CI jobs will read, where the cluster's address is known."""
     return tuple(
         ProveAccepted(
-            cluster=one.account.cluster, source=final_copy(settings, one), subject=one.account.expected.subject
+            cluster=one.account.cluster,
+            source=final_copy(settings, one),
+            becomes=one.new,
+            subject=one.account.expected.subject,
         )
         for one in found
         if one.stale and tools.clusters.configured(one.account.cluster)

@@ -48,12 +48,10 @@ class CopyFields(Step):
         tools.vault.write(self.path, values, run=run.id)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
+        """Takes back what is ours; a field that somebody else has set since stays as that person left it."""
         ours = {copy.field: copy.was for copy in self.copies if self._now(tools, copy) == copy.becomes}
-        foreign = self._foreign(tools)
         if ours:
             tools.vault.restore(self.path, ours, run=run.id)
-        if foreign:
-            raise not_put_back(f"{self.path} ({listed(foreign)})", self.path, run)
 
     def retire(self, tools: Tools, run: RunRef) -> None:
         tools.vault.retire(self.path, run=run.id)
@@ -111,19 +109,18 @@ class PatchDocument(Step):
         if now == self.document_becomes:
             tools.vault.restore(self.target.path, {self.target.field: self.document_was}, run=run.id)
             return
-        if not self._holds_ours(tools):
-            return
-        raise not_put_back(str(self.target), self.target.path, run)
+        if self._holds_ours(tools):
+            raise not_put_back(str(self.target), self.target.path, run)
 
     def retire(self, tools: Tools, run: RunRef) -> None:
         tools.vault.retire(self.target.path, run=run.id)
 
     def _holds_ours(self, tools: ReadTools) -> bool:
-        """Does any of our places differ from what it held before the run?"""
+        """Does any of our places hold what we write? Somebody else changed the document, perhaps before we wrote."""
         try:
-            return any(now != one.was for one, now in self._places(tools))
-        except Refused:  # somebody left a document there that cannot be read
-            return True
+            return any(now == one.becomes for one, now in self._places(tools))
+        except Refused:  # a document that cannot be read is not one that we wrote
+            return False
 
     def _places(self, tools: ReadTools) -> tuple[tuple[Replacement, str | None], ...]:
         """Each replacement with the fingerprint of what stands in its place now; one read of the document."""
@@ -137,28 +134,33 @@ class PatchDocument(Step):
 
 
 class ProveAccepted(Step):
-    """Changes nothing: asks a cluster whether it accepts a token, and whose it says it is."""
+    """Changes nothing: asks a cluster whether it accepts the token that was put somewhere, and whose it says it is."""
 
     kind: Literal["cluster.accepts"] = "cluster.accepts"
     cluster: str
     source: SecretRef
+    becomes: str
     subject: str
 
     def says(self) -> str:
         return f"Ask {self.cluster} whether it accepts the token in {self.source} as {self.subject}"
 
     def done(self, tools: ReadTools) -> bool:
+        token = lookup(tools, self.source)
+        if token is None or tools.fingerprints.of(token) != self.becomes:
+            return False
         try:
-            return self._who(tools) in (None, self.subject)
+            return self._accepted(tools, token)
         except Refused:
             return False
 
     def do(self, tools: Tools, run: RunRef) -> None:  # noqa: ARG002  the verb of every step
+        token = expected(tools, self.source, self.becomes)
         try:
-            name = self._who(tools)
+            accepted = self._accepted(tools, token)
         except Refused as refusal:
             raise Unverified(refusal.what, refusal.now) from None
-        if name not in (None, self.subject):
+        if not accepted:
             raise Unverified(
                 f"{self.cluster} takes the token in {self.source} for someone other than {self.subject}.",
                 "Find out which account the token was issued to before asking again.",
@@ -167,8 +169,8 @@ class ProveAccepted(Step):
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Nothing was changed."""
 
-    def _who(self, tools: ReadTools) -> str | None:
-        return tools.clusters.who(self.cluster, found(tools, self.source)).name
+    def _accepted(self, tools: ReadTools, token: Secret) -> bool:
+        return tools.clusters.who(self.cluster, token).name in (None, self.subject)
 
 
 class FieldIs(Premise):
@@ -203,14 +205,6 @@ def lookup(tools: ReadTools, ref: SecretRef) -> Secret | None:
         return tools.documents.find(secret, ref.inside)
 
 
-def found(tools: ReadTools, ref: SecretRef) -> Secret:
-    """What lies at a reference now. Refused if there is nothing."""
-    secret = lookup(tools, ref)
-    if secret is None:
-        raise Refused(f"There is nothing at {ref}.", "Check the place in Vault, then ask again.")
-    return secret
-
-
 def fingerprint(tools: ReadTools, ref: SecretRef) -> str | None:
     """The fingerprint of what lies at a reference now, None if there is nothing."""
     secret = lookup(tools, ref)
@@ -231,7 +225,7 @@ def changed_by_others(where: str) -> Drifted:
 
 def not_put_back(where: str, path: str, run: RunRef) -> Drifted:
     return Drifted(
-        f"{where} was changed by someone else during run {run.id}, so it was not put back.",
+        f"{where} was changed by someone else during run {run.id}, so it was not put back as a whole.",
         f"Compare it with what was there before: the previous version of {path} (KV v2) "
         f"or {path}-before-{run.id} (KV v1).",
     )
