@@ -56,11 +56,11 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option("--settings", "-s", "path", type=click.Path(path_type=Path), envvar="HIVEKEEPER_SETTINGS",
                   default=Path("settings.yaml"), show_default=True, help="The settings file.")  # fmt: skip
     @click.option("--json", "as_json", is_flag=True, help="JSON lines on standard output.")
-    @click.pass_obj
     @functools.wraps(command)
-    def wrapped(line: Line, *args: Any, path: Path, as_json: bool, **kwargs: Any) -> Any:
+    def wrapped(path: Path, as_json: bool, **kwargs: Any) -> Any:
+        line = click.get_current_context().ensure_object(Line)
         line.path = path
         line.paper = Paper(as_json=as_json)
-        return command(line, *args, **kwargs)
+        return command(line, **kwargs)
 
     return wrapped

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from bot.core.plan import Answer, Plan, Premise, Step
 from bot.core.ports import ReadTools
+from bot.core.value import Value
 
 
 class Ask(BaseModel):
@@ -24,6 +25,14 @@ class HandlerSettings(BaseModel):
     """A handler's own part of the settings file (under `commands.<name>.settings`)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Need(Value):
+    """What a handler must be allowed at a Vault path: rights in Vault's words, and what for."""
+
+    path: str
+    rights: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -42,3 +51,4 @@ class Handler:
     steps: tuple[type[Step], ...] = ()
     premises: tuple[type[Premise], ...] = ()
     example: str = ""
+    needs: Callable[[Any], tuple[Need, ...]] = lambda _: ()  # of its settings; for `hivekeeper check`

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from typing import Protocol
 
 from slack_bolt.adapter.socket_mode.websockets import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.core.errors import Refused
+from bot.core.errors import Refused, Told, Transient
 from bot.core.secret import Secret
 from bot.settings import Slack
 
@@ -85,3 +87,32 @@ def _token(token: Secret, prefix: str, name: str) -> str:
     if not plain.startswith(prefix):
         raise Refused(f"Slack's {name} does not begin with {prefix}.", "Another token may have been put in its place.")
     return plain
+
+
+def installation(client: WebClient) -> tuple[str, frozenset[str]]:
+    """The workspace's name and the scopes the token has (empty when Slack does not tell). Raises Refused, Transient."""
+    try:
+        answer = client.auth_test()
+    except Exception as error:
+        raise _no(error, "the bot token") from None
+    header = next((v for k, v in answer.headers.items() if k.lower() == "x-oauth-scopes"), "")
+    text = header if isinstance(header, str) else ",".join(header)
+    return str(answer.get("team") or "the workspace"), frozenset(filter(None, (s.strip() for s in text.split(","))))
+
+
+def open_socket(slack: Slack, app_token: Secret) -> None:
+    """Ask for a Socket Mode connection without using it. Raises Refused or Transient."""
+    client = WebClient(base_url=slack.api_url, timeout=max(1, round(slack.timeout)), retry_handlers=[], logger=SDK)
+    token = _token(app_token, "xapp-", "app-level token")
+    try:
+        client.apps_connections_open(app_token=token)
+    except Exception as error:
+        raise _no(error, "the app-level token") from None
+
+
+def _no(error: Exception, what: str) -> Told:
+    """Slack's short error code is told; its text is not."""
+    if isinstance(error, SlackApiError):
+        code = re.sub(r"[^a-z_]", "", str(error.response.get("error", "")))[:40]
+        return Refused(f"Slack does not accept {what} ({code}).", "Put the token of the installed app in place.")
+    return Transient("Slack did not answer.", "Check slack.api_url and the way to it.")

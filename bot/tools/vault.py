@@ -17,7 +17,6 @@ from bot import settings
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
-from bot.core.value import canonical
 from bot.tools.vault_kv import Document, Kv, checked
 from bot.tools.vault_login import Resolve
 from bot.tools.vault_session import VaultSession
@@ -76,6 +75,10 @@ class Vault:
         """Seconds until the bot's own token ends; None if it never does or Vault does not tell."""
         return self._session.expires_in
 
+    def rights(self, path: str) -> frozenset[str]:
+        """What the bot may do at a path, in Vault's words ("read", "update", …; "root" for everything)."""
+        return self._kv.rights(path)
+
     def read(self, path: str, field: str) -> Secret:
         return self.reader.read(path, field)
 
@@ -128,10 +131,10 @@ class Vault:
         held = self._kv.get(backup, old.mount)
         if old.data is not None and held.data is None:
             self._kv.put(backup, held, old.data)
-            if canonical(self._kv.get(backup, old.mount).fields) != canonical(old.fields):
+            if spelled(self._kv.get(backup, old.mount).fields) != spelled(old.fields):
                 raise Refused(f"The backup {backup} does not hold what it should.", f"Nothing was changed at {path}.")
         now = self._kv.get(path, old.mount)
-        if any(canonical(now.fields.get(name)) != canonical(old.fields.get(name)) for name in values):
+        if any(spelled(now.fields.get(name)) != spelled(old.fields.get(name)) for name in values):
             raise Drifted(f"Someone else is writing {path} in Vault right now.", "Nothing was changed there.")
         return now
 
@@ -183,6 +186,11 @@ def text(value: Any) -> str | None:
     """A field's value as text: strings as they are, other JSON as JSON, null as absent."""
     if value is None or isinstance(value, str):
         return value
+    return spelled(value)
+
+
+def spelled(value: Any) -> str:
+    """The one JSON spelling of a value: unlike `==`, it tells 1 from true and from 1.0."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -90,6 +90,16 @@ class Kv:
             raise self._moved(path, reply, doing)
         return not reply.overtaken
 
+    def rights(self, path: str) -> frozenset[str]:
+        """The capabilities of our own token at a path, of its data where the mount is version 2."""
+        path = checked(path)
+        at = self._mount(path, fresh=False).doing("look up the rights at", path, "update").at
+        doing = Doing("look up the bot's own rights at", path, "update", "sys/capabilities-self")
+        reply = self._session.call(
+            doing, lambda client: client.adapter.post("/v1/sys/capabilities-self", json={"paths": [at]})
+        )
+        return frozenset(str(name) for name in _mapping(reply, doing, "data").get(at) or ())
+
     def delete(self, path: str, mount: Mount) -> None:
         """Remove a document (KV 1). Nothing there is fine."""
         doing = mount.doing("delete", path, "delete")

@@ -1,0 +1,249 @@
+"""Where everything is put together: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from bot.core import ask
+from bot.core.desk import AuditEntry, Desk
+from bot.core.errors import Refused
+from bot.core.handler import Handler, HandlerSettings
+from bot.core.plan import Answer, Plan
+from bot.core.ports import Membership, Messenger, ReadTools, Tools, VaultReader, VaultWriter
+from bot.core.secret import Secret
+from bot.settings import SecretSource, Settings
+from handlers import HANDLERS
+
+if TYPE_CHECKING:
+    from bot.engine.audit import Verified
+    from bot.engine.desk import Running
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the settings make: handlers, tools, keys. Nothing is reached before it is used."""
+
+    settings: Settings
+
+    @cached_property
+    def handlers(self) -> dict[str, Handler]:
+        """The enabled commands by name. Refused for a command in the settings that no handler knows."""
+        known = {handler.name: handler for handler in HANDLERS}
+        for name in self.settings.commands:
+            if name not in known:
+                raise Refused(f"commands.{name} in the settings is no command.", f"There are: {', '.join(known)}.")
+        off = {name for name, command in self.settings.commands.items() if not command.enabled}
+        return {name: handler for name, handler in known.items() if name not in off}
+
+    @cached_property
+    def handler_settings(self) -> dict[str, HandlerSettings]:
+        return {name: self._settings_of(handler) for name, handler in self.handlers.items()}
+
+    def _settings_of(self, handler: Handler) -> HandlerSettings:
+        command = self.settings.commands.get(handler.name)
+        try:
+            return handler.settings.model_validate(command.settings if command else {})
+        except ValidationError as error:
+            wrong = error.errors(include_input=False, include_context=False, include_url=False)
+            lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in wrong]
+            raise Refused(
+                f"commands.{handler.name}.settings is not right: {'; '.join(lines)}.", "See docs/settings.example.yaml."
+            ) from None
+
+    def resolve(self, source: SecretSource) -> Secret:
+        """A secret by its reference; one that lies in Vault is read through Vault."""
+        from bot.tools import references
+
+        return references.resolve(source, self._vault_reader)
+
+    def _own_credential(self, source: SecretSource) -> Secret:
+        """What opens Vault cannot lie in Vault."""
+        from bot.tools import references
+
+        return references.resolve(source, None)
+
+    @cached_property
+    def fingerprints(self) -> Any:
+        from bot.tools import keys
+        from bot.tools.fingerprints import KeyedFingerprints
+
+        return KeyedFingerprints(keys.fingerprint_key(self.settings, self._own_credential))
+
+    @cached_property
+    def vault(self) -> VaultWriter:
+        from bot.tools.absent import NoVault
+        from bot.tools.vault import open_vault
+
+        if self.settings.vault is None:
+            return NoVault()
+        return open_vault(self.settings.vault, self._own_credential, self.fingerprints)
+
+    @property
+    def _vault_reader(self) -> VaultReader | None:
+        """The part of Vault that cannot write; None without a Vault."""
+        return getattr(self.vault, "reader", None)
+
+    @cached_property
+    def tools(self) -> Tools:
+        from bot.tools.cluster import Clusters
+        from bot.tools.documents import Base64Yaml
+        from bot.tools.jobs import JobFiles
+        from bot.tools.tokens import JwtClaims
+
+        return Tools(
+            vault=self.vault,
+            fingerprints=self.fingerprints,
+            tokens=JwtClaims(),
+            documents=Base64Yaml(),
+            clusters=Clusters(self.settings.clusters),
+            jobs=JobFiles(self.settings.ci_jobs.directories),
+            now=time.time,
+        )
+
+    @cached_property
+    def read_tools(self) -> ReadTools:
+        """The same without anything that can write, also at run time."""
+        whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
+        return ReadTools(**{**whole, "vault": self._vault_reader or self.vault})
+
+    @cached_property
+    def bot_token(self) -> Secret:
+        return self.resolve(self.settings.slack.bot_token)
+
+    def slack(self) -> tuple[Membership, Messenger | None]:
+        """Slack as the engine uses it; without a bot token the command line still works."""
+        from bot.tools.absent import NoSlack
+
+        try:
+            token = self.bot_token
+        except Refused:
+            return NoSlack(), None
+        from bot.edges.membership import SlackMembership
+        from bot.edges.messenger import SlackMessenger
+        from bot.tools import slack_clients
+
+        client = slack_clients.web_client(self.settings.slack, token)
+        return SlackMembership(client), SlackMessenger(client)
+
+    def start(self, messenger: Messenger | None, membership: Membership) -> Running:
+        """The engine with its executor. Refused when another process has the SQLite store."""
+        from bot.engine import desk
+        from bot.tools import keys
+
+        return desk.start(
+            self.settings, self.handlers, self.handler_settings, self.tools, self.read_tools, membership, messenger,
+            cipher=keys.cipher(self.settings, self.resolve), unlock=keys.unlock(self.settings, self.resolve),
+        )  # fmt: skip
+
+
+def desk(settings: Settings) -> Desk:
+    """A desk beside a running bot: it takes in, decides and shows; the bot does the work."""
+    from bot.engine import desk as engine
+    from bot.tools import keys
+
+    parts = Parts(settings)
+    membership, _ = parts.slack()
+    return engine.submit_only(
+        settings, parts.handlers, parts.handler_settings, membership,
+        cipher=keys.cipher(settings, parts.resolve), unlock=keys.unlock(settings, parts.resolve),
+    ).desk  # fmt: skip
+
+
+@contextlib.contextmanager
+def working(settings: Settings) -> Iterator[Desk]:
+    """A desk whose work is done: by the bot that runs on this store, else by this process for as long as it lasts."""
+    from bot.engine.durable import Taken
+
+    parts = Parts(settings)
+    membership, messenger = parts.slack()
+    try:
+        running = parts.start(messenger, membership)
+    except Taken:
+        yield desk(settings)
+        return
+    try:
+        yield running.desk
+    finally:
+        running.stop()
+
+
+def look(settings: Settings, command: str, text: str) -> Plan | Answer:
+    """Plan a command with tools that cannot write; nothing is stored."""
+    parts = Parts(settings)
+    handler = parts.handlers.get(command.removeprefix("/"))
+    if handler is None:
+        raise Refused(f"There is no command {command[:40]!r}.", f"There are: {', '.join(sorted(parts.handlers))}.")
+    return handler.plan(ask.parse(text, handler), parts.handler_settings[handler.name], parts.read_tools)
+
+
+def verify_audit(settings: Settings) -> Verified:
+    from bot.engine import audit
+
+    return audit.verify(_store(settings))
+
+
+def export_audit(settings: Settings) -> Iterator[AuditEntry]:
+    from bot.engine import audit
+
+    return audit.export(_store(settings))
+
+
+def _store(settings: Settings) -> Any:
+    from bot.engine import schema, store
+    from bot.tools import keys
+
+    engine = store.connect(settings, keys.unlock(settings, Parts(settings).resolve))
+    schema.migrate(engine)
+    return engine
+
+
+async def serve(settings: Settings) -> None:
+    """Run the bot until SIGTERM or SIGINT; what is under way comes to the end of its step."""
+    from bot.edges import log, slack
+    from bot.edges.metrics import Metrics
+    from bot.tools import slack_clients
+
+    log.configure(settings.log_level)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    parts = Parts(settings)
+    token = parts.bot_token  # without it there is nothing to serve: say so before anything starts
+    membership, messenger = parts.slack()
+    app_token, signing = settings.slack.app_token, settings.slack.signing_secret
+    running = await asyncio.to_thread(parts.start, messenger, membership)
+    metrics = Metrics()
+    _gauges(metrics, running)
+    try:
+        await slack.serve(
+            settings,
+            running.desk,
+            client=slack_clients.async_web_client(settings.slack, token),
+            stop=stop,
+            verify=slack_clients.signature_check(parts.resolve(signing)) if signing else None,
+            make_socket=slack_clients.socket(parts.resolve(app_token)) if app_token else None,
+            metrics=metrics,
+        )
+    finally:
+        await asyncio.get_running_loop().run_in_executor(None, running.stop)
+
+
+def _gauges(metrics: Any, running: Running) -> None:
+    from bot.engine import outbox, store
+
+    def waiting() -> tuple[int, float]:
+        with store.reading(running.store) as conn:
+            return outbox.lag(conn, time.time())
+
+    metrics.gauge("outbox_messages", "Slack messages that wait to be sent or updated.", lambda: waiting()[0])
+    metrics.gauge("outbox_lag_seconds", "How long the oldest of them has been due.", lambda: waiting()[1])
+    metrics.gauge("runs_open", "Runs that have not ended.", lambda: len(running.desk.runs(open_only=True, limit=1000)))

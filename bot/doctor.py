@@ -1,0 +1,190 @@
+"""`hivekeeper check`: looks at the settings, reaches every system, and says which permission is missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from bot.app import Parts
+from bot.core.errors import Refused, Told
+from bot.core.secret import Secret
+from bot.core.value import Value
+from bot.settings import SecretSource, Settings
+
+
+class Finding(Value):
+    """One thing looked at. `good` None: nothing to look at, or only worth knowing."""
+
+    subject: str
+    good: bool | None
+    told: str
+    now: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Everything, in the order in which one would mend it."""
+    parts = Parts(settings)
+    yield from looked("settings", lambda: _handlers(parts))
+    yield from people(settings)
+    yield from exposed(settings)
+    yield from looked("store", lambda: _store(parts))
+    yield from vault(parts)
+    yield from slack(parts)
+    yield from clusters(settings)
+    yield from ci_jobs(settings)
+
+
+def looked(subject: str, look: Callable[[], str]) -> Iterator[Finding]:
+    """The finding of a look that tells a sentence, or raises one."""
+    try:
+        yield Finding(subject=subject, good=True, told=look())
+    except Told as told:
+        yield Finding(subject=subject, good=False, told=told.what, now=told.now)
+
+
+def _handlers(parts: Parts) -> str:
+    return f"commands {', '.join(parts.handler_settings)} are configured."
+
+
+def people(settings: Settings) -> Iterator[Finding]:
+    """Can each command be approved by enough people?"""
+    for name, command in settings.commands.items():
+        groups = [settings.groups[group] for group in command.approve]
+        users = {user for group in groups for user in group.users}
+        needed = command.approvals + (not any(group.self_approval for group in groups))
+        if not groups:
+            told = "nobody may approve it, so a plan of it can never run (commands that only look need nobody)."
+            yield Finding(subject=f"/{name}", good=None, told=told)
+        elif len(users) < needed and not any(group.slack_groups for group in groups):
+            told = f"{len(users)} may approve, but {needed} are needed so that the asker is never the only one."
+            yield Finding(subject=f"/{name}", good=False, told=told, now=f"Add people to {', '.join(command.approve)}.")
+        if any(group.self_approval for group in groups):
+            told = "its asker may approve alone (self_approval). That is for development."
+            yield Finding(subject=f"/{name}", good=None, told=told)
+
+
+def exposed(settings: Settings) -> Iterator[Finding]:
+    """Secret files that others on this machine can read."""
+    from bot.tools import references
+
+    for source in _sources(settings):
+        if warning := references.exposed(source):
+            yield Finding(subject="secret files", good=False, told=warning, now="Make it readable by the bot alone.")
+
+
+def _sources(value: Any) -> Iterator[SecretSource]:
+    if isinstance(value, SecretSource):
+        yield value
+    elif isinstance(value, tuple | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _sources(item)
+    elif hasattr(type(value), "model_fields"):
+        for name in type(value).model_fields:
+            yield from _sources(getattr(value, name))
+
+
+def _store(parts: Parts) -> str:
+    from bot.engine import durable, store
+    from bot.tools import keys
+
+    durable.check_sqlite(parts.settings)
+    engine = store.connect(parts.settings, keys.unlock(parts.settings, parts.resolve))
+    with store.reading(engine) as conn:
+        conn.exec_driver_sql("SELECT 1")
+    keys.cipher(parts.settings, parts.resolve)
+    return f"{engine.dialect.name} answers, and its keys are there."
+
+
+def vault(parts: Parts) -> Iterator[Finding]:
+    """Can the bot log in, for how long, and may it do what each command needs?"""
+    from bot.tools.vault import Vault
+
+    tool = parts.vault
+    if not isinstance(tool, Vault):
+        yield Finding(subject="vault", good=None, told="is not configured.")
+        return
+    before = [*looked("vault", lambda: _login(tool))]
+    yield from before
+    if not before[0].good:
+        return
+    for name, handler in parts.handlers.items():
+        for need in handler.needs(parts.handler_settings[name]):
+            yield from looked(f"vault for /{name}", lambda need=need: _rights(tool, need))  # type: ignore[misc]  # lambda
+
+
+def _login(tool: Any) -> str:
+    left = tool.expires_in
+    return "logged in; the token does not end." if left is None else f"logged in; the token lives {left / 3600:.1f} h."
+
+
+def _rights(tool: Any, need: Any) -> str:
+    have = tool.rights(need.path)
+    lacking = [] if "root" in have else sorted(set(need.rights) - have)
+    if lacking:
+        raise Refused(
+            f"{need.path} lacks {', '.join(lacking)} ({need.reason}).",
+            "Add it to the policy of the bot's role in Vault.",
+        )
+    return f"{need.path}: {', '.join(need.rights)} ({need.reason})."
+
+
+def slack(parts: Parts) -> Iterator[Finding]:
+    """Is the token good, does the app have its scopes, can user groups be read?"""
+    from bot.edges.manifest import SCOPES
+    from bot.edges.membership import SlackMembership
+    from bot.tools import slack_clients
+
+    def installed() -> str:
+        client = slack_clients.web_client(parts.settings.slack, parts.bot_token)
+        team, scopes = slack_clients.installation(client)
+        lacking = [scope for scope in SCOPES if scopes and scope not in scopes]
+        if lacking:
+            told = f"the app lacks {', '.join(lacking)}."
+            raise Refused(told, "Update the app from manifest.yml and install it to the workspace again.")
+        return f"installed in {team}, with every scope."
+
+    def socket() -> str:
+        source = parts.settings.slack.app_token
+        if source is None:
+            raise Refused("Socket Mode needs an app-level token.", "Set slack.app_token, or slack.mode: http.")
+        slack_clients.open_socket(parts.settings.slack, parts.resolve(source))
+        return "Slack opens a connection for the app-level token."
+
+    before = [*looked("slack", installed)]
+    yield from before
+    if parts.settings.slack.mode == "socket":
+        yield from looked("slack socket", socket)
+    if before[0].good:
+        membership = SlackMembership(slack_clients.web_client(parts.settings.slack, parts.bot_token))
+        for name in sorted({g for group in parts.settings.groups.values() for g in group.slack_groups}):
+            yield from looked(f"slack group {name}", lambda name=name: f"{len(membership.of(name))} people.")  # type: ignore[misc]  # lambda
+
+
+def clusters(settings: Settings) -> Iterator[Finding]:
+    """Does each cluster answer? It is shown a token that is none, and has to say so."""
+    from bot.tools.cluster import Clusters
+
+    tool = Clusters(settings.clusters)
+    for name in settings.clusters:
+        try:
+            tool.who(name, Secret("hivekeeper-check"))
+            yield Finding(subject=f"cluster {name}", good=False, told="it accepts a token that is none.",
+                          now="Check that the address is the API server itself.")  # fmt: skip
+        except Told as told:
+            good = "(401)" in told.what
+            now = "" if good else told.now
+            yield Finding(subject=f"cluster {name}", good=good, told="it answers." if good else told.what, now=now)
+
+
+def ci_jobs(settings: Settings) -> Iterator[Finding]:
+    if not settings.ci_jobs.directories:
+        yield Finding(
+            subject="ci_jobs", good=None, told="no directories are configured; /secret-consumers will say so."
+        )
+    for folder in settings.ci_jobs.directories:
+        good = folder.is_dir() and os.access(folder, os.R_OK | os.X_OK)
+        told = "can be read." if good else "is not a folder that can be read."
+        yield Finding(
+            subject=f"ci_jobs {folder}", good=good, told=told, now="" if good else "Correct ci_jobs.directories."
+        )
