@@ -31,7 +31,7 @@ def run_in_thread(app: Any, port: int = 0, *, host: str = "127.0.0.1") -> Server
     """Serve `app` on a free port, or the given one, until `stop()`. Returns when it listens; OSError when it cannot."""
     listener = socket.create_server((host, port))
     config = uvicorn.Config(
-        app, log_level="error", access_log=False, lifespan="auto", ws="websockets-sansio", timeout_graceful_shutdown=1
+        app, log_level="critical", access_log=False, lifespan="auto", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="playground")

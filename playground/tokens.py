@@ -11,7 +11,7 @@ import jwt
 def legacy(namespace: str, account: str) -> str:
     """A legacy secret token: no `iat`, no `exp`; only the secret's name and uid tell one from the next."""
     prefix = "kubernetes.io/serviceaccount/"
-    claims = {
+    claims: dict[str, object] = {
         "iss": "kubernetes/serviceaccount",
         "sub": f"system:serviceaccount:{namespace}:{account}",
         prefix + "namespace": namespace,

@@ -1,0 +1,143 @@
+"""The buttons that change or break the demo's world. Each deed is a plain function that may block."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from playground import people
+from playground.child import Child
+from playground.slack import Workspace
+from playground.vault import OnWrite
+from playground.world import World
+
+SLACK_DOWN = 20  # seconds
+RETRY_AFTER = 5  # seconds
+BACKUP = "-before-"  # part of the path where KV 1 keeps what was there before a run
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A button: `deed` does it and returns what to tell. `confirm` is asked before, if set."""
+
+    name: str
+    label: str
+    help: str
+    group: str
+    deed: Callable[[], str]
+    danger: bool = False
+    confirm: str = ""
+
+    @property
+    def button(self) -> dict[str, Any]:
+        return {key: getattr(self, key) for key in ("name", "label", "help", "group", "danger", "confirm")}
+
+
+class Stage:
+    """What the deeds work on. `say(channel, user, text)` and `fault(body)` go through the workspace's own door."""
+
+    def __init__(
+        self,
+        world: World,
+        workspace: Workspace,
+        bot: Child,
+        *,
+        say: Callable[[str, str, str], object],
+        fault: Callable[[dict[str, Any]], object],
+        afresh: Callable[[], None],
+    ) -> None:
+        self.world = world
+        self.workspace = workspace
+        self.bot = bot
+        self._say = say
+        self._fault = fault
+        self._afresh = afresh
+
+    def recycle(self) -> str:
+        self.world.recycle()
+        self._say(people.CI_CHANNEL, people.NEWCOMER, people.COMPLAINT)
+        return "Production has new tokens. The copies that CI uses are dead until somebody hands the new ones over."
+
+    def seal(self) -> str:
+        self.world.vault.sealed = True
+        return "Vault is sealed: every call answers 503."
+
+    def unseal(self) -> str:
+        self.world.vault.sealed = False
+        return "Vault is open again."
+
+    def deny(self) -> str:
+        self.world.vault.deny("sd-uhc", "create", "update")
+        return "The bot may read sd-uhc but not write there (403)."
+
+    def allow(self) -> str:
+        self.world.vault.faults.clear()
+        return "The bot may write to sd-uhc again."
+
+    def edit(self) -> str:
+        self.world.edit_config()
+        return "Somebody has changed the config in sd-uhc/sandbox. A plan that was shown before does not fit any more."
+
+    def slack_down(self) -> str:
+        self._fault({"method": "*", "kind": "down", "seconds": SLACK_DOWN})
+        return f"Slack is down for {SLACK_DOWN} seconds: nothing reaches the bot, and nothing it says arrives."
+
+    def slack_limits(self) -> str:
+        for method in ("chat.postMessage", "chat.update"):
+            self._fault({"method": method, "kind": "ratelimited", "count": 3, "seconds": RETRY_AFTER})
+        return f"Slack answers 429 to the next calls, and asks to wait {RETRY_AFTER} seconds."
+
+    def restart(self) -> str:
+        self.bot.restart()
+        return "The bot was asked to end, and is started again."
+
+    def kill(self) -> str:
+        self.world.vault.on_write = once(self.bot.kill)
+        return "Armed: the bot is killed at its next write to Vault. Approve a plan to see it."
+
+    def start_over(self) -> str:
+        self.bot.hold()
+        self.world.vault.on_write = None
+        self._fault({"kind": "none"})
+        self.world.start_over()
+        self._afresh()
+        self.bot.start()
+        return "Everything is as it was at first."
+
+
+def once(kill: Callable[[], None]) -> OnWrite:
+    """Kill when the next secret has been stored and before the answer is sent: the bot cannot know how it went."""
+    armed = threading.Lock()
+
+    def hook(path: str, when: str) -> None:
+        if when == "after" and BACKUP not in path and armed.acquire(blocking=False):
+            kill()
+
+    return hook
+
+
+def scenarios(stage: Stage) -> dict[str, Scenario]:
+    """All of them by name, in the order of the page."""
+    listed = [
+        Scenario("recycle", "Production recycled the hive tokens", "New tokens appear in integrations-output; the "
+                 "cluster takes no others. CI's copies are now stale.", "Production", stage.recycle),
+        Scenario("edit-config", "Somebody edits the config meanwhile", "Press it while a plan waits: the plan no "
+                 "longer fits, and a new one takes its place.", "Production", stage.edit),
+        Scenario("seal", "Seal Vault", "Every call answers 503.", "Vault", stage.seal, danger=True),
+        Scenario("unseal", "Unseal Vault", "All is well again; the bot goes on by itself.", "Vault", stage.unseal),
+        Scenario("deny", "Deny writing to sd-uhc", "The bot's role loses create and update there.", "Vault",
+                 stage.deny, danger=True),
+        Scenario("allow", "Allow writing again", "The role has its rights back.", "Vault", stage.allow),
+        Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
+                 "once.", "Slack", stage.slack_down, danger=True),
+        Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",
+                 stage.slack_limits),
+        Scenario("restart", "Restart the bot", "A deploy: SIGTERM, then a new process.", "The bot", stage.restart),
+        Scenario("kill", "Kill the bot in the middle of a step", "kill -9 when its next write has reached Vault and "
+                 "before it hears so. It finds out by itself.", "The bot", stage.kill, danger=True),
+        Scenario("start-over", "Start over", "Empty channels, first-day secrets, a new store.", "Again",
+                 stage.start_over, danger=True, confirm="All messages, runs and the audit log of this demo are gone."),
+    ]  # fmt: skip
+    return {scenario.name: scenario for scenario in listed}

@@ -1,0 +1,189 @@
+"""The demo put together: the stand-ins, the page on one visible port, and the real bot as a child process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import urllib.request
+import webbrowser
+from pathlib import Path
+from typing import Any, Self
+
+import yaml
+from starlette.applications import Starlette
+
+from playground import ci_jobs, people, world
+from playground.child import Child, clean_environment
+from playground.door import with_page
+from playground.scenarios import Stage, scenarios
+from playground.server import Server, run_in_thread
+from playground.slack import Workspace, create
+from playground.vault_answers import Entry
+
+WRITES = ("POST", "PUT", "DELETE")
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Demo:
+    """Everything that runs. Made by `start`, ended by `close` (or by leaving `with`); nothing is left behind."""
+
+    def __init__(self, host: str, port: int, kv: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
+        self.world = world.World(kv)
+        self.workspace = Workspace.of(
+            name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
+        )
+        self.bot = Child(
+            [sys.executable, "-m", "bot", "serve", "--settings", str(self.folder / "settings.yaml")],
+            folder=self.folder,
+            output=self.folder / "bot.log",
+            environment=clean_environment(),
+            told=self._bot_ended,
+        )
+        self._servers: list[Server] = []
+        try:
+            self._begin(host, port)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the bot, then the servers, and remove all files."""
+        self.bot.close()
+        for server in self._servers:
+            server.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def url(self) -> str:
+        return self._servers[-1].url
+
+    def _begin(self, host: str, port: int) -> None:
+        vault = self._serve(self.world.vault.app())
+        cluster = self._serve(self.world.cluster.app())
+        bot_token, app_token = f"xoxb-demo-{secrets.token_hex(16)}", f"xapp-demo-{secrets.token_hex(16)}"
+        slack = create(self.workspace, bot_token=bot_token, app_token=app_token, manifest=manifest())
+        self.app = self._application(slack, host)
+        page = self._serve(self.app, port, host)
+        inside = f"http://127.0.0.1:{page.port}"  # also where the page is shown on all addresses
+        self.workspace.base_url = page.url
+        self._keep("bot-token", bot_token)
+        self._keep("app-token", app_token)
+        self._keep("vault-token", self.world.vault_token)
+        self._keep("fingerprint-key", self.world.key)
+        settings = world.settings_document(
+            folder=self.folder,
+            slack_url=inside,
+            vault_url=vault.url,
+            cluster_url=cluster.url,
+            jobs=ci_jobs.write_jobs(self.folder),
+        )
+        self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
+        self.world.vault.on_request = self._vault_was_asked
+        self._chatter()
+        self.bot.start()
+
+    def _application(self, slack: Starlette, host: str) -> Starlette:
+        stage = Stage(self.world, self.workspace, self.bot, say=self._say, fault=self._fault, afresh=self._afresh)
+        deeds = scenarios(stage)
+        self.workspace.scenarios = [deed.button for deed in deeds.values()]
+        return with_page(
+            list(slack.routes),
+            facts=self.world.facts,
+            demo={"workspace": people.WORKSPACE, "me": people.ASKER, "people": people.BADGES},
+            scenarios=deeds,
+            emit=self.workspace.emit,
+            hosts=list(LOOPBACK) if host in LOOPBACK else ["*"],
+        )
+
+    def _serve(self, app: Any, port: int = 0, host: str = "127.0.0.1") -> Server:
+        server = run_in_thread(app, port, host=host)
+        self._servers.append(server)
+        return server
+
+    def _keep(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+
+    def _vault_was_asked(self, entry: Entry) -> None:
+        self.app.state.loop.call_soon_threadsafe(self._note, entry)
+
+    def _note(self, entry: Entry) -> None:
+        what = f"{entry.method} {entry.path}"
+        self.workspace.traffic.add("to_vault", what, entry.status, 0, None, dict(entry.fields) or None)
+        if entry.method in WRITES:
+            self.workspace.emit({"type": "world", "facts": self.world.facts()})
+
+    def _say(self, channel: str, user: str, text: str) -> object:
+        return self._post("message", {"channel": channel, "user": user, "text": text})
+
+    def _fault(self, body: dict[str, Any]) -> object:
+        return self._post("fault", body)
+
+    def _post(self, what: str, body: dict[str, Any]) -> object:
+        address = f"http://127.0.0.1:{self._servers[-1].port}/playground/{what}"
+        request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on loopback
+        with opener.open(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def _afresh(self) -> None:
+        """An empty workspace and an empty store. The bot is down meanwhile."""
+        space = self.workspace
+        for kept in (space.messages, space.past, space.ephemerals, space.inputs, space.views, space.stacks,
+                     space.homes, space.triggers, space.response_urls):  # fmt: skip
+            kept.clear()
+        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        self._chatter()
+        space.emit({"type": "cleared"})
+
+    def _chatter(self) -> None:
+        for channel, user, text in people.CHATTER:
+            message = {"type": "message", "ts": self.workspace.ts(), "user": user, "text": text, "blocks": [],
+                       "attachments": []}  # fmt: skip
+            self.workspace.messages.setdefault(channel, []).append(message)
+
+    def _bot_ended(self, told: str) -> None:
+        print(f"{told} Its log: {self.folder / 'bot.log'}", file=sys.stderr)  # noqa: T201  the demo speaks to a terminal
+
+
+def manifest() -> dict[str, Any]:
+    """The app's manifest as the bot's own command line prints it: what a person would paste into Slack."""
+    command = [sys.executable, "-m", "bot", "manifest", "--json"]
+    done = subprocess.run(command, capture_output=True, env=clean_environment(), timeout=60, check=False)
+    if done.returncode:
+        raise SystemExit("The bot cannot print its manifest. Try `hivekeeper manifest` to see why.")
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def run(host: str = "127.0.0.1", port: int = 8400, *, open_browser: bool = True, kv: int = 1) -> None:
+    """Run the demo until Ctrl-C or SIGTERM. SystemExit with a sentence when the port is taken."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        demo = Demo(host, port, kv)
+    except OSError:
+        raise SystemExit(f"Port {port} on {host} is not free. Name another with --port (0 takes any).") from None
+    with demo:
+        print(f"The playground is at {demo.url}/ (Ctrl-C ends it).", flush=True)  # noqa: T201  as above
+        if open_browser:
+            with contextlib.suppress(webbrowser.Error):
+                webbrowser.open(demo.url)
+        while not ended.wait(1):
+            pass
