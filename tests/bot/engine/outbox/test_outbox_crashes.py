@@ -29,6 +29,44 @@ def test_a_post_of_unknown_outcome_is_looked_for_before_it_is_repeated(office: A
     assert len(office.calls("find")) == 1
 
 
+def test_a_refused_search_leads_to_no_second_post(office: Any) -> None:
+    """While Slack refuses to be searched, a post of unknown outcome stays unknown; it is not repeated on chance."""
+    office.slack.modes["C1"] = "lost"
+    office.change()
+    office.send()
+    office.slack.modes["C1"] = "gone"
+    office.send(10)
+    office.slack.modes["C1"] = "ok"
+    office.settle()
+    assert office.slack.views("r-1/head") == [1]
+    assert [status for *_, status in office.calls("find")] == [404, 200]
+
+
+@pytest.mark.parametrize("method", ["post", "update"])
+def test_a_change_during_a_call_is_not_lost(office: Any, method: str) -> None:
+    """The run changes while its message is on the way to Slack: the newer revision follows."""
+    real = office.wire
+
+    class Overtaken(type(real)):
+        def post(self, place: Place, view: Any, key: str) -> str:
+            office.change()
+            return real.post(place, view, key)
+
+        def update(self, place: Place, ts: str, view: Any) -> None:
+            if office.runs["r-1"].revision < 4:
+                office.change()
+            real.update(place, ts, view)
+
+    if method == "update":
+        office.change()
+        office.send()
+    office.wire = Overtaken(office.slack)
+    office.sender = office.another()
+    office.change()
+    office.settle()
+    assert office.slack.views("r-1/head") == [office.runs["r-1"].revision] == [4]
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_crash_around_a_post_neither_loses_nor_doubles(office: Any, moment: str) -> None:
     """A process that dies right before or right after Slack took the post leaves one message, after the restart."""
