@@ -13,10 +13,10 @@ SIGNS = {True: ("✔", "green"), False: ("✘", "red"), None: ("·", "yellow")}
 @options
 def check(line: Line) -> int:
     """Check the settings, reach every system, and say which permission is missing."""
-    from bot import doctor
+    from bot.doctor import examine
 
     bad = 0
-    for finding in doctor.examine(line.settings):
+    for finding in examine(line.settings):
         bad += finding.good is False
         if line.paper.as_json:
             line.paper.value(finding)

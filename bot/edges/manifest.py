@@ -20,7 +20,6 @@ SCOPES = {
     "channels:history": "find our own message again after a crash in a public channel, so that nothing is posted twice",
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",
-    "im:write": "open a direct message to tell a person what happened to their click in App Home",
     "usergroups:read": "read who is in the user groups that may ask and approve",
 }
 EVENTS = ("app_home_opened",)
