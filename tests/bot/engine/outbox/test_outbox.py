@@ -152,6 +152,7 @@ def test_a_refusal_is_told_and_tried_again_hourly(office: Any) -> None:
     office.slack.modes["C1"] = "ok"
     office.send(601)
     assert office.slack.views("r-1/head") == [2]
+    assert office.calls("find") == [], "what was refused was not posted"
 
 
 def test_a_broken_view_does_not_hold_up_the_others(office: Any) -> None:
