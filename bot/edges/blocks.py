@@ -7,6 +7,7 @@ docs.slack.dev, reference of blocks and composition objects, as of 2026-08; the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -18,6 +19,7 @@ Surface = Literal["message", "modal", "home"]
 
 COUNT = {"message": 50, "modal": 100, "home": 100}
 TOTAL = {"message": 10_000, "modal": 40_000, "home": 40_000}
+VIEW = 250_000  # bytes of a view as JSON
 ROWS, COLUMNS = 100, 20
 _SURFACES: dict[str, tuple[str, ...]] = {
     "section": ("message", "modal", "home"),
@@ -79,6 +81,7 @@ def texts(part: Any) -> Iterator[str]:
 
 def _view(view: Mapping[str, Any], surface: Surface) -> None:
     _need(view.get("type") == surface, f"a {view.get('type')} view as a {surface}")
+    _need(len(json.dumps(view)) <= VIEW, "a view of more than 250,000 bytes")
     _within("private_metadata", view.get("private_metadata", ""), 0, 3000)
     _within("callback_id", view.get("callback_id", ""), 0, 255)
     if surface == "modal":

@@ -39,14 +39,14 @@ def help_message(handlers: Mapping[str, Handler] | Iterable[Handler], rules: Map
 
 def runs_message(views: Sequence[RunView]) -> Message:
     """Runs, one line each."""
-    lines = [run_line(view) for view in views] or ["No runs yet. /hivekeeper help lists what I can do."]
+    lines = [run_line(view) for view in views[:200]] or ["No runs yet. /hivekeeper help lists what I can do."]
     text = f"{count(len(views), 'run')}, newest first." if views else lines[0]
     return _checked(Message(text, [header("runs", "Runs"), *sections("list", "", lines, 8000, " runs")]))
 
 
 def audit_message(entries: Sequence[AuditEntry]) -> Message:
     """Entries of the audit log, one line each, oldest first."""
-    lines = [_entry(entry) for entry in entries] or ["The audit log has no entries yet."]
+    lines = [_entry(entry) for entry in entries[:200]] or ["The audit log has no entries yet."]
     text = f"{count(len(entries), 'entry', 'entries')} of the audit log." if entries else lines[0]
     return _checked(Message(text, [header("audit", "Audit log"), *sections("list", "", lines, 8000, " entries")]))
 

@@ -93,13 +93,13 @@ def _plan(view: RunView, plan: Plan, rest: str) -> list[Block]:
     premises = [f"• {mrkdwn(premise.says(), 500)}" for premise in plan.premises]
     lines = proposal.step_lines(view, live=True)
     return [
-        *proposal.warnings(plan.warnings, rest, budget=4000),
-        *proposal.changes(plan.changes, rest, budget=9000),
-        *(sections("steps", "*Steps*", lines, 10_000, rest) if lines else []),
+        *proposal.warnings(plan.warnings, rest, budget=3000),
+        *proposal.changes(plan.changes, rest, budget=8000),
+        *(sections("steps", "*Steps*", lines, 15_000, rest) if lines else []),
         context("safety", proposal.on_failure(plan, proposal.steps(view))),
-        *(sections("premises", "*Checked once more before the first step*", premises, 5000, rest) if premises else []),
-        *proposal.notes("notes", "*Good to know*", plan.notes, rest, 4000),
-        *proposal.notes("then", "*What people do afterwards*", plan.then, rest, 4000),
+        *(sections("premises", "*Checked once more before the first step*", premises, 4000, rest) if premises else []),
+        *proposal.notes("notes", "*Good to know*", plan.notes, rest, 3000),
+        *proposal.notes("then", "*What people do afterwards*", plan.then, rest, 3000),
     ]
 
 

@@ -54,9 +54,9 @@ def story(view: RunView) -> str:
 def failure(view: RunView) -> list[Block]:
     """What failed, what to do now, what was put back or stays: in this order."""
     failed = [(n, s) for n, s in enumerate(proposal.steps(view), 1) if s.state in _BAD]
-    what = [f"Step {n}, {mrkdwn(s.says, 200)}: {_words(s.trouble)}" for n, s in failed[:5]]
+    what = [f"Step {n}, {mrkdwn(s.says, 200)}: {_words(s.trouble)}" for n, s in failed[:3]]
     told = [] if not view.trouble or any(s.trouble == view.trouble for _, s in failed) else [_words(view.trouble)]
-    more = [f"… and {len(failed) - 5} more, marked below"] if len(failed) > 5 else []
+    more = [f"… and {len(failed) - 3} more, marked below"] if len(failed) > 3 else []
     parts = [
         ("failed", "What failed", "\n".join([*told, *what, *more]) or "The run did not come to its end."),
         ("now", "What to do now", _now(view, [s for _, s in failed])),

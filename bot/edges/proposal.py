@@ -27,9 +27,9 @@ _URGENT = (StepState.UNDO_FAILED, StepState.FAILED, StepState.RUNNING)
 
 def title(view: RunView) -> str:
     """What the run is about, foreign text."""
-    if view.plan:
-        return view.plan.title
-    return view.answer.title if view.answer else typed(view)
+    if view.answer:
+        return view.answer.title
+    return view.plan.title if view.plan else typed(view)
 
 
 def typed(view: RunView) -> str:
@@ -49,12 +49,12 @@ def steps(view: RunView) -> tuple[StepView, ...]:
     return tuple(StepView(stage=s, place=i, says=t.says(), reversible=t.reversible) for s, i, t in view.plan.steps)
 
 
-def warnings(texts: Sequence[str], rest: str, budget: int = 1200) -> list[Block]:
+def warnings(texts: Sequence[str], rest: str, budget: int = 1000) -> list[Block]:
     lines = [f"⚠️ {mrkdwn(text, 400)}" for text in texts]
     return sections("warnings", "", lines, budget, rest) if lines else []
 
 
-def changes(given: Sequence[Change], rest: str, *, head: str = "What changes", budget: int = 2400) -> list[Block]:
+def changes(given: Sequence[Change], rest: str, *, head: str = "What changes", budget: int = 2200) -> list[Block]:
     """One paragraph per thing that is copied: its name, whose it is, from where, and each place it goes to."""
     if not given:
         return []
@@ -91,7 +91,7 @@ def notes(block_id: str, head: str, given: Sequence[Note], rest: str, budget: in
     return sections(block_id, head, lines, budget, rest) if lines else []
 
 
-def step_list(view: RunView, head: str, *, live: bool, budget: int = 2600) -> list[Block]:
+def step_list(view: RunView, head: str, *, live: bool, budget: int = 2400) -> list[Block]:
     """The steps numbered, under their stages; `live` shows where each stands."""
     lines = step_lines(view, live=live)
     if sum(size(line) + 1 for line in lines) > budget - 200:

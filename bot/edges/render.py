@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.core.errors import Told
+from bot.core.plan import Answer
 from bot.core.view import NoteView, RunView, State, StepState
 from bot.edges import proposal
 from bot.edges.blocks import Block, Message, check
@@ -72,8 +73,8 @@ def _who(view: RunView) -> Block:
 def _decisions(view: RunView) -> list[Block]:
     verdicts = {"approve": "👍 Approved", "deny": "🚫 Denied", "cancel": "✖️ Cancelled"}
     lines = [f"🕰️ Approved beforehand by the standing approval {mrkdwn(view.standing, 80)}"] if view.standing else []
-    for one in view.decisions[-5:]:
-        reason = f": {mrkdwn(one.reason, 500)}" if one.reason else ""
+    for one in view.decisions[-3:]:
+        reason = f": {mrkdwn(one.reason, 250)}" if one.reason else ""
         lines.append(f"{verdicts.get(one.verdict, '•')} by {person(one.user)} {when(one.at)}{reason}")
     return [context("decisions", "\n".join(lines))] if lines else []
 
@@ -122,23 +123,25 @@ def _failed(view: RunView) -> list[Block]:
 
 def _then(view: RunView) -> list[Block]:
     then = view.plan.then if view.plan else ()
-    return proposal.notes("then", "*What to do next*", then, proposal.more(view), 1600)
+    return proposal.notes("then", "*What to do next*", then, proposal.more(view), 1200)
 
 
 def _answered(view: RunView) -> list[Block]:
-    answer, rest = view.answer, " lines"
+    answer = view.answer
     if not answer:
         return _found(view, notes=True)
-    blocks = proposal.warnings(answer.warnings, rest)
-    if lines := [mrkdwn(line, 600) for line in answer.text if line.strip()]:
-        blocks += sections("text", "", lines, 2000, rest)
-    if not answer.table or view.plan:
-        blocks += _found(view, notes=False)
-    elif shown := table("table", answer.table, 3500):
-        block, left_out = shown
-        blocks += [block] if block else []
-        blocks += [context("left-out", f"… and {count(left_out, 'more row')} not shown here.")] if left_out else []
-    return blocks + proposal.notes("notes", "", answer.notes, rest)
+    found = _found(view, notes=False) or proposal.warnings(answer.warnings, "")
+    lines = [line for line in (mrkdwn(line, 600) for line in answer.text) if line]
+    said = sections("text", "", lines, 2000, " lines") if lines else []
+    return [*found, *said, *_table(answer), *proposal.notes("notes", "", answer.notes, ""), *_decisions(view)]
+
+
+def _table(answer: Answer) -> list[Block]:
+    if not answer.table:
+        return []
+    block, left_out = table("table", answer.table, 2500)
+    rest = [context("left-out", f"… and {count(left_out, 'more row')} not shown here.")] if left_out else []
+    return [*([block] if block else []), *rest]
 
 
 def _plain_body(view: RunView) -> list[Block]:

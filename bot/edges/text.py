@@ -17,19 +17,21 @@ _JOINER = "\u200d"
 _USER, _GROUP = re.compile(r"[UW][A-Z0-9]{1,40}"), re.compile(r"S[A-Z0-9]{1,40}")
 _MARKUP = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})  # look-alikes: Slack knows no escape for these
 _OUTER = re.compile(r"(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_])")  # an underscore inside a word formats nothing
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 def size(text: str) -> int:
     """UTF-16 units."""
-    return len(text) + sum(c > "\uffff" for c in text)
+    return len(text) if text.isascii() else len(text) + sum(c > "\uffff" for c in text)
 
 
 def clean(text: str, limit: int) -> str:
     """One line without control characters, direction marks and other invisible things, cut to the limit."""
     window = 4 * limit + 100
-    seen = (" " if c.isspace() else c for c in text[:window] if c.isspace() or _visible(c))
-    return cut(" ".join("".join(seen).split()) + ("…" if len(text) > window else ""), limit)
+    seen = text[:window]
+    if not seen.isprintable():
+        seen = "".join(" " if c.isspace() else c for c in seen if c.isspace() or _visible(c))
+    return cut(" ".join(seen.split()) + ("…" if len(text) > window else ""), limit)
 
 
 def plain(text: str, limit: int) -> str:
@@ -130,10 +132,10 @@ def _joined(text: str, at: int) -> bool:
 
 def _escaped(text: str, limit: int) -> str:
     """Escaped for mrkdwn; what is dropped to fit the limit is dropped before it is escaped."""
-    full = "".join(_ENTITIES.get(c, c) for c in text)
+    full = text.translate(_ENTITIES)
     while size(full) > limit:
         text = cut(text, max(1, min(size(text) - 1, int(size(text) * limit / size(full)))))
-        full = "".join(_ENTITIES.get(c, c) for c in text)
+        full = text.translate(_ENTITIES)
         if len(text) <= 1:
             break
     return full

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field, field_validator
 
-from bot.core.ask import AskError, echo, given as typed_so_far, hint, missing, parse, spell, usage
+from bot.core.ask import AskError, echo, hint, missing, parse, spell, usage
+from bot.core.ask import given as typed_so_far
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer
 
@@ -204,6 +205,7 @@ ASKS = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(ASKS)
 def test_what_is_spelled_is_read_back(ask: Everything) -> None:
     """Any parameters, spelled the way the usage shows, are read as the same parameters."""
@@ -216,7 +218,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=10), max_size=12).map("".join))
 def test_nothing_but_an_ask_error_is_raised(text: str) -> None:
     """Whatever is typed is read or refused; the refusal fits in a Slack message and holds nothing invisible."""
@@ -229,6 +231,7 @@ def test_nothing_but_an_ask_error_is_raised(text: str) -> None:
         assert not any(c in str(error) for c in "\x00\u202e\u200f\n\ud800")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_an_echo_is_short_and_visible(text: str) -> None:
     """No more than forty characters, and never a control character or a direction mark."""

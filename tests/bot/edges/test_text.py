@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.edges import text as texts
@@ -24,6 +24,7 @@ LIMITS = st.integers(12, 200)
 INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
+@settings(deadline=None)
 @given(HOSTILE, LIMITS)
 def test_nothing_passes_its_limit_or_stays_invisible(text: str, limit: int) -> None:
     """Every kind of text keeps its limit in UTF-16 units, is one line, and holds no control or direction mark."""
@@ -34,6 +35,7 @@ def test_nothing_passes_its_limit_or_stays_invisible(text: str, limit: int) -> N
         assert len(shown.splitlines()) <= 1
 
 
+@settings(deadline=None)
 @given(HOSTILE, LIMITS)
 def test_no_kind_of_text_holds_an_angle_bracket(text: str, limit: int) -> None:
     """Without a raw < there is no mention, no link and no <!channel>; what is escaped stays whole at the cut."""
@@ -44,6 +46,7 @@ def test_no_kind_of_text_holds_an_angle_bracket(text: str, limit: int) -> None:
         assert not re.search(r"&(?!amp;|lt;|gt;)", made(text, limit))
 
 
+@settings(deadline=None)
 @given(HOSTILE, LIMITS)
 def test_marked_text_formats_nothing(text: str, limit: int) -> None:
     """No star, tilde or backtick is left, an underscore only inside a word, and no quotation begins."""
@@ -53,6 +56,7 @@ def test_marked_text_formats_nothing(text: str, limit: int) -> None:
     assert not shown.startswith("&gt;")
 
 
+@settings(deadline=None)
 @given(HOSTILE, LIMITS)
 def test_code_stays_inside_its_ticks(text: str, limit: int) -> None:
     """Two backticks, one at each end, or nothing at all."""
@@ -60,6 +64,7 @@ def test_code_stays_inside_its_ticks(text: str, limit: int) -> None:
     assert shown == "" or (shown[0] == shown[-1] == "`" and shown.count("`") == 2)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N"], max_codepoint=0x17F), max_size=60))
 def test_ordinary_words_stay_as_they_are(text: str) -> None:
     """Letters and digits within the limit come out unchanged."""
@@ -119,6 +124,7 @@ def test_only_users_and_groups_are_mentioned(who: str, shown: str) -> None:
     assert texts.mention(who) == shown
 
 
+@settings(deadline=None)
 @given(st.floats() | st.none())
 def test_any_time_can_be_shown(at: float | None) -> None:
     """A time is Slack's date with a fallback in words, or the words that it is not known."""
@@ -133,6 +139,7 @@ def test_a_time_is_right() -> None:
     assert texts.utc(1_000_000_000.9) == "2001-09-09 01:46 UTC"
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_size_counts_as_slack_at_its_strictest(text: str) -> None:
     """UTF-16 units, which is never less than the number of characters."""
