@@ -28,7 +28,8 @@ def create(
     """A workspace with the app installed, as an ASGI application that needs no lifespan.
 
     `manifest` is the app's manifest as data: its scopes, events, Home tab and commands are what is installed; without
-    one all events are, and the scopes that the methods here need. In http mode payloads go to `request_url`, signed with `signing_secret`.
+    one all events are, and the scopes that the methods here need. In http mode payloads go to `request_url`, signed
+    with `signing_secret`.
     """
     workspace.bot_token, workspace.app_token = bot_token, app_token
     workspace.traffic.mask(bot_token, app_token, signing_secret)

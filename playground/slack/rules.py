@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import secrets
 import string
@@ -92,7 +91,7 @@ def _view(view: Json, surface: str) -> Problems:
 
 
 def _modal(view: Json) -> Problems:
-    if "title" not in view:
+    if view.get("title") is None:
         yield "", "missing required field: title"
     for name in ("title", "submit", "close"):
         if view.get(name) is not None:
@@ -121,7 +120,7 @@ def total_text(thing: Any) -> int:
 
 def as_kept(blocks: Any) -> list[Json]:
     """The blocks as Slack keeps and returns them: ids and defaults filled in."""
-    kept: list[Json] = copy.deepcopy(blocks or [])
+    kept: list[Json] = json.loads(json.dumps(blocks or []))
     for block in kept:
         block.setdefault("block_id", _name())
         for element in elements(block):
