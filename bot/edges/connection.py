@@ -38,8 +38,8 @@ class Connection:
         while not stop.is_set():
             trouble = await self._attempt()
             self._note(trouble)
+            await pause(stop, wait if trouble else LOOK_EVERY)
             wait = min(2 * wait, LONGEST_WAIT) if trouble else LOOK_EVERY
-            await pause(stop, wait)
 
     async def close(self) -> None:
         if self._socket is not None:

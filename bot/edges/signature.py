@@ -39,11 +39,7 @@ class Door:
             return Response()  # Slack looks at our certificate now and then, and wants a 200; nothing is done
         if reason := self._wrong(request, body):
             return await self._refused(reason, 401)
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            return await self._refused("not_utf8", 400)
-        answer = await self._app.async_dispatch(AsyncBoltRequest(body=text, headers=dict(request.headers)))
+        answer = await self._app.async_dispatch(AsyncBoltRequest(body=body.decode(), headers=dict(request.headers)))
         headers = {name: values[0] for name, values in answer.headers.items() if values}
         return Response(answer.body, answer.status, headers)
 
@@ -54,6 +50,8 @@ class Door:
             return "unsigned"
         if abs(self._clock() - int(timestamp)) > 300:
             return "stale_signature"
+        if not _is_text(body):
+            return "not_text"
         return None if self._verify(body, timestamp, signature) else "bad_signature"
 
     async def _refused(self, reason: str, status: int) -> Response:
@@ -71,6 +69,14 @@ class Door:
             await self._parts.threads.call(self._parts.desk.refuse, "unknown", reason, {"unsaid_before": unsaid})
         except Told:
             self._heard.pop(reason, None)  # not told, so the next one is
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 async def read(request: Request, limit: int) -> bytes | None:

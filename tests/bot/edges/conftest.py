@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -143,7 +143,9 @@ class PaperDesk:
 
 
 def view(run: str, request: Request) -> RunView:
-    plan = Plan(command=request.command, title="Rotate two demo tokens", subject="demo", stages=(Stage(steps=(Nothing(),)),))
+    plan = Plan(
+        command=request.command, title="Rotate two demo tokens", subject="demo", stages=(Stage(steps=(Nothing(),)),)
+    )
     return RunView(
         id=run,
         revision=1,
@@ -177,16 +179,45 @@ class World:
     """The edge in a thread of its own, and the people of a workspace in front of it."""
 
     workspace: Workspace
-    slack: Server
+    app: Any
+    slack_port: int
     desk: PaperDesk
     port: int
-    signing_secret: str
-    bot_token: str
+    tokens: tuple[str, str, str]  # bot, app, signing secret
     stop: Callable[[], None]
     http: httpx.Client
+    server: Server | None = None
+
+    @property
+    def api_url(self) -> str:
+        return f"http://127.0.0.1:{self.slack_port}/api/"
+
+    def open_slack(self) -> None:
+        self.server = run_in_thread(self.app, self.slack_port)
+
+    def close_slack(self) -> None:
+        if self.server:
+            self.server.stop()
+        self.server = None
+
+    def close(self) -> None:
+        self.stop()
+        self.close_slack()
+        self.http.close()
+
+    def forget(self) -> None:
+        """Nothing has happened here."""
+        self.desk.__init__()  # type: ignore[misc]  # the edge keeps the object; only what it knows goes
+        self.workspace.faults.clear()
+        for told in ("messages", "past", "ephemerals", "views", "stacks", "homes"):
+            getattr(self.workspace, told).clear()
+
+    def guard(self, canary: Any) -> None:
+        for name, token in zip(("bot", "app", "signing"), self.tokens, strict=True):
+            canary.add(name, token)
 
     def person(self, doing: str, **body: Any) -> dict[str, Any]:
-        answer = self.http.post(f"{self.slack.url}/playground/{doing}", json=body)
+        answer = self.http.post(f"http://127.0.0.1:{self.slack_port}/playground/{doing}", json=body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
@@ -237,43 +268,67 @@ def made_workspace(**more: Any) -> Workspace:
     return Workspace.of(users=users, channels=channels, commands=commands, usergroups=groups, limited=False, **more)
 
 
-@pytest.fixture
-def start(tmp_path: Path, canary: Any) -> Iterator[Callable[..., World]]:
-    """`start(mode)` gives a running world; everything ends with the test."""
-    ends: list[Callable[[], None]] = []
+def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int = 100_000) -> World:
+    bot_token, app_token, signing = (f"{kind}{secrets.token_hex(12)}" for kind in ("xoxb-", "xapp-", ""))
+    port, slack_port, desk = free_port(), free_port(), PaperDesk()
+    space = made_workspace(times=Times(retries=(0.05,)))
+    document = {
+        "slack": {"mode": mode, "api_url": f"http://127.0.0.1:{slack_port}/api/", "timeout": 2},
+        "web": {"port": port, "body_limit": limit},
+    }
+    app = create(
+        space,
+        mode=mode,
+        request_url=f"http://127.0.0.1:{port}/slack/events",
+        signing_secret=signing,
+        bot_token=bot_token,
+        app_token=app_token,
+    )
+    server = run_in_thread(app, slack_port) if slack_up else None
+    stop = serving(parse(document, "test"), desk, Secret(bot_token), Secret(app_token), Secret(signing))
+    http = httpx.Client(timeout=10, trust_env=False)
+    world = World(space, app, slack_port, desk, port, (bot_token, app_token, signing), stop, http, server)
+    if slack_up:
+        eventually(world.ready)
+    return world
 
-    def of(mode: Literal["socket", "http"] = "socket", *, slack_up: bool = True, limit: int = 100_000) -> World:
-        bot_token, app_token, signing = f"xoxb-{canary('bot')}", f"xapp-{canary('app')}", canary("signing")
-        port, slack_port, space, desk = free_port(), free_port(), made_workspace(times=Times(retries=(0.05,))), PaperDesk()
-        settings = parse(
-            {
-                "slack": {"mode": mode, "api_url": f"http://127.0.0.1:{slack_port}/api/", "timeout": 2},
-                "web": {"port": port, "body_limit": limit},
-            },
-            "test",
-        )
-        app = create(
-            space,
-            mode=mode,
-            request_url=f"http://127.0.0.1:{port}/slack/events",
-            signing_secret=signing,
-            bot_token=bot_token,
-            app_token=app_token,
-        )
-        server = run_in_thread(app, slack_port) if slack_up else None
-        stop = serving(settings, desk, Secret(bot_token), Secret(app_token), Secret(signing))
-        http = httpx.Client(timeout=10, trust_env=False)
-        later = server or Server(f"http://127.0.0.1:{slack_port}", slack_port, None, None)  # type: ignore[arg-type]
-        world = World(space, later, desk, port, signing, bot_token, stop, http)
-        world.app = app  # type: ignore[attr-defined]
-        ends.extend(filter(None, [server.stop if server else None, http.close, stop]))
-        if slack_up:
-            eventually(world.ready)
-        return world
+
+@pytest.fixture(scope="session")
+def worlds() -> Iterator[dict[str, World]]:
+    """Running worlds by mode, kept for the next test: starting one takes longer than most tests."""
+    kept: dict[str, World] = {}
+    yield kept
+    for world in kept.values():
+        world.close()
+
+
+@pytest.fixture
+def start(worlds: dict[str, World], canary: Any) -> Callable[[Any], World]:
+    """`start(mode)` gives a running world in which nothing has happened yet."""
+
+    def of(mode: Literal["socket", "http"]) -> World:
+        if mode not in worlds:
+            worlds[mode] = opened(mode)
+        worlds[mode].forget()
+        worlds[mode].guard(canary)
+        return worlds[mode]
+
+    return of
+
+
+@pytest.fixture
+def fresh(canary: Any) -> Iterator[Callable[..., World]]:
+    """`fresh(mode, slack_up=, limit=)` gives a world of the test's own, which ends with it."""
+    made: list[World] = []
+
+    def of(mode: Literal["socket", "http"] = "socket", **how: Any) -> World:
+        made.append(opened(mode, **how))
+        made[-1].guard(canary)
+        return made[-1]
 
     yield of
-    for end in reversed(ends):
-        end()
+    for world in made:
+        world.close()
 
 
 def serving(settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signing: Secret) -> Callable[[], None]:
@@ -311,3 +366,8 @@ def serving(settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signi
 @pytest.fixture
 def until() -> Callable[..., Any]:
     return eventually
+
+
+@pytest.fixture
+def paper_desk() -> PaperDesk:
+    return PaperDesk()

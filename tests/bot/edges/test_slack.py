@@ -21,15 +21,22 @@ def proposed(world: Any) -> tuple[Any, str]:
     """A plan that waits, shown in the channel: its view and the ts of its message."""
     world.command("/rotate-demo alpha")
     (view,) = world.desk.views.values()
-    client = WebClient(world.bot_token, base_url=f"{world.slack.url}/api/", retry_handlers=[])
+    client = WebClient(world.tokens[0], base_url=world.api_url, retry_handlers=[])
     return view, SlackMessenger(client).post(Place(channel=CHANNEL), view, "key-1")
 
 
 def press(world: Any, ts: str, action: str, user: str = APPROVER) -> None:
     message = world.workspace.message(CHANNEL, ts)
     block = next(b for b in message["blocks"] if b["type"] == "actions")
-    answer = world.person("action", user=user, channel=CHANNEL, message_ts=ts, block_id=block["block_id"], action_id=action)
+    answer = world.person(
+        "action", user=user, channel=CHANNEL, message_ts=ts, block_id=block["block_id"], action_id=action
+    )
     assert answer == {"ok": True}
+
+
+def shown(world: Any, user: str) -> list[dict[str, Any]]:
+    """The blocks of this person's Home tab."""
+    return list((world.workspace.homes.get(user) or {"blocks": []})["blocks"])
 
 
 def last_payload(world: Any, kind: str) -> dict[str, Any]:
@@ -76,7 +83,9 @@ def test_hostile_text_is_an_error_and_harmless(start: Start, mode: str) -> None:
     assert not world.desk.requests
     said = world.whispers()
     assert len(said) == 5
-    assert not any("<!channel>" in each or "\u202e" in each or "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" in each for each in said)
+    assert not any(
+        "<!channel>" in each or "\u202e" in each or "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" in each for each in said
+    )
 
 
 @both
@@ -132,7 +141,11 @@ def test_a_form_stays_open_when_the_store_is_down(start: Start, mode: str) -> No
     world.command("/grant-demo ?")
     view = world.modal(ASKER)
     block = next(b for b in view["blocks"] if b["type"] == "input")
-    body = {"user": ASKER, "view_id": view["id"], "state": {"values": {block["block_id"]: {block["element"]["action_id"]: {"value": "x"}}}}}
+    body = {
+        "user": ASKER,
+        "view_id": view["id"],
+        "state": {"values": {block["block_id"]: {block["element"]["action_id"]: {"value": "x"}}}},
+    }
     world.desk.down = True
     assert "nothing was started" in world.person("submit", **body)["errors"][block["block_id"]]
     world.desk.down = False
@@ -250,10 +263,22 @@ def test_foreign_payloads_are_answered_and_audited(start: Start, mode: str) -> N
         {**click, "actions": [{**click["actions"][0], "action_id": "destroy"}]},
         {**click, "user": {"id": "not an id"}},
         {**click, "actions": [{"type": "button", "block_id": "b", "action_id": "approve", "value": 7}]},
-        {"type": "view_submission", "user": click["user"], "team": click["team"], "view": {"id": "V1", "hash": "h", "callback_id": "other", "type": "modal"}},
+        {
+            "type": "view_submission",
+            "user": click["user"],
+            "team": click["team"],
+            "view": {"id": "V1", "hash": "h", "callback_id": "other", "type": "modal"},
+        },
         {"type": "shortcut", "callback_id": "x", "user": click["user"], "team": click["team"], "trigger_id": "t"},
         {"type": "message_action", "callback_id": "x", "user": click["user"], "team": click["team"]},
-        {"type": "block_suggestion", "action_id": "x", "block_id": "y", "user": click["user"], "team": click["team"], "value": ""},
+        {
+            "type": "block_suggestion",
+            "action_id": "x",
+            "block_id": "y",
+            "user": click["user"],
+            "team": click["team"],
+            "value": "",
+        },
         {"type": "no_such_thing", "user": click["user"]},
     ]
     for payload in odd:
@@ -274,13 +299,13 @@ def test_a_command_of_another_version_gets_a_kind_answer(start: Start, mode: str
 def test_the_home_tab_is_drawn(start: Start, until: Callable[..., Any], mode: str) -> None:
     """Opening the Home tab shows what waits for this person, and a decision from there redraws it."""
     world = start(mode)
-    view, _ = proposed(world)
+    proposed(world)
     world.person("home", user=APPROVER)
-    home = until(lambda: world.workspace.homes.get(APPROVER))
-    block = next(b for b in home["blocks"] if b["type"] == "actions")
+    block = until(lambda: next((b for b in shown(world, APPROVER) if b["type"] == "actions"), None))
+    home = world.workspace.homes[APPROVER]
     world.person("action", user=APPROVER, view_id=home["id"], block_id=block["block_id"], action_id="approve")
     until(lambda: world.desk.decided)
-    until(lambda: "actions" not in [b["type"] for b in world.workspace.homes[APPROVER]["blocks"]])
+    until(lambda: "actions" not in [b["type"] for b in shown(world, APPROVER)])
     direct = "D" + APPROVER[1:]
     until(lambda: any("approve counted" in str(m) for m in world.workspace.messages.get(direct, [])))
 
