@@ -53,7 +53,7 @@ def entries(sheet: Sheet) -> list[Entry]:
     """The entries of a file; none if it is some other YAML. Refused if it is no sound YAML."""
     try:
         text = sheet.raw.decode("utf-8")
-        if not text.strip():
+        if all(line.lstrip()[:1] in ("", "#") for line in text.splitlines()):
             return []
         parsed(text, any_tag=True)  # refuses what would take the loader down
         document = yaml.load(text, Loader=_Loader)  # noqa: S506  a subclass of the safe loader

@@ -85,7 +85,7 @@ class _Reading:
             self._sheets.append(job_builder.Sheet(name, raw))
             self._mentioned |= self._may_mention(raw) or b"\\" in raw
             return
-        if not raw.rstrip().endswith((b">", b">\0")):
+        if not raw.rstrip(b" \t\r\n\0").endswith(b">"):
             raise Refused("it is cut off")
         if self._may_mention(raw):
             keys = xml_keys(raw, self._path)
@@ -113,15 +113,16 @@ class _Reading:
             name = _name(root, folder)
             try:
                 here = (folder.stat().st_dev, folder.stat().st_ino)
-                children = sorted(os.scandir(folder), key=lambda child: child.name, reverse=True)
+                children = sorted(folder.iterdir(), reverse=True)
             except OSError:
                 self._unreadable.append(f"{name}: the folder cannot be read")
                 continue
             if here in above:
                 self._unreadable.append(f"{name}: a link that leads back to where it came from")
                 continue
-            waiting += [(Path(child.path), above | {here}) for child in children if child.is_dir()]
-            yield from ((Path(c.path), _name(root, Path(c.path))) for c in children if not c.is_dir())
+            folders = {child for child in children if os.path.isdir(child)}  # False, not an error, for looping links
+            waiting += [(child, above | {here}) for child in children if child in folders]
+            yield from ((child, _name(root, child)) for child in children if child not in folders)
 
 
 def _name(root: Path, path: Path) -> str:
