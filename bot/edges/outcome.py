@@ -118,7 +118,12 @@ def _wanted(view: RunView, marked: bool) -> str:
     had = f" ({given} given)" if given else ""
     whose = f" from {listed(view.approver_groups)}" if view.approver_groups else ""
     wanted = f"Needs {count(need, 'more approval' if given else 'approval')}{whose}{had}."
-    return _safe(f"{wanted} Nothing changes before that.", 500, marked)
+    mind = f" Mind the {count(heed, 'warning')}." if not marked and (heed := _warnings(view)) else ""
+    return _safe(f"{wanted}{mind} Nothing changes before that.", 500, marked)
+
+
+def _warnings(view: RunView) -> int:
+    return len(view.plan.warnings) if view.plan else 0
 
 
 def _counted(view: RunView, marked: bool) -> str:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -46,11 +45,6 @@ class Stands(Premise):
 def run(state: State, **more: Any) -> RunView:
     basic = {"id": "r-abc2345", "revision": 1, "command": "try-it", "asker": "U123", "source": "slack", "asked_at": 1e9}
     return RunView.model_validate({**basic, "state": state, **more})
-
-
-def plan(*says: str, **more: Any) -> Plan:
-    stages = tuple(Stage(steps=(Write(text=text),)) for text in says)
-    return Plan(**{"command": "try-it", "title": "Move 2 tokens", "subject": "s", "stages": stages, **more})
 
 
 def shown(document: Any) -> str:
@@ -218,157 +212,6 @@ def test_notes_and_errors_are_taken(text: str, mention: tuple[str, ...]) -> None
         assert all(map(sound, [message.text, *blocks.texts(message.blocks)]))
 
 
-def test_a_plan_tells_all_that_an_approver_needs() -> None:
-    """Who asked, when it expires, what changes from where to where, what cannot be undone, what a failure means."""
-    given_plan = Plan(
-        command="try-it",
-        title="Move 2 tokens",
-        subject="s",
-        stages=(Stage(steps=(Write(text="Write a to b"),)), Stage(steps=(Burn(text="Burn c"), Write(text="Write d")))),
-        changes=(
-            Change(name="hive", source="app/out", target="sd/one", subject="sa:hive", old="aaaaaaaa", new="bbbbbbbb"),
-            Change(name="hive", source="app/out", target="sd/two", subject="sa:hive", old="bbbbbbbb", new="bbbbbbbb"),
-        ),
-        warnings=("It is Friday.",),
-        premises=(Stands(text="a is b"),),
-    )
-    view = run(State.PROPOSED, plan=given_plan, digest=given_plan.digest, expires_at=1e9 + 60, approver_groups=("sre",))
-    message = render.run_message(view)
-    told = shown(message)
-    for words in (
-        "Move 2 tokens", "Needs 1 approval from sre", "<@U123>", "<!date^1000000060^", "`r-abc2345`", "⚠️ It is Friday.",
-        "*hive* · sa:hive", "from `app/out`", "to `sd/one` – `aaaaaaaa` → `bbbbbbbb`",
-        "to `sd/two` – already matches `bbbbbbbb`", "1. Write a to b", "*Stage 2 of 2* · 2 steps side by side",
-        "2. Burn c  *⚠ cannot be undone*", "what was done is put back. 1 step cannot be undone.",
-        "1 fact is checked once more",
-    ):  # fmt: skip
-        assert words in told, words
-    assert told.index("It is Friday") < told.index("*hive*") < told.index("1. Write a to b")
-
-
-def test_approving_is_asked_once_more_with_target_and_effect() -> None:
-    """The dialog names what is changed where, and is red when something cannot be undone."""
-    change = Change(name="n", source="a", target="sd-uhc/sandbox", old=None, new="bbbbbbbb")
-    for step, style in ((Write(text="w"), "primary"), (Burn(text="w"), "danger")):
-        given_plan = plan(stages=(Stage(steps=(step,)),), changes=(change,))
-        approve = next(buttons(render.run_message(run(State.PROPOSED, plan=given_plan, digest="d"))))
-        assert approve["confirm"]["style"] == style
-        assert "Move 2 tokens. Changes sd-uhc/sandbox." in approve["confirm"]["text"]["text"]
-
-
-def test_a_long_plan_is_cut_and_says_so() -> None:
-    """Two hundred steps are counted, and the person is sent to the details, which show them."""
-    view = run(State.PROPOSED, plan=plan(*(f"Write number {n:03d}" for n in range(200))), digest="d")
-    assert re.search(r"… and \d+ more: press Details", shown(render.run_message(view)))
-    assert "Write number 199" in shown(modal.details(view))
-
-
-def progress(*states: StepState, trouble: Trouble | None = None) -> dict[str, Any]:
-    steps = tuple(
-        StepView(
-            stage=n,
-            place=0,
-            says=f"Write {n}",
-            reversible=True,
-            state=state,
-            trouble=trouble if state in (StepState.FAILED, StepState.UNDO_FAILED) else None,
-        )
-        for n, state in enumerate(states)
-    )
-    return {"plan": plan(*(f"Write {n}" for n in range(len(states)))), "steps": steps}
-
-
-def test_progress_is_told_in_words_for_each_step() -> None:
-    """A symbol alone would say nothing to a screen reader; the notification counts."""
-    view = run(State.APPLYING, **progress(StepState.ALREADY, StepState.DONE, StepState.RUNNING, StepState.WAITING))
-    message = render.run_message(view)
-    for words in ("Write 0 – ✔️ already so", "Write 1 – ✅ done", "Write 2 – ⏳ running", "Write 3 – ○ waiting"):
-        assert words in shown(message)
-    assert "1 waiting, 1 already so, 1 running, 1 done" in message.text.lower()
-
-
-def test_what_failed_comes_first_in_a_long_list() -> None:
-    """Of two hundred nodes the one that failed is seen, though the list is cut."""
-    states = [StepState.DONE] * 150 + [StepState.FAILED] + [StepState.DONE] * 49
-    told = shown(render.run_message(run(State.PARTLY, **progress(*states, trouble=Trouble(what="No answer.")))))
-    assert "151. Write 150 – ❌ failed" in told
-
-
-def test_a_failure_says_what_failed_what_now_and_how_things_are() -> None:
-    """In this order, with the tool's own two sentences and the way to try again."""
-    trouble = Trouble(what="Vault refused to write b.", now="Give the role update there.")
-    view = run(
-        State.UNDONE, text="only=a", **progress(StepState.UNDONE, StepState.FAILED, StepState.WAITING, trouble=trouble)
-    )
-    message = render.run_message(view)
-    told = shown(message)
-    order = [
-        "*What failed*", "Step 2, Write 1: Vault refused to write b.", "*What to do now*", "Give the role update there.",
-        "`/try-it only=a`", "*How things are*", "1 step was put back; 1 step never ran.",
-    ]  # fmt: skip
-    assert [told.index(words) for words in order] == sorted(told.index(words) for words in order)
-    assert "Vault refused to write b. 1 step was put back" in message.text
-
-
-def test_a_failed_undo_is_not_glossed_over() -> None:
-    """A step that could not be put back is told as such, with its reason."""
-    trouble = Trouble(what="The backup is gone.")
-    view = run(State.STOPPED, **progress(StepState.UNDO_FAILED, StepState.FAILED, trouble=trouble))
-    told = shown(render.run_message(view))
-    assert "1 step could not be put back" in told
-    assert "Write 0 – ⛔ could not be put back\n      The backup is gone." in told
-
-
-def test_done_tells_the_proof_and_what_people_do_next() -> None:
-    """The jobs to run again stand above the list of steps."""
-    facts = progress(StepState.DONE, StepState.DONE)
-    facts["plan"] = facts["plan"].model_copy(update={"then": (Note(label="Run again", text="job-a, job-b"),)})
-    told = shown(render.run_message(run(State.DONE, **facts)))
-    assert "Done and verified" in told
-    assert "Each of the 2 steps was checked" in told
-    assert told.index("*Run again*: job-a, job-b") < told.index("1. Write 0")
-
-
-DENIED = (DecisionView(user="U9", verdict="deny", at=1e9, reason="Not on a *Friday*."),)
-
-
-@pytest.mark.parametrize(
-    ("view", "words"),
-    [
-        (run(State.DENIED, decisions=DENIED), ["Denied by <@U9>: Not on a", "Friday", "Nothing was changed."]),
-        (run(State.EXPIRED, text="only=a"), ["Nobody decided in time. Nothing was changed.", "/try-it only=a"]),
-        (run(State.CANCELLED), ["Cancelled. Nothing was changed."]),
-        (run(State.SUPERSEDED, superseded_by="r-new2345"), ["Things moved", "Nothing was changed.", "r-new2345"]),
-        (run(State.REFUSED, trouble=Trouble(what="No path a.", now="Create it.")), ["No path a. Create it. Nothing"]),
-        (run(State.ASKED), ["Looking at what this would change."]),
-        (run(State.APPROVED), ["starts as soon as no other run"]),
-    ],
-    ids=lambda value: value.state if isinstance(value, RunView) else "",
-)
-def test_each_ending_is_told_the_same_in_blocks_and_in_the_notification(view: RunView, words: list[str]) -> None:
-    """Both say what happened and whether anything was changed."""
-    message = render.run_message(view)
-    for expected in words:
-        assert expected in shown(message)
-        assert expected in message.text
-
-
-def test_who_approved_stands_where_the_buttons_were() -> None:
-    """Who and when, for each of them, and the standing approval if it ran under one."""
-    two = tuple(DecisionView(user=f"U{n}", verdict="approve", at=1e9) for n in (1, 2))
-    told = shown(render.run_message(run(State.DONE, decisions=two, standing="nightly", plan=plan("a"))))
-    assert "Approved by <@U1> <!date^1000000000^" in told
-    assert "Approved by <@U2>" in told
-    assert "standing approval nightly" in told
-
-
-def test_half_of_the_approvals_is_told() -> None:
-    """With one of two given, one more is asked for."""
-    one = (DecisionView(user="U1", verdict="approve", at=1e9),)
-    message = render.run_message(run(State.PROPOSED, plan=plan("a"), approvals_needed=2, decisions=one, digest="d"))
-    assert "Needs 1 more approval (1 given)." in message.text
-
-
 def test_an_answer_shows_its_table_as_a_table() -> None:
     """Head and rows cell by cell, empty cells filled, before it the text and after it the notes."""
     table = Table(head=("job", "keys"), rows=(("a", "x, y"), ("b", "")))
@@ -387,15 +230,6 @@ def test_a_table_that_is_too_long_says_how_much_is_missing() -> None:
     table = Table(head=("job",), rows=tuple((f"job-{n}",) for n in range(250)))
     message = render.run_message(run(State.ANSWERED, answer=Answer(command="try-it", title="Jobs", table=table)))
     assert "… and 151 more rows not shown here." in shown(message)
-
-
-def test_nothing_to_do_still_shows_what_was_found() -> None:
-    """An answer to a plan whose steps are all done already keeps the changes visible."""
-    change = Change(name="hive", source="a", target="b", old="aaaaaaaa", new="aaaaaaaa")
-    answer = Answer(command="try-it", title="Nothing to do: all is as it should be")
-    told = shown(render.run_message(run(State.ANSWERED, answer=answer, plan=plan("w", changes=(change,)))))
-    assert "Nothing to do: all is as it should be" in told
-    assert "already matches `aaaaaaaa`" in told
 
 
 def test_a_note_mentions_whom_it_is_for() -> None:

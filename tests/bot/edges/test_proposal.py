@@ -1,0 +1,116 @@
+"""A plan's message tells an approver all that the decision needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from bot.core.plan import Answer, Change, Plan, Premise, Stage, Step
+from bot.core.view import DecisionView, RunView, State
+from bot.edges import blocks, modal, render
+
+
+class Write(Step):
+    kind: Literal["test.write"] = "test.write"
+    text: str
+
+    def says(self) -> str:
+        return self.text
+
+    def undo(self, tools: object, run: object) -> None:
+        """Nothing to put back."""
+
+
+class Burn(Write):
+    kind: Literal["test.burn"] = "test.burn"  # type: ignore[assignment] # another kind of the same shape
+    undo = Step.undo
+
+
+class Stands(Premise):
+    kind: Literal["test.stands"] = "test.stands"
+    text: str
+
+    def says(self) -> str:
+        return self.text
+
+
+def run(state: State, **more: Any) -> RunView:
+    basic = {"id": "r-abc2345", "revision": 1, "command": "try-it", "asker": "U123", "source": "slack", "asked_at": 1e9}
+    return RunView.model_validate({**basic, "state": state, **more})
+
+
+def plan(*says: str, **more: Any) -> Plan:
+    stages = tuple(Stage(steps=(Write(text=text),)) for text in says)
+    return Plan(**{"command": "try-it", "title": "Move 2 tokens", "subject": "s", "stages": stages, **more})
+
+
+def shown(document: Any) -> str:
+    """All that a person can read of it."""
+    return "\n".join(blocks.texts(document.blocks if isinstance(document, render.Message) else document["blocks"]))
+
+
+def buttons(document: Any) -> Iterator[dict[str, Any]]:
+    listed = document.blocks if isinstance(document, render.Message) else document["blocks"]
+    return (e for block in listed if block["type"] == "actions" for e in block["elements"])
+
+
+def test_a_plan_tells_all_that_an_approver_needs() -> None:
+    """Who asked, when it expires, what changes from where to where, what cannot be undone, what a failure means."""
+    given_plan = Plan(
+        command="try-it",
+        title="Move 2 tokens",
+        subject="s",
+        stages=(Stage(steps=(Write(text="Write a to b"),)), Stage(steps=(Burn(text="Burn c"), Write(text="Write d")))),
+        changes=(
+            Change(name="hive", source="app/out", target="sd/one", subject="sa:hive", old="aaaaaaaa", new="bbbbbbbb"),
+            Change(name="hive", source="app/out", target="sd/two", subject="sa:hive", old="bbbbbbbb", new="bbbbbbbb"),
+        ),
+        warnings=("It is Friday.",),
+        premises=(Stands(text="a is b"),),
+    )
+    view = run(State.PROPOSED, plan=given_plan, digest=given_plan.digest, expires_at=1e9 + 60, approver_groups=("sre",))
+    message = render.run_message(view)
+    told = shown(message)
+    for words in (
+        "Move 2 tokens", "Needs 1 approval from sre", "<@U123>", "<!date^1000000060^", "`r-abc2345`", "⚠️ It is Friday.",
+        "*hive* · sa:hive", "from `app/out`", "to `sd/one` – `aaaaaaaa` → `bbbbbbbb`",
+        "to `sd/two` – already matches `bbbbbbbb`", "1. Write a to b", "*Stage 2 of 2* · 2 steps side by side",
+        "2. Burn c  *⚠ cannot be undone*", "what was done is put back. 1 step cannot be undone.",
+        "1 fact is checked once more",
+    ):  # fmt: skip
+        assert words in told, words
+    assert told.index("It is Friday") < told.index("*hive*") < told.index("1. Write a to b")
+
+
+def test_approving_is_asked_once_more_with_target_and_effect() -> None:
+    """The dialog names what is changed where, and is red when something cannot be undone."""
+    change = Change(name="n", source="a", target="sd-uhc/sandbox", old=None, new="bbbbbbbb")
+    for step, style in ((Write(text="w"), "primary"), (Burn(text="w"), "danger")):
+        given_plan = plan(stages=(Stage(steps=(step,)),), changes=(change,))
+        approve = next(buttons(render.run_message(run(State.PROPOSED, plan=given_plan, digest="d"))))
+        assert approve["confirm"]["style"] == style
+        assert "Move 2 tokens. Changes sd-uhc/sandbox." in approve["confirm"]["text"]["text"]
+
+
+def test_a_long_plan_is_cut_and_says_so() -> None:
+    """Two hundred steps are counted, and the person is sent to the details, which show them."""
+    view = run(State.PROPOSED, plan=plan(*(f"Write number {n:03d}" for n in range(200))), digest="d")
+    assert re.search(r"… and \d+ more: press Details", shown(render.run_message(view)))
+    assert "Write number 199" in shown(modal.details(view))
+
+
+def test_half_of_the_approvals_is_told() -> None:
+    """With one of two given, one more is asked for."""
+    one = (DecisionView(user="U1", verdict="approve", at=1e9),)
+    message = render.run_message(run(State.PROPOSED, plan=plan("a"), approvals_needed=2, decisions=one, digest="d"))
+    assert "Needs 1 more approval (1 given)." in message.text
+
+
+def test_nothing_to_do_still_shows_what_was_found() -> None:
+    """An answer to a plan whose steps are all done already keeps the changes visible."""
+    change = Change(name="hive", source="a", target="b", old="aaaaaaaa", new="aaaaaaaa")
+    answer = Answer(command="try-it", title="Nothing to do: all is as it should be")
+    told = shown(render.run_message(run(State.ANSWERED, answer=answer, plan=plan("w", changes=(change,)))))
+    assert "Nothing to do: all is as it should be" in told
+    assert "already matches `aaaaaaaa`" in told
