@@ -39,7 +39,11 @@ class Door:
             return Response()  # Slack looks at our certificate now and then, and wants a 200; nothing is done
         if reason := self._wrong(request, body):
             return await self._refused(reason, 401)
-        answer = await self._app.async_dispatch(AsyncBoltRequest(body=body.decode(), headers=dict(request.headers)))
+        try:
+            read_by_bolt = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
+        except Exception:  # Bolt takes payloads apart without looking: odd ones make it fail in any way
+            return await self._refused("unreadable", 400)
+        answer = await self._app.async_dispatch(read_by_bolt)
         headers = {name: values[0] for name, values in answer.headers.items() if values}
         return Response(answer.body, answer.status, headers)
 

@@ -90,6 +90,15 @@ def test_bytes_that_are_no_text_are_refused(start: Callable[..., Any]) -> None:
     )
 
 
+@pytest.mark.parametrize("document", ["[1]", '"x"', "7", '{"team": true}', "{", "null"])
+def test_signed_oddities_are_no_failure(start: Callable[..., Any], document: str) -> None:
+    """Signed JSON without the shape of a payload is answered, not with a 500."""
+    world = start("http")
+    for body in (document.encode(), urlencode({"payload": document}).encode()):
+        media = {"content-type": "application/json"} if body == document.encode() else {}
+        assert post(world, body, {**signed(world.tokens[2], body), **media}).status_code in (200, 400)
+
+
 def test_slack_may_check_the_address_and_the_certificate(start: Callable[..., Any]) -> None:
     """The URL verification is answered with its challenge, the certificate check with an empty 200."""
     world = start("http")
