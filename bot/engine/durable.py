@@ -88,9 +88,9 @@ class Queues:
             options["queue_partition_key"] = hashlib.sha256(subject.encode()).hexdigest()[:32]
         self._client.enqueue_in_transaction(conn, options, run)  # type: ignore[arg-type]  # a dict of the right keys
 
-    def state(self, work: str, run: str) -> str | None:
+    def state(self, work: str, run: str, turn: int = 1) -> str | None:
         """ "waiting", "lost" (ended in an error or cancelled), "ended", or None if there is no such work."""
-        found = self._client.list_workflows(workflow_ids=[workflow(work, run)], load_input=False, load_output=False)
+        found = self._client.list_workflows(workflow_ids=[workflow(work, run, turn)], load_input=False, load_output=False)
         if not found:
             return None
         if found[0].status in ("ENQUEUED", "DELAYED", "PENDING"):

@@ -1,0 +1,348 @@
+"""Applying: once, proven, and put back on a failure."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from bot.core.view import RunView, State, StepState
+from bot.engine import applying, audit, ending, tables
+
+
+def states(view: RunView) -> list[str]:
+    return [step.state.value for step in view.steps]
+
+
+def test_what_was_approved_is_done_and_proven(bench: Any) -> None:
+    """Every step once, in stages; the account says who did what."""
+    view = bench.carried_out(stages=[["a", "b"], ["c!"]])
+    assert view.state == State.DONE and states(view) == ["done"] * 3 and view.trouble is None
+    assert sorted(name for name, _ in bench.lines()[:2]) == ["a", "b"] and bench.lines()[2] == ["c", view.id]
+    assert bench.audited().count("step_done") == 3 and bench.audited()[-1] == "done"
+    assert audit.verify(bench.shop.store).ok
+
+
+def test_nothing_runs_unless_approved(bench: Any) -> None:
+    """The work itself looks at the state: a message in the queue is no approval."""
+    view = bench.proposal()
+    assert bench.apply(view.id).state == State.PROPOSED and bench.lines() == []
+
+
+def test_applying_again_does_nothing(bench: Any) -> None:
+    """As after a crash whose checkpoints were all lost."""
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    again = bench.apply(view.id)
+    assert again == view and len(bench.lines()) == 2
+
+
+def test_a_failure_puts_everything_back_last_first(bench: Any) -> None:
+    """Also what the failing step did half; later steps are not begun; what was so before stays."""
+    bench.world.add(str(bench.folder), "b", "before")
+    bench.mood("after", "c", "refused")
+    view = bench.carried_out(stages=[["a", "b"], ["c"], ["d"]])
+    assert view.state == State.UNDONE and states(view) == ["undone", "already", "undone", "waiting"]
+    assert bench.lines() == [["b", "before"]]
+    undone = [e.facts["says"] for e in bench.desk.audit(limit=99) if e.what == "step_undone"]
+    assert undone == ["write c", "write a"]
+    assert view.trouble.what == "c said refused."
+    assert view.trouble.now == "Do something. Of 4 steps: 1 already so before, 2 put back, 1 not begun."
+
+
+def test_stop_leaves_what_was_done(bench: Any) -> None:
+    """`stop` neither goes on nor puts back."""
+    bench.mood("do", "b", "refused")
+    view = bench.carried_out(stages=[["a"], ["b"], ["c"]], on_failure="stop")
+    assert view.state == State.STOPPED and states(view) == ["done", "failed", "waiting"]
+    assert "1 done and left so" in view.trouble.now and "1 changed nothing" in view.trouble.now
+
+
+def test_go_on_goes_on(bench: Any) -> None:
+    """A dead node must not undo a hundred others."""
+    bench.mood("do", "b", "refused")
+    view = bench.carried_out(stages=[["a", "b"], ["c"]], on_failure="go_on")
+    assert view.state == State.PARTLY and states(view) == ["done", "failed", "done"]
+    assert len(bench.lines()) == 2
+
+
+def test_when_nothing_went_well_going_on_is_not_partly(bench: Any) -> None:
+    """ "In part" would be a lie."""
+    bench.mood("do", "a", "refused")
+    assert bench.carried_out(stages=[["a"]], on_failure="go_on").state == State.STOPPED
+
+
+def test_an_undo_that_fails_is_told_exactly(bench: Any) -> None:
+    """No further undo after it: what was done before it may be what it needs."""
+    bench.mood("undo", "b", "refused")
+    bench.mood("do", "c", "refused")
+    view = bench.carried_out(stages=[["a"], ["b"], ["c"]])
+    assert view.state == State.STOPPED and states(view) == ["done", "undo_failed", "undone"]
+    assert "1 done and left so, 1 put back, 1 could not be put back" in view.trouble.now
+    assert bench.apply(view.id) == view
+
+
+def test_after_a_crash_an_undo_that_failed_is_not_passed_by(bench: Any) -> None:
+    """The record of the failed undo stops the next process too."""
+    bench.mood("undo", "b", "refused")
+    bench.mood("do", "c", "refused")
+    view = bench.carried_out(stages=[["a"], ["b"], ["c"]])
+    assert applying.undo(bench.shop, view.id) is False and ["a", view.id] in bench.lines()
+
+
+def test_what_cannot_be_undone_is_not_called_undone(bench: Any) -> None:
+    """An irreversible step that was done stays, and a person has to look."""
+    bench.mood("do", "b", "refused")
+    view = bench.carried_out(stages=[["a!"], ["b"]])
+    assert view.state == State.STOPPED and states(view) == ["done", "undone"]
+
+
+def test_an_irreversible_step_in_doubt(bench: Any) -> None:
+    """Refused means that nothing changed; an unknown error means that nobody knows."""
+    bench.mood("do", "a", "refused")
+    assert bench.carried_out("one", stages=[["a!"]]).state == State.UNDONE
+    bench.mood("do", "b", "boom")
+    view = bench.carried_out("two", stages=[["b!"]])
+    assert view.state == State.STOPPED and "1 may be half done" in view.trouble.now
+
+
+def test_a_step_that_does_not_prove_itself_is_put_back(bench: Any) -> None:
+    """`done` decides, not that `do` came back."""
+    (bench.folder / "deaf-b").touch()
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    assert view.state == State.UNDONE and "looking at it afterwards" in view.trouble.what and bench.lines() == []
+
+
+@pytest.mark.parametrize("verb", ["done", "do", "after", "undo"])
+def test_a_short_absence_is_waited_for(bench: Any, verb: str) -> None:
+    """In every verb; and a write whose answer was lost is not repeated."""
+    view = bench.proposal(stages=[["a"], ["b"]])
+    bench.decide(view)
+    bench.mood(verb, "a", "transient 2")
+    if verb == "undo":
+        bench.mood("do", "b", "refused")
+    view = bench.apply(view.id)
+    assert view.state == (State.UNDONE if verb == "undo" else State.DONE), view.trouble
+    assert bench.lines() == ([] if verb == "undo" else [["a", view.id], ["b", view.id]])
+
+
+def test_a_long_absence_is_a_failure(bench: Any) -> None:
+    """Bounded patience, then the undo; and the words are those of the tool."""
+    bench.mood("do", "b", "transient")
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    assert view.state == State.UNDONE and view.trouble.what == "b said transient."
+
+
+def test_a_foreign_error_travels_as_its_class(bench: Any, canary: Any) -> None:
+    """Neither the store, the audit nor the log has its text."""
+    bench.mood("do", "a", canary("foreign"))
+    canary.may_hold(bench.folder / "mood-do-a")
+    view = bench.carried_out()
+    assert "ValueError" in view.trouble.what and view.id in view.trouble.what
+
+
+def test_a_premise_that_does_not_hold_makes_a_new_plan(bench: Any) -> None:
+    """Nothing is changed; the new run names the old one, asks for the same, and needs its own approval."""
+    view = bench.proposal()
+    bench.decide(view)
+    (bench.folder / "storm").touch()
+    old = bench.apply(view.id)
+    assert old.state == State.SUPERSEDED and "the world is calm" in old.trouble.what and bench.lines() == []
+    new = bench.plan(old.superseded_by)
+    assert (new.state, new.supersedes, new.source, new.asker) == (State.PROPOSED, old.id, "drift", "U1")
+    assert bench.apply(old.id) == old and len(bench.desk.runs()) == 2
+
+
+def test_a_premise_nobody_can_check_stops_before_anything(bench: Any) -> None:
+    """Neither a drift nor a failed change: say so."""
+    view = bench.proposal()
+    bench.decide(view)
+    bench.mood("holds", "calm", "refused")
+    view = bench.apply(view.id)
+    assert view.state == State.STOPPED and "Nothing was changed" in view.trouble.now and bench.lines() == []
+
+
+def test_a_step_that_drifts_before_any_change_makes_a_new_plan(bench: Any) -> None:
+    """As a premise would."""
+    bench.mood("do", "a", "drifted")
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    assert view.state == State.SUPERSEDED and bench.see(view.superseded_by).supersedes == view.id
+
+
+def test_a_step_that_drifts_after_a_change_is_a_failure(bench: Any) -> None:
+    """What was done is put back first, and people decide what comes next."""
+    bench.mood("do", "b", "drifted")
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    assert view.state == State.UNDONE and bench.lines() == []
+
+
+def test_a_plan_changed_in_the_store_does_not_run(bench: Any) -> None:
+    """What was approved is what runs: the digest is taken again over what is stored."""
+    view = bench.proposal()
+    bench.decide(view)
+    document = view.plan.model_dump(mode="json")
+    document["stages"][0]["steps"][0]["name"] = "evil"
+    bench.shop.write(lambda conn: conn.execute(tables.run.update().values(plan=document)))
+    assert bench.apply(view.id).state == State.SUPERSEDED and bench.lines() == []
+
+
+def test_a_deploy_while_waiting_changes_nothing(bench: Any, world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """New code plans otherwise and its steps have a new field: the approved steps run, under the approved digest."""
+    view = bench.proposal(stages=[["a"]])
+
+    class Write(world.Write):  # type: ignore[misc,name-defined]
+        colour: str = "blue"
+
+    def plan(ask: Any, settings: Any, tools: Any) -> Any:
+        return world.plan(ask.model_copy(update={"stages": [["other"]]}), settings, tools)
+
+    handlers = {
+        "world": world.Handler("world", "v2", world.WorldAsk, world.HandlerSettings, plan, (Write,), (world.Calm,))
+    }
+    object.__setattr__(bench.shop, "handlers", handlers)
+    assert bench.decide(view).accepted
+    assert bench.apply(view.id).state == State.DONE and bench.lines() == [["a", view.id]]
+
+
+def test_a_kind_of_step_that_is_gone_makes_a_new_plan(bench: Any, world: Any) -> None:
+    """The code that could run it was removed while it waited: nothing half-understood runs."""
+    view = bench.proposal(stages=[["a!"]])
+    bench.decide(view)
+    gone = world.Handler(
+        "world", "v2", world.WorldAsk, world.HandlerSettings, world.plan, (world.Write,), (world.Calm,)
+    )
+    object.__setattr__(bench.shop, "handlers", {"world": gone})
+    assert bench.see(view.id).plan is None and bench.see(view.id).steps[0].says == "write a"
+    assert bench.apply(view.id).state == State.SUPERSEDED and bench.lines() == []
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def test_a_write_whose_record_was_lost_is_ours(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed right after the write: it is not repeated, counts as done by us, and is undone on a later failure."""
+    view = bench.proposal(stages=[["a"], ["b"]])
+    bench.decide(view)
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.world, "mood", killed_at("after", "a", bench.world.mood))
+        with pytest.raises(Killed):
+            bench.apply(view.id)
+    bench.mood("do", "b", "refused")
+    view = bench.apply(view.id)
+    assert view.state == State.UNDONE and bench.lines() == []
+    begun = [e.facts["says"] for e in bench.desk.audit(limit=99) if e.what == "step_begun"]
+    assert begun == ["write a", "write b"]
+
+
+def killed_at(verb: str, name: str, mood: Callable[..., None]) -> Callable[[str, str, str], None]:
+    def inner(folder: str, this: str, now: str) -> None:
+        if (now, this) == (verb, name):
+            raise Killed
+        mood(folder, this, now)
+
+    return inner
+
+
+def test_another_process_that_is_late_records_nothing(bench: Any) -> None:
+    """A process that slept while its work was taken over finds that its turn is gone, and gives way."""
+    from bot.engine import steps
+    from bot.engine.durable import Halt
+
+    view = bench.proposal()
+    bench.decide(view)
+    applying.begin(bench.shop, view.id)
+    before = bench.shop.read(lambda conn: steps.row(conn, view.id, 0, 0))
+    late = steps.begin(bench.shop, before)
+    ours = steps.begin(bench.shop, late)
+    with pytest.raises(Halt):
+        steps.end(bench.shop, late, StepState.FAILED)
+    steps.end(bench.shop, ours, StepState.DONE)
+    assert states(bench.see(view.id)) == ["done"]
+
+
+def test_steps_of_a_stage_run_side_by_side(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three steps that wait for each other all end."""
+    together, mood = threading.Barrier(3, timeout=20), bench.world.mood
+
+    def meet(folder: str, name: str, verb: str) -> None:
+        if verb == "do":
+            together.wait()
+        mood(folder, name, verb)
+
+    monkeypatch.setattr(bench.world, "mood", meet)
+    assert bench.carried_out(stages=[["a", "b", "c"]]).state == State.DONE
+
+
+def test_a_step_that_takes_the_process_down_is_given_up(bench: Any) -> None:
+    """Begun again and again, never ended: it must not crash the bot for ever."""
+    view = bench.proposal()
+    bench.decide(view)
+    many = {"attempt": 25, "state": "running"}
+    bench.shop.write(lambda conn: conn.execute(tables.run_step.update().values(**many)))
+    view = bench.apply(view.id)
+    assert view.state == State.UNDONE and "never ended" in view.trouble.what
+
+
+KINDS = st.sampled_from(["ok", "refused", "transient", "boom", "deaf"])
+STAGES = st.lists(st.lists(st.tuples(KINDS, st.booleans()), min_size=1, max_size=3), min_size=1, max_size=3)
+
+
+@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(stages=STAGES, on_failure=st.sampled_from(["undo", "stop", "go_on"]), before=st.sets(st.integers(0, 8)))
+def test_any_plan_ends_in_the_state_that_fits_the_world(
+    bench: Any, stages: list[list[tuple[str, bool]]], on_failure: str, before: set[int]
+) -> None:
+    """Whatever fails how: the ledger has what the records say, nothing of before is touched, and the final state is
+    the one that the records add up to."""
+    folder = Path(tempfile.mkdtemp(dir=bench.folder))
+    names, flat = [], [kind for stage in stages for kind in stage]
+    for number, (kind, reversible) in enumerate(flat):
+        names.append(f"s{number}" + ("" if reversible else "!"))
+        if number in before:
+            bench.world.add(str(folder), f"s{number}", "before")
+        if kind == "deaf":
+            (folder / f"deaf-s{number}").touch()
+        elif kind != "ok":
+            (folder / f"mood-do-s{number}").write_text(kind)
+    it = iter(names)
+    ask = {"folder": str(folder), "stages": [[next(it) for _ in stage] for stage in stages], "on_failure": on_failure}
+    view = bench.plan(bench.ask(folder.name, **ask))
+    if view.state != State.ANSWERED:
+        assert bench.decide(view).accepted
+        view = bench.apply(view.id)
+        consistent(view, bench.world.lines(str(folder)), before)
+    shutil.rmtree(folder)
+
+
+def consistent(view: RunView, lines: list[list[str]], before: set[int]) -> None:
+    written = {name: who for name, who in lines}
+    assert len(written) == len(lines), "something happened twice"
+    for number, step in enumerate(view.steps):
+        who = written.get(f"s{number}")
+        assert who == {"already": "before", "done": view.id}.get(step.state), (number, step)
+    failed = any(step.trouble for step in view.steps)
+    assert (view.state == State.DONE) == (not failed)
+    if view.state == State.UNDONE:
+        assert {who for who in written.values()} <= {"before"}
+
+
+def test_the_verdict_over_records() -> None:
+    """DONE only when all is good; UNDONE only when nothing of ours is left."""
+
+    def row(state: str, kind: str = "Refused", attempt: int = 1) -> Any:
+        return SimpleNamespace(state=state, attempt=attempt, trouble={"kind": kind})
+
+    assert ending.verdict([row("done"), row("already")], "undo") == State.DONE
+    assert ending.verdict([row("undone"), row("waiting")], "undo") == State.UNDONE
+    assert ending.verdict([row("failed", "Unverified")], "undo") == State.STOPPED
+    assert ending.verdict([row("undo_failed")], "undo") == State.STOPPED
+    assert ending.verdict([row("done"), row("failed")], "go_on") == State.PARTLY

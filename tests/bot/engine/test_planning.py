@@ -1,0 +1,109 @@
+"""From a request to a proposal, an answer or a refusal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.core.errors import Refused
+from bot.core.intake import Request
+from bot.core.view import State, StepState
+from bot.engine import runs
+
+
+def test_a_request_is_stored_once_however_often_it_comes(bench: Any) -> None:
+    """The same key gives the same run and asks once; the id is short and fit for names of backups."""
+    one, again = bench.ask("trigger-1"), bench.ask("trigger-1")
+    assert one == again and len(one) == 9 and one.startswith("r-") and one[2:].isalnum() and one == one.lower()
+    assert bench.audited() == ["asked"]
+
+
+def test_two_keys_with_one_id_stay_two_runs(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ids are short hashes; a collision must not show one person's run to another."""
+    monkeypatch.setattr(runs, "run_id", lambda key, again=0: f"r-same{'x' * again}")
+    assert bench.ask("one") != bench.ask("two")
+
+
+def test_a_plan_is_proposed_as_it_was_made(bench: Any) -> None:
+    """State, digest, deadline, steps and their marks are there, and the message is wanted."""
+    view = bench.proposal(stages=[["a", "b"], ["c!"]])
+    assert view.digest == view.plan.digest
+    assert (view.expires_at, view.approvals_needed, view.approver_groups) == (bench.now + 3600, 1, ("keepers", "devs"))
+    assert [(s.says, s.reversible, s.state) for s in view.steps] == [
+        ("write a", True, StepState.WAITING), ("write b", True, StepState.WAITING), ("write c", False, StepState.WAITING)
+    ]  # fmt: skip
+    assert view.channel == "C1" and bench.lines() == []
+
+
+def test_planning_twice_proposes_once(bench: Any) -> None:
+    """A crash between planning and its end leads to planning again, which must find that there is nothing to do."""
+    view = bench.proposal()
+    bench.plan(view.id)
+    assert bench.see(view.id).revision == view.revision and bench.audited().count("proposed") == 1
+
+
+def test_what_is_done_already_is_marked(bench: Any) -> None:
+    """The approver sees which steps need no doing."""
+    bench.world.add(str(bench.folder), "a", "before")
+    assert [s.state for s in bench.proposal(stages=[["a", "b"]]).steps] == [StepState.ALREADY, StepState.WAITING]
+
+
+def test_nothing_to_do_asks_nobody(bench: Any) -> None:
+    """When all steps are done already, the run ends as an answer that still shows its plan."""
+    bench.world.add(str(bench.folder), "a", "before")
+    view = bench.plan(bench.ask())
+    assert view.state == State.ANSWERED and view.answer.title == "Nothing to do: Change the world"
+    assert view.plan is not None and view.steps[0].state == StepState.ALREADY and view.finished_at == bench.now
+
+
+def test_an_answer_is_an_answer(bench: Any) -> None:
+    """A command that changes nothing ends with what it found."""
+    view = bench.plan(bench.ask(stages=[]))
+    assert (view.state, view.answer.title, view.steps) == (State.ANSWERED, "All is well", ())
+
+
+@pytest.mark.parametrize(("mood", "state"), [("transient 2", State.PROPOSED), ("transient", State.REFUSED)])
+def test_a_short_absence_is_waited_for_and_a_long_one_told(bench: Any, mood: str, state: State) -> None:
+    """Transient is tried again a bounded number of times, then told with its own words."""
+    bench.mood("plan", "plan", mood)
+    view = bench.plan(bench.ask())
+    assert view.state == state
+    assert state == State.PROPOSED or view.trouble.what == "plan said transient."
+
+
+def test_a_refusal_is_told_with_its_words(bench: Any) -> None:
+    """Refused while planning ends the run with both of its sentences."""
+    bench.mood("plan", "plan", "refused")
+    view = bench.plan(bench.ask())
+    assert (view.state, view.trouble.what, view.trouble.now) == (State.REFUSED, "plan said refused.", "Do something.")
+
+
+def test_of_a_foreign_error_only_its_class_is_told(bench: Any, canary: Any) -> None:
+    """Its text may hold anything, so neither the run, the log nor the store has it."""
+    bench.mood("plan", "plan", canary("foreign"))
+    canary.may_hold(bench.folder / "mood-plan-plan")
+    view = bench.plan(bench.ask())
+    assert view.state == State.REFUSED and "ValueError" in view.trouble.what and view.id in view.trouble.what
+
+
+def test_parameters_that_are_not_right_are_named(bench: Any, canary: Any) -> None:
+    """The place is told, the value is not."""
+    view = bench.plan(bench.ask(on_failure="explode"))
+    assert view.state == State.REFUSED and "on_failure" in view.trouble.what and "explode" not in view.trouble.what
+
+
+def test_an_unknown_command_is_refused_and_audited(bench: Any) -> None:
+    """Nothing is stored for it but the refusal."""
+    with pytest.raises(Refused, match="no command /nonsense"):
+        bench.desk.ask(Request(key="k", command="nonsense", asker="U1"))
+    assert bench.audited() == ["refused_ask"] and bench.desk.runs() == ()
+
+
+def test_an_asker_outside_of_the_groups_is_refused(bench: Any) -> None:
+    """Who may ask is checked here, against membership read now."""
+    commands = {"world": bench.shop.settings.commands["world"].model_copy(update={"ask": ("keepers",)})}
+    object.__setattr__(bench.shop, "settings", bench.shop.settings.model_copy(update={"commands": commands}))
+    assert bench.ask("one", by="U3")
+    with pytest.raises(Refused, match="may not ask"):
+        bench.ask("two", by="U7")

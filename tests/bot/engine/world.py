@@ -1,0 +1,276 @@
+"""An outside world for tests: a ledger on disk, steps that write lines into it, and a command whose plan is its ask.
+
+It is also the program of the chaos tests: `python world.py` forks one bot per line of input, and ends with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from bot.core.errors import Drifted, Refused, Transient
+from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.plan import Answer, Plan, Premise, RunRef, Stage, Step
+from bot.core.ports import Place, ReadTools, Tools
+
+ERRORS = {"refused": Refused, "transient": Transient, "drifted": Drifted}
+EVENTS = {"count": 0, "kill": 0}
+GUARD = threading.Lock()
+
+
+def event() -> None:
+    """A place where the process may be killed: the test names the how-manieth."""
+    with GUARD:
+        EVENTS["count"] += 1
+        if EVENTS["count"] == EVENTS["kill"]:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    with GUARD:
+        yield
+
+
+def lines(folder: str) -> list[list[str]]:
+    """[name, who wrote it] of every line in the ledger."""
+    path = Path(folder) / "ledger"
+    return [line.split(" ") for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def add(folder: str, name: str, who: str) -> None:
+    with GUARD, (Path(folder) / "ledger").open("a") as file:
+        file.write(f"{name} {who}\n")
+
+
+def remove(folder: str, name: str, who: str) -> None:
+    with GUARD:
+        kept = [line for line in lines(folder) if line != [name, who]]
+        new = Path(folder) / f"ledger.{name}"
+        new.write_text("".join(f"{n} {w}\n" for n, w in kept))
+        new.rename(Path(folder) / "ledger")
+
+
+def mood(folder: str, name: str, verb: str) -> None:
+    """Raises what the test has put there for this verb of this step: "refused", "transient 2" (twice), …"""
+    path = Path(folder) / f"mood-{verb}-{name}"
+    if not path.exists():
+        return
+    kind, _, times = path.read_text().partition(" ")
+    if times:
+        path.write_text(f"{kind} {int(times) - 1}") if int(times) > 1 else path.unlink()
+    if kind in ERRORS:
+        raise ERRORS[kind](f"{name} said {kind}.", "Do something.")
+    raise ValueError(f"foreign text of {name}: {kind}")
+
+
+class Write(Step):
+    """Adds its line to the ledger, which happens exactly once only if nobody calls `do` when it is done."""
+
+    kind: Literal["write"] = "write"
+    folder: str
+    name: str
+
+    def says(self) -> str:
+        return f"write {self.name}"
+
+    def done(self, tools: ReadTools) -> bool:
+        event()
+        mood(self.folder, self.name, "done")
+        return any(line[0] == self.name for line in lines(self.folder))
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        event()
+        mood(self.folder, self.name, "do")
+        if not (Path(self.folder) / f"deaf-{self.name}").exists():
+            add(self.folder, self.name, run.id)
+        event()
+        mood(self.folder, self.name, "after")
+
+    def undo(self, tools: Tools, run: RunRef) -> None:
+        event()
+        mood(self.folder, self.name, "undo")
+        remove(self.folder, self.name, run.id)
+        event()
+
+    def retire(self, tools: Tools, run: RunRef) -> None:
+        mood(self.folder, self.name, "retire")
+        add(self.folder, f"retired-{self.name}", run.id)
+
+
+class Brand(Write):
+    """The same without a way back."""
+
+    kind: Literal["brand"] = "brand"  # type: ignore[assignment]
+    undo = Step.undo
+
+
+class Calm(Premise):
+    kind: Literal["calm"] = "calm"
+    folder: str
+
+    def says(self) -> str:
+        return "the world is calm"
+
+    def holds(self, tools: ReadTools) -> bool:
+        event()
+        mood(self.folder, "calm", "holds")
+        return not (Path(self.folder) / "storm").exists()
+
+
+class WorldAsk(Ask):
+    folder: str = Field(description="Where the world is.")
+    stages: list[list[str]] = Field(default=[["a"]], description="Names; an exclamation mark makes one irreversible.")
+    on_failure: Literal["undo", "stop", "go_on"] = Field(default="undo", description="What a failure means.")
+    subject: str = Field(default="world", description="What is serialised on.")
+
+
+def plan(ask: WorldAsk, settings: HandlerSettings, tools: ReadTools) -> Plan | Answer:
+    mood(ask.folder, "plan", "plan")
+    if not ask.stages:
+        return Answer(command="world", title="All is well")
+    return Plan(
+        command="world", title="Change the world", subject=ask.subject, on_failure=ask.on_failure,
+        stages=tuple(Stage(steps=tuple(step(ask.folder, name) for name in stage)) for stage in ask.stages),
+        premises=(Calm(folder=ask.folder),),
+    )  # fmt: skip
+
+
+def step(folder: str, name: str) -> Step:
+    return Brand(folder=folder, name=name[:-1]) if name.endswith("!") else Write(folder=folder, name=name)
+
+
+HANDLER = Handler("world", "Change the world", WorldAsk, HandlerSettings, plan, (Write, Brand), (Calm,))
+
+
+def tools(clock: Any = time.time) -> Tools:
+    none: Any = None
+    return Tools(vault=none, fingerprints=none, tokens=none, documents=none, clusters=none, jobs=none, now=clock)
+
+
+class Friends:
+    """Slack's user groups: S1 has U3 and U4."""
+
+    def of(self, slack_group: str) -> frozenset[str]:
+        return frozenset({"U3", "U4"}) if slack_group == "S1" else frozenset()
+
+
+class Board:
+    """Slack as a folder: one file per key, holding what the message shows."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def post(self, place: Place, view: Any, key: str) -> str:
+        event()
+        assert not self._file(key).exists(), "posted twice"
+        self._file(key).write_text(view.model_dump_json())
+        event()
+        return key
+
+    def find(self, place: Place, key: str) -> str | None:
+        return key if self._file(key).exists() else None
+
+    def update(self, place: Place, ts: str, view: Any) -> None:
+        new = self._file(ts).with_suffix(".new")
+        new.write_text(view.model_dump_json())
+        new.rename(self._file(ts))
+
+    def delete(self, place: Place, ts: str) -> None:
+        self._file(ts).unlink()
+
+    def _file(self, key: str) -> Path:
+        return self._folder / key.replace("/", "_")
+
+
+def document(folder: Path, store: str | None = None) -> dict[str, Any]:
+    """Settings for this world: U2 and the group S1 approve, U2 alone for /solo."""
+    return {
+        "data_dir": str(folder / "data"),
+        "store": {"url": store} if store else {},
+        "slack": {"channel": "C1"},
+        "groups": {
+            "keepers": {"users": ["U2"], "slack_groups": ["S1"]},
+            "devs": {"users": ["U9"], "self_approval": True},
+        },
+        "commands": {"world": {"approve": ["keepers", "devs"]}},
+    }
+
+
+# --- the chaos program ------------------------------------------------------------------------------------
+
+
+def bot(order: dict[str, Any]) -> None:
+    """Run the engine on an order until its run has ended and its message shows that: then write down how."""
+    from cryptography.fernet import Fernet
+
+    from bot.core.intake import Decision, Request
+    from bot.core.view import OPEN
+    from bot.engine import desk as engine
+    from bot.engine.workshop import Patience
+    from bot.settings import parse
+
+    folder = Path(order["folder"])
+    EVENTS.update(count=0, kill=order["kill"])
+    running = engine.start(
+        parse(document(folder, order.get("store")), "world"), {"world": HANDLER}, {"world": HandlerSettings()},
+        tools(), tools(), Friends(), Board(folder / "slack"), cipher=Fernet(order["key"]),
+        patience=Patience(attempts=3, first=0.01, most=0.05), life=4,
+    )  # fmt: skip
+    if order.get("after", 0):
+        threading.Timer(order["after"], os.kill, (os.getpid(), signal.SIGKILL)).start()
+    desk = running.desk
+    run = desk.ask(Request(key="order", command="world", ask=order["ask"], asker="U1"))
+    while (view := desk.run(run)) is None or view.state in OPEN or not shown(folder, run, view):
+        if view and view.state == "proposed":
+            desk.decide(Decision(key="click", run=run, verdict="approve", user="U2", digest=view.digest))
+        time.sleep(0.005)
+    (folder / "outcome").write_text(view.model_dump_json())
+    (folder / "events").write_text(str(EVENTS["count"]))
+    os._exit(0)
+
+
+def shown(folder: Path, run: str, view: Any) -> bool:
+    """Does the message show the run as it is?"""
+    path = folder / "slack" / f"{run}_head"
+    return path.exists() and json.loads(path.read_text())["revision"] >= view.revision
+
+
+def main() -> None:
+    """For each line of input (JSON) fork a bot, wait for its end and answer with its status, or what killed it."""
+    die_with_parent()
+    from bot.engine import desk  # noqa: F401  # loaded once, so that the forked bots start at once
+
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            die_with_parent()
+            try:
+                bot(json.loads(line))
+            except BaseException:
+                import traceback
+
+                traceback.print_exc()
+                os._exit(1)
+        _, status = os.waitpid(pid, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()
