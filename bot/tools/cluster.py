@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.core.errors import Refused, Told, Transient
 from bot.core.ports import Identity
 from bot.core.secret import Secret
 from bot.settings import Cluster
+from bot.tools.address import host, is_http
 from bot.tools.tls import distrusted
 
 ANONYMOUS = "system:anonymous"
@@ -29,7 +29,7 @@ class Clusters:
         settings = self._clusters.get(cluster)
         if settings is None:
             raise Refused(f"There is no address for cluster {cluster} in the settings.", "Add it under clusters.")
-        where = f"Cluster {cluster} at {urlsplit(settings.address).hostname or 'its address'}"
+        where = f"Cluster {cluster} at {host(settings.address) or 'its address'}"
         status, review = _ask(_review, settings, token, where)
         if status in (403, 404, 405):
             # 404: older than the review (1.28). 403: older too, or not allowed to ask; /apis is open to all it accepts.
@@ -151,7 +151,7 @@ def _misconfigured(problem: Exception, settings: Cluster, where: str) -> Told | 
 
     if distrusted(problem):
         return Refused(f"{where} shows a certificate that the bot does not trust.", "Check the cluster's ca_file.")
-    if isinstance(problem, LocationParseError) or urlsplit(settings.address).scheme not in ("http", "https"):
+    if isinstance(problem, LocationParseError) or not is_http(settings.address):
         return Refused(f"{where} has no http or https address.", "Correct its address in the settings.")
     if isinstance(problem, OSError) and settings.ca_file and not settings.ca_file.is_file():
         return Refused(f"The CA file of {_lower(where)} is not there.", "Correct ca_file in the settings.")

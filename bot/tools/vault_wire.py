@@ -15,10 +15,11 @@ import hvac
 import requests
 from hvac.adapters import RawAdapter
 from requests.adapters import HTTPAdapter
-from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
+from requests.exceptions import InvalidURL
 
 from bot.core.errors import Refused, Told, Transient
 from bot.settings import Vault
+from bot.tools.address import host, is_http
 from bot.tools.tls import distrusted
 from bot.tools.vault_told import Doing, Reply, misshapen
 
@@ -85,7 +86,7 @@ def _after(response: requests.Response) -> float | None:
 
 def _unheard(problem: Exception, doing: Doing, settings: Vault) -> Told:
     """The error for a request that got no answer."""
-    where = f"Vault at {urlsplit(settings.address).hostname or 'vault.address'}"
+    where = f"Vault at {host(settings.address) or 'vault.address'}"
     if told := _misconfigured(problem, where, settings):
         return told
     again = "Try again in a minute; if it goes on, check the network between the bot and Vault."
@@ -104,7 +105,7 @@ def _misconfigured(problem: Exception, where: str, settings: Vault) -> Told | No
         return Refused(f"{where} shows a certificate that the bot does not trust.", "Check vault.ca_file.")
     if isinstance(problem, requests.exceptions.InvalidHeader | UnicodeError):
         return Refused("The bot's Vault token has characters that no token has.", "Check what vault.auth names.")
-    if isinstance(problem, (InvalidSchema, MissingSchema, InvalidURL)):
+    if isinstance(problem, InvalidURL) or not is_http(settings.address):
         return Refused("vault.address is not an http or https address.", "Correct it in the settings.")
     if isinstance(problem, OSError) and settings.ca_file and not settings.ca_file.is_file():
         return Refused("The file that vault.ca_file names is not there.", "Correct vault.ca_file or put it there.")
