@@ -35,12 +35,12 @@ def create(
     workspace.traffic.mask(bot_token, app_token, signing_secret)
     install(workspace, manifest)
     transport = _transport(workspace, mode, request_url, signing_secret)
-    people = People(workspace, Delivery(workspace, transport))
-    routes = [*web_api.routes(workspace), *people.routes()]
+    delivery = Delivery(workspace, transport)
+    routes = [*web_api.routes(workspace), *People(workspace, delivery).routes()]
     if isinstance(transport, SocketMode):
         routes.append(transport.route())
     app = Starlette(routes=routes)
-    app.state.workspace = workspace
+    app.state.workspace, app.state.delivery = workspace, delivery
     return app
 
 

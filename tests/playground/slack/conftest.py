@@ -33,7 +33,7 @@ EVENTUALLY = 8.0
 class Place:
     """A running workspace: the server, its tokens, a Web API client and the people's REST."""
 
-    def __init__(self, mode="socket", manifest=None, request_url=None, times=None, **more):
+    def __init__(self, front, mode="socket", manifest=None, request_url=None, times=None, **more):
         self.bot_token, self.app_token = "xoxb-" + secrets.token_hex(8), "xapp-" + secrets.token_hex(8)
         self.signing_secret = secrets.token_hex(16)
         self.workspace = Workspace.of(
@@ -52,7 +52,7 @@ class Place:
             times=times or Times(),
             **more,
         )
-        app = create(
+        self.app = front.inner = create(
             self.workspace,
             mode=mode,
             request_url=request_url,
@@ -61,8 +61,7 @@ class Place:
             app_token=self.app_token,
             manifest=manifest,
         )
-        self.server = run_in_thread(app)
-        self.url = self.server.url
+        self.url = front.url
         self.client = WebClient(self.bot_token, base_url=f"{self.url}/api/", timeout=5, retry_handlers=[])
         self.people = httpx.Client(base_url=f"{self.url}/playground", timeout=20, trust_env=False)
 
@@ -96,16 +95,36 @@ class Place:
 
     def stop(self):
         self.people.close()
-        self.server.stop()
+
+
+class Late:
+    """An ASGI application that is told later, and anew for each test, what it is."""
+
+    inner = None
+    url = ""
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "lifespan":
+            await self.inner(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def front():
+    """One server for all workspaces: starting and stopping one takes longer than most tests."""
+    late = Late()
+    server = run_in_thread(late)
+    late.url = server.url
+    yield late
+    server.stop()
 
 
 @pytest.fixture
-def place():
-    """Make workspaces: `place(mode=…, manifest=…, times=…)`."""
+def place(front):
+    """Make the workspace of a test: `place(mode=…, manifest=…, times=…)`."""
     made = []
 
     def make(**more):
-        made.append(Place(**more))
+        made.append(Place(front, **more))
         return made[-1]
 
     yield make
@@ -210,7 +229,8 @@ def http_bot(place):
     servers = []
 
     def make(build, **more):
-        listener = run_in_thread(Late())
+        late = Late()
+        listener = run_in_thread(late)
         servers.append(listener)
         there = place(mode="http", request_url=f"{listener.url}/slack/events", **more)
         client = AsyncWebClient(there.bot_token, base_url=f"{there.url}/api/", retry_handlers=[])
@@ -221,19 +241,9 @@ def http_bot(place):
         async def endpoint(request):
             return await handler.handle(request)
 
-        listener._uvicorn.config.app.inner = Starlette(routes=[Route("/slack/events", endpoint, methods=["POST"])])
+        late.inner = Starlette(routes=[Route("/slack/events", endpoint, methods=["POST"])])
         return there
 
     yield make
     for server in servers:
         server.stop()
-
-
-class Late:
-    """An ASGI application that is told later what it is."""
-
-    inner = None
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] == "http":
-            await self.inner(scope, receive, send)

@@ -147,3 +147,70 @@ def test_unanswered_commands(place, command):
     """Without a bot a known command fails to dispatch; an unknown one is no command at all."""
     answer = place().do("command", user=ADA, channel=ONCALL, command=command, text="")
     assert answer["error"] in ("dispatch_failed", "/unknown is not a valid command.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "shown"),
+    [
+        ({"text": "secret"}, [("secret", ADA)]),
+        ({"text": "open", "response_type": "in_channel"}, [("open", ADA), ("open", BEN)]),
+        ({"text": ""}, []),
+        ({"text": "x", "blocks": [{"type": "sections"}]}, []),
+    ],
+)
+def test_answers_to_a_command(place, bot, answer, shown):
+    """What the acknowledgement says is shown to one or to all, not at all when it is empty or not valid."""
+
+    def build(app):
+        @app.command("/do")
+        async def command(ack):
+            await ack(**answer)
+
+    there = place()
+    bot(there, build)
+    assert there.do("command", user=ADA, channel=ONCALL, command="/do", text="") == {"ok": True}
+    assert [(m["text"], user) for user in (ADA, BEN) for m in there.said(user=user)] == shown
+
+
+def test_escaping_is_as_the_command_says(place, bot):
+    """Without should_escape names stay as they were typed; unknown names always do; the payload is Slack's."""
+    seen = []
+
+    def build(app):
+        @app.command("/raw")
+        async def raw(ack, body):
+            seen.append(body)
+            await ack()
+
+        @app.command("/do")
+        async def do(ack, body):
+            seen.append(body)
+            await ack()
+
+    there = place()
+    bot(there, build)
+    text = "  @ben #oncall @nobody a@ben <!channel> "
+    for command in ("/raw", "/do"):
+        there.do("command", user=ADA, channel=ONCALL, command=command, text=text)
+    assert seen[0]["text"] == text.strip()
+    assert seen[1]["text"] == f"<@{BEN}|ben> <#{ONCALL}|oncall> @nobody a@ben <!channel>"
+    assert (seen[0]["user_name"], seen[0]["channel_name"]) == ("ada", "oncall")
+    assert seen[0]["response_url"].startswith(there.url)
+
+
+def test_broken_bot_over_http(http_bot):
+    """A bot that fails is a failed command for the person; a click on it is trouble."""
+
+    def build(app):
+        @app.command("/do")
+        async def command(ack):
+            raise RuntimeError
+
+    there = http_bot(build)
+    answer = there.do("command", user=ADA, channel=ONCALL, command="/do", text="")
+    assert answer == {"ok": False, "error": "dispatch_failed"}
+    ts = there.client.chat_postMessage(channel=ONCALL, text="A plan", blocks=BUTTONS)["ts"]
+    click = {"channel": ONCALL, "message_ts": ts, "block_id": "decide", "action_id": "yes"}
+    with there.stream(BEN) as wait:
+        assert there.do("action", user=BEN, **click)["ok"] is False
+        assert "trouble" in wait("toast")["text"]
