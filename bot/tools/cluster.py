@@ -30,6 +30,7 @@ class Clusters:
         if settings is None:
             raise Refused(f"There is no address for cluster {cluster} in the settings.", "Add it under clusters.")
         where = f"Cluster {cluster} at {host(settings.address) or 'its address'}"
+        _check(settings, token, where)
         status, review = _ask(_review, settings, token, where)
         if status in (403, 404, 405):
             # 404: older than the review (1.28). 403: older too, or not allowed to ask; /apis is open to all it accepts.
@@ -38,6 +39,15 @@ class Clusters:
         if status != 200:
             raise _refusal(status, where)
         return _identified(_username(review), where)
+
+
+def _check(settings: Cluster, token: Secret, where: str) -> None:
+    """What the client would fail at in its own words, with the token in them."""
+    if not is_http(settings.address):
+        raise _no_address(where)
+    text = token.reveal()
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise Refused(f"The token for {_lower(where)} has characters that no token has.", "Replace it.")
 
 
 def _ask(question: Callable[[Any, float], Any], settings: Cluster, token: Secret, where: str) -> tuple[int, Any]:
@@ -151,13 +161,15 @@ def _misconfigured(problem: Exception, settings: Cluster, where: str) -> Told | 
 
     if distrusted(problem):
         return Refused(f"{where} shows a certificate that the bot does not trust.", "Check the cluster's ca_file.")
-    if isinstance(problem, LocationParseError) or not is_http(settings.address):
-        return Refused(f"{where} has no http or https address.", "Correct its address in the settings.")
+    if isinstance(problem, LocationParseError):
+        return _no_address(where)
     if isinstance(problem, OSError) and settings.ca_file and not settings.ca_file.is_file():
         return Refused(f"The CA file of {_lower(where)} is not there.", "Correct ca_file in the settings.")
-    if str(problem).startswith("Invalid header value") or isinstance(problem, UnicodeError):
-        return Refused(f"The token for {_lower(where)} has characters that no token has.", "Replace it.")
     return None
+
+
+def _no_address(where: str) -> Refused:
+    return Refused(f"{where} has no http or https address.", "Correct its address in the settings.")
 
 
 def _lower(where: str) -> str:

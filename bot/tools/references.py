@@ -41,31 +41,21 @@ def exposed(source: SecretSource) -> str | None:
 
 
 def _from_env(source: FromEnv) -> Secret:
-    value = os.environ.get(source.env, "")
+    value = os.environb.get(os.fsencode(source.env), b"")
     if not value:
         raise Refused(f"The environment variable {source.env} is not set.", "Set it, or name another in the settings.")
-    try:
-        value.encode()  # bytes that are not UTF-8 come as lone surrogates, which nothing can send
-    except UnicodeEncodeError:
-        readable = False
-    else:
-        readable = True
-    return _text(value if readable else None, f"The environment variable {source.env}")
+    return _text(value, f"The environment variable {source.env}")
 
 
 def _from_file(path: Path) -> Secret:
     content, trouble = _content(path)
     if trouble:
         raise Refused(f"The secret file {path} {trouble}.", "Check the path and its permissions.")
-    try:
-        value = content.decode()
-    except UnicodeDecodeError:
-        return _text(None, f"The secret file {path}")
-    return _text(value.removesuffix("\n").removesuffix("\r"), f"The secret file {path}")
+    return _text(content.removesuffix(b"\n").removesuffix(b"\r"), f"The secret file {path}")
 
 
 def _content(path: Path) -> tuple[bytes, str]:
-    """The bytes of a file, or what is wrong with it."""
+    """The bytes of a file, and what is wrong with it if something is."""
     try:
         with path.open("rb") as file:
             content = file.read(LONGEST + 1)
@@ -76,9 +66,18 @@ def _content(path: Path) -> tuple[bytes, str]:
     return content, "is too long for a secret" if len(content) > LONGEST else ""
 
 
-def _text(value: str | None, place: str) -> Secret:
+def _text(content: bytes, place: str) -> Secret:
+    if not content:
+        raise Refused(f"{place} is empty.", "Put the secret there.")
+    value = _decoded(content)
     if value is None:
         raise Refused(f"{place} is not UTF-8 text.", "Put the secret there as text.")
-    if not value:
-        raise Refused(f"{place} is empty.", "Put the secret there.")
     return Secret(value)
+
+
+def _decoded(content: bytes) -> str | None:
+    """Not raised from here: a UnicodeDecodeError carries the whole content."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return None
