@@ -98,6 +98,7 @@ def refused(text: str, model: type[Ask] = Everything) -> AskError:
         ("a reason=x=y", "reason", "x=y"),
         ("-- --odd", "path", "--odd"),
         ("--handover-only -- a=b", "path", "a=b"),
+        ("a—b–c", "path", "a--b-c"),
         ("a\u200b", "path", "a"),
     ],
 )

@@ -153,40 +153,44 @@ def sound(text: str) -> bool:
     return "<" not in rest and not re.search("[\x00-\x09\x0b-\x1f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", rest)
 
 
-@settings(max_examples=60, deadline=None)
-@given(RUNS)
-def test_any_run_becomes_a_message_that_slack_takes(view: RunView) -> None:
-    """Two checkers, written apart, take it: ours and the playground's; it has a text of its own."""
-    message = render.run_message(view)
-    blocks.check(message, "message")
-    rules.check_message({"text": message.text, "blocks": message.blocks}, longest=4000)
-    assert message.text.strip()
+def in_all_states(view: RunView) -> Iterator[RunView]:
+    return (view.model_copy(update={"state": state}) for state in State)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(RUNS)
-def test_foreign_text_stays_text(view: RunView) -> None:
+def test_any_run_becomes_a_message_that_slack_takes(any_run: RunView) -> None:
+    """In every state two checkers, written apart, take it: ours and the playground's; it has a text of its own."""
+    for view in in_all_states(any_run):
+        message = render.run_message(view)
+        blocks.check(message, "message")
+        rules.check_message({"text": message.text, "blocks": message.blocks}, longest=4000)
+        assert message.text.strip()
+
+
+@settings(max_examples=12, deadline=None)
+@given(RUNS)
+def test_foreign_text_stays_text(any_run: RunView) -> None:
     """No mention, link, header or button comes from a text; nothing invisible is left."""
-    message = render.run_message(view)
-    for text in [message.text, *blocks.texts(message.blocks)]:
-        assert sound(text)
-    assert sum(block["type"] == "header" for block in message.blocks) == 1
+    for view in in_all_states(any_run):
+        message = render.run_message(view)
+        for text in [message.text, *blocks.texts(message.blocks)]:
+            assert sound(text)
+        assert sum(block["type"] == "header" for block in message.blocks) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(RUNS)
-def test_buttons_are_there_exactly_while_a_decision_is_wanted(view: RunView) -> None:
+def test_buttons_are_there_exactly_while_a_decision_is_wanted(any_run: RunView) -> None:
     """Approve, deny and details while proposed, each carrying run and digest; nothing to press in any other state."""
-    found = list(buttons(render.run_message(view)))
-    if view.state is not State.PROPOSED:
-        assert found == []
-        return
-    assert [button["action_id"] for button in found] == ["approve", "deny", "details"]
-    for button in found:
-        assert json.loads(button["value"]) == {"run": view.id, "digest": view.digest or ""}
+    for view in in_all_states(any_run):
+        found = list(buttons(render.run_message(view)))
+        wanted = ["approve", "deny", "details"] if view.state is State.PROPOSED else []
+        assert [button["action_id"] for button in found] == wanted
+        assert all(json.loads(b["value"]) == {"run": view.id, "digest": view.digest or ""} for b in found)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(RUNS, st.lists(RUNS, max_size=2), st.integers(0, 30))
 def test_views_are_taken_too(view: RunView, others: list[RunView], times: int) -> None:
     """The details, the form of a denial and the Home tab pass both checkers, and their texts are sound."""
