@@ -10,8 +10,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.core.ports import Place
-from bot.core.view import NoteView, RunView
-from bot.edges import render, slack_errors
+from bot.core.view import OPEN, NoteView, RunView
+from bot.edges import log, render, slack_errors
 
 EVENT = "hivekeeper"  # type of the metadata by which a message of ours is known again
 PAGE, PAGES = 200, 5  # how far back `find` looks: Slack's recommended page, and how many of them
@@ -37,6 +37,7 @@ class SlackMessenger:
                 unfurl_media=False,
             ),
         )
+        _ended(view)
         return str(answer["ts"])
 
     def find(self, place: Place, key: str) -> str | None:
@@ -54,6 +55,7 @@ class SlackMessenger:
                 channel=place.channel, ts=ts, text=message.text, blocks=list(message.blocks)
             ),
         )
+        _ended(view)
 
     def delete(self, place: Place, ts: str) -> None:
         """Does nothing when the message is gone already."""
@@ -84,6 +86,12 @@ class SlackMessenger:
 
 def rendered(view: RunView | NoteView) -> render.Message:
     return render.run_message(view) if isinstance(view, RunView) else render.note_message(view)
+
+
+def _ended(view: RunView | NoteView) -> None:
+    """The final state of a run is delivered last and once: the moment for its line in the log."""
+    if isinstance(view, RunView) and view.state not in OPEN:
+        log.run_line(view)
 
 
 def _key(message: dict[str, Any]) -> str | None:

@@ -17,7 +17,7 @@ from bot.edges.whisper import Whisper
 
 Call = Callable[..., Awaitable[Any]]  # Bolt's ack and respond
 IN_TIME = 2.2  # seconds until Slack is answered in any case; it gives up at three
-LATE = "The store is slow. This is still being worked on, and what came of it will be told here."
+LATE = "This takes longer than usual. It is still being worked on, and what came of it will be told here."
 
 
 @dataclass(frozen=True)

@@ -84,10 +84,13 @@ async def serve(
     async def why_not_ready() -> list[str]:
         return [sentence for sentence in (await _store(parts), connection.trouble()) if sentence]
 
+    async def counts() -> bytes:
+        return await threads.call(metrics.text)  # gauges may ask the store, which must not hold up an answer to Slack
+
     await _run(
         settings,
         connection,
-        web.server(web.application(why_not_ready, metrics, door.answer if door else None)),
+        web.server(web.application(why_not_ready, counts, door.answer if door else None)),
         stop,
         listening,
     )

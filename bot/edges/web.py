@@ -29,9 +29,10 @@ HEADERS = {
 
 
 def application(
-    why_not_ready: Callable[[], Awaitable[list[str]]], metrics: Metrics, events: Endpoint | None
+    why_not_ready: Callable[[], Awaitable[list[str]]], counts: Callable[[], Awaitable[bytes]], events: Endpoint | None
 ) -> ASGIApp:
-    """`why_not_ready` answers sentences, none when ready. `events` takes Slack's requests, None in Socket Mode."""
+    """`why_not_ready` answers sentences, none when ready; `counts` what Prometheus reads. `events` takes Slack's
+    requests, None in Socket Mode."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"alive": True})
@@ -41,7 +42,7 @@ def application(
         return JSONResponse({"ready": not why, "why": why}, 503 if why else 200)
 
     async def counted(_: Request) -> Response:
-        return Response(metrics.text(), media_type=metrics.content_type)
+        return Response(await counts(), media_type=Metrics.content_type)
 
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", counted)]
     if events is not None:

@@ -113,7 +113,7 @@ def test_a_slow_store_still_gets_an_answer_in_time(start: Start) -> None:
     world.desk.slow = 2.6
     assert world.command("/rotate-demo alpha") == {"ok": True}
     assert not world.desk.requests
-    assert world.told("The store is slow")
+    assert world.told("takes longer than usual")
     assert world.told("Looking into it")
     world.desk.slow = 0
 
