@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import yaml
@@ -212,11 +213,21 @@ def _same_but(before: Events, after: Events, new: Mapping[int, str]) -> bool:
     )
 
 
-MEANING = ("anchor", "tag", "implicit", "value", "style", "flow_style", "explicit", "version", "tags")
+MEANING = {
+    yaml.ScalarEvent: attrgetter("anchor", "tag", "implicit", "value", "style"),
+    yaml.AliasEvent: attrgetter("anchor"),
+    yaml.SequenceStartEvent: attrgetter("anchor", "tag", "implicit", "flow_style"),
+    yaml.MappingStartEvent: attrgetter("anchor", "tag", "implicit", "flow_style"),
+    yaml.DocumentStartEvent: attrgetter("explicit", "version", "tags"),
+    yaml.DocumentEndEvent: attrgetter("explicit"),
+}
 
 
 def _reads_alike(one: Event, other: Event) -> bool:
-    return type(one) is type(other) and all(getattr(one, n, None) == getattr(other, n, None) for n in MEANING)
+    if type(one) is not type(other):
+        return False
+    meaning = MEANING.get(type(one))
+    return meaning is None or bool(meaning(one) == meaning(other))
 
 
 def _reads_as(one: Event, other: Event, value: str) -> bool:
