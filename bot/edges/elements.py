@@ -38,24 +38,25 @@ def context(block_id: str, *texts: str) -> Block:
     return {"type": "context", "block_id": block_id, "elements": [marked(" · ".join(filter(None, texts)))]}
 
 
-def sections(block_id: str, head: str, lines: Sequence[str], budget: int, more: str) -> list[Block]:
+def sections(block_id: str, head: str, lines: Sequence[str], budget: int, more: str, *, gap: str = "") -> list[Block]:
     """Lines under a heading, in as few sections as it takes, not longer than the budget in all.
 
-    Lines that do not fit are counted: "… and 7 more: press Details". A line is at most 2,500 long.
+    Lines that do not fit are counted: "… and 7 more: press Details". A line is at most 2,500 long;
+    `gap` stands between lines that are paragraphs.
     """
     texts = [head]
     for line in fitting(lines, budget - size(head), more):
-        if size(texts[-1]) + size(line) + 1 > 2900:
+        if size(texts[-1]) + size(line) + 2 > 2900:
             texts.append("")
-        texts[-1] = f"{texts[-1]}\n{line}".strip("\n")
-    return [section(f"{block_id}-{n}" if n else block_id, text) for n, text in enumerate(texts) if text]
+        texts[-1] = f"{texts[-1]}\n{line}" if texts[-1] in ("", head) else f"{texts[-1]}\n{gap}{line}"
+    return [section(f"{block_id}-{n}" if n else block_id, text) for n, text in enumerate(map(str.strip, texts)) if text]
 
 
 def fitting(lines: Sequence[str], budget: int, more: str) -> list[str]:
     """The first lines, as many as the budget holds, and one that counts the rest."""
     left, taken = budget - size(more) - 30, 0
-    while taken < len(lines) and left >= size(lines[taken]) + 1:
-        left -= size(lines[taken]) + 1
+    while taken < len(lines) and left >= size(lines[taken]) + 2:
+        left -= size(lines[taken]) + 2
         taken += 1
     rest = len(lines) - taken
     return [*lines[:taken], *([f"… and {rest} more{more}"] if rest else [])]

@@ -30,7 +30,7 @@ def help_message(handlers: Mapping[str, Handler] | Iterable[Handler], rules: Map
     own = [f"{code(usage, 60)}  {what}" for usage, what in OWN]
     blocks = [
         header("help", "What I can do"),
-        *sections("commands", "", commands, 7000, " commands"),
+        *sections("commands", "", commands, 7000, " commands", gap="\n"),
         *sections("own", "*About runs*", own, 1000, ""),
     ]
     names = ", ".join(f"/{handler.name}" for handler in given)
@@ -65,7 +65,7 @@ def _command(handler: Handler, rule: Rule | None) -> str:
     if rule:
         ask = f"{listed(rule.ask)} may ask" if rule.ask else "everybody may ask"
         lines.append(mrkdwn(f"{ask}; {_approvals(rule)}", 300))
-    return "\n".join(filter(None, lines)) + "\n"
+    return "\n".join(filter(None, lines))
 
 
 def _approvals(rule: Rule) -> str:

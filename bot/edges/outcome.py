@@ -9,7 +9,7 @@ from bot.core.view import RunView, State, StepState, StepView, Trouble
 from bot.edges import proposal
 from bot.edges.blocks import Block
 from bot.edges.elements import section
-from bot.edges.text import code, count, mrkdwn, notice, person, someone
+from bot.edges.text import code, count, mrkdwn, notice, person, someone, utc, when
 
 FAILED = (State.PARTLY, State.UNDONE, State.STOPPED)
 _NOTHING = "Nothing was changed."
@@ -140,7 +140,7 @@ def _failed(view: RunView, marked: bool) -> str:
 
 def _closed(view: RunView, marked: bool) -> str:
     one = view.decisions[-1] if view.decisions else None
-    by = f" by {_name(one.user, marked)}" if one else ""
+    by = f" by {_name(one.user, marked)} {when(one.at) if marked else utc(one.at)}" if one else ""
     reason = f": {_safe(one.reason, 500, marked).rstrip('.')}" if one and one.reason else ""
     return f"{STATES[view.state][1]}{by}{reason}. {_NOTHING}"
 

@@ -59,7 +59,7 @@ def changes(given: Sequence[Change], rest: str, *, head: str = "What changes", b
     if not given:
         return []
     paragraphs = [_paragraph(list(group)) for _, group in groupby(given, key=lambda c: (c.name, c.source, c.subject))]
-    blocks = sections("changes", f"*{head}*", paragraphs, budget, rest)
+    blocks = sections("changes", f"*{head}*", paragraphs, budget, rest, gap="\n")
     fingerprints = any(change.old or change.new for change in given)
     legend = "The short codes are fingerprints: they tell old from new and show neither."
     return blocks + ([context("changes-legend", legend)] if fingerprints else [])
@@ -126,7 +126,7 @@ def _urgent_first(view: RunView, *, live: bool) -> list[str]:
 def counts(view: RunView) -> str:
     """3 done, 1 running, 116 waiting."""
     states = [step.state for step in steps(view)]
-    parts = [(state, states.count(state)) for state in StepState]
+    parts = [(state, states.count(state)) for state in (*list(StepState)[1:], StepState.WAITING)]
     return ", ".join(f"{n} {STEP_STATES[state].partition(' ')[2]}" for state, n in parts if n)
 
 

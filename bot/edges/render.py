@@ -73,7 +73,8 @@ def _who(view: RunView) -> Block:
 def _decisions(view: RunView) -> list[Block]:
     verdicts = {"approve": "👍 Approved", "deny": "🚫 Denied", "cancel": "✖️ Cancelled"}
     lines = [f"🕰️ Approved beforehand by the standing approval {mrkdwn(view.standing, 80)}"] if view.standing else []
-    for one in view.decisions[-3:]:
+    told = view.state in (State.DENIED, State.CANCELLED)  # the headline tells the last one
+    for one in (view.decisions[:-1] if told else view.decisions)[-3:]:
         reason = f": {mrkdwn(one.reason, 250)}" if one.reason else ""
         lines.append(f"{verdicts.get(one.verdict, '•')} by {person(one.user)} {when(one.at)}{reason}")
     return [context("decisions", "\n".join(lines))] if lines else []
@@ -104,7 +105,7 @@ def _found(view: RunView, *, notes: bool) -> list[Block]:
 
 def _working(view: RunView) -> list[Block]:
     steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
-    return [*_found(view, notes=False), *steps, *_decisions(view)]
+    return [*steps, *_decisions(view), *_found(view, notes=False)]
 
 
 def _done(view: RunView) -> list[Block]:
@@ -112,7 +113,7 @@ def _done(view: RunView) -> list[Block]:
     proof = f"Each of the {done} steps was" if done > 1 else "The step was"
     checked = [context("proof", f"{proof} checked against the real thing after it ran.")] if done else []
     steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
-    return [*_then(view), *_found(view, notes=False), *steps, *checked, *_decisions(view)]
+    return [*_then(view), *steps, *checked, *_decisions(view), *_found(view, notes=False)]
 
 
 def _failed(view: RunView) -> list[Block]:

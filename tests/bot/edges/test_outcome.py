@@ -58,7 +58,7 @@ def test_progress_is_told_in_words_for_each_step() -> None:
     message = render.run_message(view)
     for words in ("Write 0 – ✔️ already so", "Write 1 – ✅ done", "Write 2 – ⏳ running", "Write 3 – ○ waiting"):
         assert words in shown(message)
-    assert "1 waiting, 1 already so, 1 running, 1 done" in message.text.lower()
+    assert "1 already so, 1 running, 1 done, 1 waiting" in message.text.lower()
 
 
 def test_what_failed_comes_first_in_a_long_list() -> None:
@@ -109,7 +109,10 @@ DENIED = (DecisionView(user="U9", verdict="deny", at=1e9, reason="Not on a *Frid
 @pytest.mark.parametrize(
     ("view", "words"),
     [
-        (run(State.DENIED, decisions=DENIED), ["Denied by <@U9>: Not on a", "Friday", "Nothing was changed."]),
+        (
+            run(State.DENIED, decisions=DENIED),
+            ["Denied by <@U9> ", "2001-09-09 01:46 UTC", ": Not on a", "Friday", "Nothing was changed."],
+        ),
         (run(State.EXPIRED, text="only=a"), ["Nobody decided in time. Nothing was changed.", "/try-it only=a"]),
         (run(State.CANCELLED), ["Cancelled. Nothing was changed."]),
         (run(State.SUPERSEDED, superseded_by="r-new2345"), ["Things moved", "Nothing was changed.", "r-new2345"]),

@@ -66,7 +66,7 @@ HOSTILE = st.builds(
     st.sampled_from([1, 2, 5, 50, 1500]),
 )  # fmt: skip
 TEXTS = st.lists(HOSTILE, min_size=1, max_size=5)
-COUNTS = st.sampled_from([0, 1, 2, 7, 40, 300])
+COUNTS = st.sampled_from([0, 1, 2, 7, 40, 110])
 
 
 @st.composite
