@@ -8,6 +8,8 @@ from playground.slack.chat import flag, shown
 from playground.slack.errors import ApiError
 from playground.slack.workspace import BOT_USER, Channel, Json, Workspace
 
+SCOPED = {"public_channel": "channels", "private_channel": "groups", "im": "im"}
+
 
 def described(channel: Channel) -> Json:
     """A channel as methods return it."""
@@ -31,7 +33,9 @@ def described(channel: Channel) -> Json:
 
 
 def info(workspace: Workspace, args: Json) -> Json:
-    return {"channel": described(visible(workspace, args["channel"]))}
+    channel = visible(workspace, args["channel"])
+    scoped(workspace, _kind(channel), "read")
+    return {"channel": described(channel)}
 
 
 def visible(workspace: Workspace, name: str) -> Channel:
@@ -42,8 +46,19 @@ def visible(workspace: Workspace, name: str) -> Channel:
     return channel
 
 
+def scoped(workspace: Workspace, kind: str, verb: str) -> None:
+    """Refuse what the token's scopes do not allow for this kind of channel; `verb` is "read" or "history"."""
+    scope = f"{SCOPED[kind]}:{verb}"
+    if scope not in workspace.scopes:
+        raise ApiError("missing_scope", needed=scope, provided=",".join(sorted(workspace.scopes)))
+
+
 def listing(workspace: Workspace, args: Json) -> Json:
     kinds = str(args.get("types") or "public_channel").replace(" ", "").split(",")
+    for kind in kinds:
+        if kind not in SCOPED:
+            raise ApiError("invalid_types")
+        scoped(workspace, kind, "read")
     found = [c for c in workspace.channels.values() if _kind(c) in kinds and not _hidden(c, args)]
     page, cursor = paged(found, args, 100, 1000)
     return {"channels": [described(channel) for channel in page], **cursor}
@@ -59,7 +74,9 @@ def _hidden(channel: Channel, args: Json) -> bool:
 
 
 def members(workspace: Workspace, args: Json) -> Json:
-    page, cursor = paged(visible(workspace, args["channel"]).members, args, 100, 1000)
+    channel = visible(workspace, args["channel"])
+    scoped(workspace, _kind(channel), "read")
+    page, cursor = paged(channel.members, args, 100, 1000)
     return {"members": page, **cursor}
 
 
@@ -102,9 +119,7 @@ def _inside(workspace: Workspace, name: str) -> Channel:
     channel = visible(workspace, name)
     if BOT_USER not in channel.members:
         raise ApiError("not_in_channel")
-    kind = {"im": "im:history", "private_channel": "groups:history"}.get(_kind(channel), "channels:history")
-    if kind not in workspace.scopes:
-        raise ApiError("missing_scope", needed=kind, provided=",".join(sorted(workspace.scopes)))
+    scoped(workspace, _kind(channel), "history")
     return channel
 
 

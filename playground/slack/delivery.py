@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 import time
@@ -50,12 +51,12 @@ class Delivery:
 
     def event(self, event: Json) -> None:
         """Send an event in the background, again as often as Slack does."""
-        task = asyncio.get_running_loop().create_task(self._event(event))
+        payload = json.loads(json.dumps(self.envelope(event)))  # as it is now: the message may change before it is sent
+        task = asyncio.get_running_loop().create_task(self._event(payload))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _event(self, event: Json) -> None:
-        payload = self.envelope(event)
+    async def _event(self, payload: Json) -> None:
         retry: tuple[int, str] | None = None
         for number, delay in enumerate((None, *self.workspace.times.retries)):
             await asyncio.sleep(delay or 0)

@@ -95,7 +95,10 @@ class People:
         return sorted([*self.workspace.messages.get(channel.id, []), *own], key=lambda message: str(message["ts"]))
 
     async def _traffic(self, request: Request) -> Response:
-        return JSONResponse({"entries": self.workspace.traffic.after(int(request.query_params.get("after", "0")))})
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal():
+            return JSONResponse({"error": "after is the number of an entry."}, 400)
+        return JSONResponse({"entries": self.workspace.traffic.after(int(after))})
 
     async def _stream(self, socket: WebSocket) -> None:
         """All changes this person may see, as they happen."""

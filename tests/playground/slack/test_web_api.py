@@ -248,3 +248,74 @@ def test_traffic_is_masked(place):
     assert there.bot_token not in str(entries)
     later = there.people.get("/traffic", params={"after": entries[-1]["n"]}).json()["entries"]
     assert all(entry["n"] > entries[-1]["n"] for entry in later)
+
+
+def test_kinds_of_channels(place):
+    """Each kind of channel has its own scope, for its description and for what was said in it."""
+    scopes = ["channels:read", "channels:history", "chat:write", "im:write"]
+    there = place(manifest={"oauth_config": {"scopes": {"bot": scopes}}})
+    there.workspace.channels[HIDDEN].members.append("U0HIVEKEEP")
+    client = there.client
+    direct = client.conversations_open(users=[ADA])["channel"]["id"]
+    for channel in (HIDDEN, direct):
+        assert refused(client.conversations_info, channel=channel) == "missing_scope"
+        assert refused(client.conversations_members, channel=channel) == "missing_scope"
+        assert refused(client.conversations_history, channel=channel) == "missing_scope"
+    assert refused(client.conversations_list, types="public_channel,private_channel") == "missing_scope"
+    assert refused(client.conversations_list, types="rooms") == "invalid_types"
+    there.workspace.scopes |= {"groups:read", "groups:history", "im:read", "im:history"}
+    assert client.conversations_info(channel=direct)["channel"]["user"] == ADA
+    assert client.conversations_info(channel=HIDDEN)["channel"]["is_private"] is True
+    assert client.conversations_history(channel=HIDDEN)["messages"] == []
+    listed = client.conversations_list(types="public_channel,private_channel,im")["channels"]
+    assert {c["id"] for c in listed} == {ONCALL, AWAY, HIDDEN, direct}
+
+
+def test_conversations_that_cannot_be(place):
+    """Nobody, strangers and groups cannot be written to directly; private channels cannot be joined."""
+    there = place()
+    client = there.client
+    assert refused(client.conversations_open, users=[]) == "users_list_not_supplied"
+    assert refused(client.conversations_open, users=["U0NOBODY"]) == "user_not_found"
+    assert refused(client.conversations_open, users=[ADA, BEN]) == "method_not_supported_for_channel_type"
+    assert refused(client.chat_postMessage, channel="U0NOBODY", text="x") == "channel_not_found"
+    assert refused(client.conversations_join, channel=HIDDEN) == "channel_not_found"
+    assert refused(client.conversations_history, channel=ONCALL, cursor="x") == "invalid_cursor"
+    assert refused(client.conversations_history, channel=ONCALL, oldest="x") == "invalid_arguments"
+    assert client.chat_postMessage(channel="#oncall", text="by its name")["channel"] == ONCALL
+
+
+def test_uploads_that_fail(place):
+    """An upload needs a length that is a number and is kept, goes to its address once, and into a known channel."""
+    there = place()
+    client = there.client
+    for length in (0, "many"):
+        assert refused(client.files_getUploadURLExternal, filename="x", length=length) == "invalid_arguments"
+    target = client.files_getUploadURLExternal(filename="x.bin", length=2)
+    files = [{"id": target["file_id"]}]
+    assert refused(client.files_completeUploadExternal, files=files) == "file_not_found"
+    assert there.people.post(target["upload_url"], content=b"abc").status_code == 400
+    assert there.people.post(target["upload_url"], content=b"ab").status_code == 200
+    assert there.people.post(target["upload_url"], content=b"ab").status_code == 404
+    assert there.people.get(f"{there.url}/files/{target['file_id']}/x.bin").status_code == 404
+    assert refused(client.files_completeUploadExternal, files=files, channel_id=AWAY) == "not_in_channel"
+    done = client.files_completeUploadExternal(files=files)["files"][0]
+    assert done["mimetype"] == "application/octet-stream"
+
+
+def test_bodies_that_are_no_calls(place):
+    """JSON that is none, or no object, is refused by name; a wrong kind of argument is not a crash."""
+    there = place()
+    head = {"authorization": f"Bearer {there.bot_token}", "content-type": "application/json"}
+
+    def error(body):
+        answer = there.people.post(f"{there.url}/api/chat.postMessage", content=body, headers=head)
+        return answer.json()["error"]
+
+    assert error("{") == "invalid_json"
+    assert error("[]") == "json_not_object"
+    assert error('{"channel": 5, "text": true}') == "channel_not_found"
+    assert error('{"channel": ["C0ONCALL"], "attachments": 1}') == "invalid_attachments"
+    assert there.people.get("/traffic", params={"after": "x"}).status_code == 400
+    assert there.people.post("/message", content="{").status_code == 400
+    assert there.people.get("/state", params={"user": "U0NOBODY"}).status_code == 404
