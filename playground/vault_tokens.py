@@ -70,10 +70,11 @@ class Tokens:
         return path in SELF or capability in self.capabilities(token, path)
 
     def capabilities(self, token: Token, path: str) -> frozenset[str]:
-        """The union over the token's policies; in each the longest matching path counts, and `deny` beats all."""
-        best = [max(fits, key=len) for name in token.policies
-                if (fits := [p for p in self.policies.get(name, {}) if matches(p, path)])]  # fmt: skip
-        granted = {c for name in token.policies for p in best for c in self.policies.get(name, {}).get(p, ())}
+        """What all the token's policies together grant at the pattern that fits best; `deny` there beats all."""
+        policies = [self.policies.get(name, {}) for name in token.policies]
+        fitting = {pattern for policy in policies for pattern in policy if matches(pattern, path)}
+        best = max(fitting, key=lambda p: (not p.endswith("*"), "+" not in p, len(p)), default="")
+        granted = {capability for policy in policies for capability in policy.get(best, ())}
         return frozenset() if "deny" in granted else frozenset(granted)
 
     def anything_below(self, text: str, mount: str) -> bool:

@@ -11,6 +11,7 @@ from bot import settings
 from bot.core.secret import Secret
 from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.vault import Vault, open_vault
+from playground.cluster import ClusterStandIn
 from playground.server import run_in_thread
 from playground.vault import VaultStandIn
 
@@ -31,6 +32,16 @@ class Swap:
 def vault_server() -> Iterator[Swap]:
     swap = Swap()
     swap.app = VaultStandIn().app()
+    server = run_in_thread(swap)
+    swap.url = server.url
+    yield swap
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def cluster_server() -> Iterator[Swap]:
+    swap = Swap()
+    swap.app = ClusterStandIn().app()
     server = run_in_thread(swap)
     swap.url = server.url
     yield swap

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,7 +13,6 @@ from bot.settings import Cluster
 from bot.tools.cluster import Clusters
 from playground import broken
 from playground.cluster import ClusterStandIn
-from playground.server import run_in_thread
 
 NAME = "system:serviceaccount:hive:hive-frontend"
 FOREIGN = "gobbledygook"
@@ -21,12 +20,10 @@ Ask = Callable[..., str | None]
 
 
 @pytest.fixture
-def cluster() -> Iterator[ClusterStandIn]:
-    cluster = ClusterStandIn()
-    server = run_in_thread(cluster.app())
-    cluster.url = server.url  # type: ignore[attr-defined]  # for the tests below only
-    yield cluster
-    server.stop()
+def cluster(cluster_server: Any) -> ClusterStandIn:
+    stand_in = ClusterStandIn()
+    cluster_server.app = stand_in.app()
+    return stand_in
 
 
 @pytest.fixture
@@ -35,9 +32,9 @@ def token(canary: Any) -> str:
 
 
 @pytest.fixture
-def ask(cluster: Any, token: str) -> Ask:
+def ask(cluster: ClusterStandIn, cluster_server: Any, token: str) -> Ask:
     def asked(address: str = "", text: str = token, **more: Any) -> str | None:
-        settings = Cluster(address=address or cluster.url, **{"timeout": 5, **more})
+        settings = Cluster(address=address or cluster_server.url, **{"timeout": 5, **more})
         return Clusters({"hive": settings}).who("hive", Secret(text)).name
 
     return asked
@@ -162,9 +159,9 @@ def test_an_address_that_is_none_is_refused(address: str, ask: Ask, token: str) 
     assert "has no http or https address" in told_by(lambda: ask(address), Refused, token)
 
 
-def test_redirects_are_not_followed(cluster: ClusterStandIn, ask: Ask, token: str) -> None:
+def test_redirects_are_not_followed(cluster: ClusterStandIn, cluster_server: Any, ask: Ask, token: str) -> None:
     """A token goes to the address of the settings and nowhere else."""
-    with broken.broken(broken.cut(broken.answer(307, b"", f"Location: {cluster.url}/apis"))) as server:  # type: ignore[attr-defined]
+    with broken.broken(broken.cut(broken.answer(307, b"", f"Location: {cluster_server.url}/apis"))) as server:
         assert "sent the bot to another address (307)" in told_by(lambda: ask(server.url), Refused, token)
     assert not cluster.log
 
