@@ -13,13 +13,13 @@ from bot.edges.text import clean, code, count, mrkdwn, plain, size
 
 IRREVERSIBLE = "⚠ cannot be undone"
 STEP_STATES = {
-    StepState.WAITING: "○ waiting",
-    StepState.ALREADY: "✔️ already so",
-    StepState.RUNNING: "⏳ running",
-    StepState.DONE: "✅ done",
-    StepState.FAILED: "❌ failed",
-    StepState.UNDONE: "↩️ put back",
-    StepState.UNDO_FAILED: "⛔ could not be put back",
+    StepState.WAITING: ("○", "waiting"),
+    StepState.ALREADY: ("✔️", "already so"),
+    StepState.RUNNING: ("⏳", "running"),
+    StepState.DONE: ("✅", "done"),
+    StepState.FAILED: ("❌", "failed"),
+    StepState.UNDONE: ("↩️", "put back"),
+    StepState.UNDO_FAILED: ("⛔", "could not be put back"),
 }
 # In a list that is cut, what needs a person comes first.
 _URGENT = (StepState.UNDO_FAILED, StepState.FAILED, StepState.RUNNING)
@@ -112,10 +112,11 @@ def step_lines(view: RunView, *, live: bool) -> list[str]:
 
 
 def step_line(number: int, step: StepView, *, live: bool) -> str:
-    state = f" – {STEP_STATES[step.state]}" if live or step.state is not StepState.WAITING else ""
+    symbol, words = STEP_STATES[step.state] if live or step.state is not StepState.WAITING else ("", "")
     mark = "" if step.reversible else f"  *{IRREVERSIBLE}*"
+    state = f" – {words}" if words else ""
     why = f"\n      {mrkdwn(step.trouble.what, 300)}" if step.trouble else ""
-    return f"{number}. {mrkdwn(step.says, 300)}{mark}{state}{why}"
+    return f"{symbol} {number}. {mrkdwn(step.says, 300)}{mark}{state}{why}".lstrip()
 
 
 def _urgent_first(view: RunView, *, live: bool) -> list[str]:
@@ -127,7 +128,7 @@ def counts(view: RunView) -> str:
     """3 done, 1 running, 116 waiting."""
     states = [step.state for step in steps(view)]
     parts = [(state, states.count(state)) for state in (*list(StepState)[1:], StepState.WAITING)]
-    return ", ".join(f"{n} {STEP_STATES[state].partition(' ')[2]}" for state, n in parts if n)
+    return ", ".join(f"{n} {STEP_STATES[state][1]}" for state, n in parts if n)
 
 
 def on_failure(plan: Plan, given: Sequence[StepView]) -> str:

@@ -104,7 +104,7 @@ def _found(view: RunView, *, notes: bool) -> list[Block]:
 
 
 def _working(view: RunView) -> list[Block]:
-    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    steps = proposal.step_list(view, "*Steps*", live=True)
     return [*steps, *_decisions(view), *_found(view, notes=False)]
 
 
@@ -112,7 +112,7 @@ def _done(view: RunView) -> list[Block]:
     done = sum(step.state is StepState.DONE for step in view.steps)
     proof = f"Each of the {done} steps was" if done > 1 else "The step was"
     checked = [context("proof", f"{proof} checked against the real thing after it ran.")] if done else []
-    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    steps = proposal.step_list(view, "*Steps*", live=True)
     return [*_then(view), *steps, *checked, *_decisions(view), *_found(view, notes=False)]
 
 

@@ -27,7 +27,7 @@ def size(text: str) -> int:
 
 def clean(text: str, limit: int) -> str:
     """One line without control characters, direction marks and other invisible things, cut to the limit."""
-    window = 4 * limit + 100
+    window = 2 * limit + 100
     seen = text[:window]
     if not seen.isprintable():
         seen = "".join(" " if c.isspace() else c for c in seen if c.isspace() or _visible(c))

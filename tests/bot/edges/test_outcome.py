@@ -56,7 +56,12 @@ def test_progress_is_told_in_words_for_each_step() -> None:
     """A symbol alone would say nothing to a screen reader; the notification counts."""
     view = run(State.APPLYING, **progress(StepState.ALREADY, StepState.DONE, StepState.RUNNING, StepState.WAITING))
     message = render.run_message(view)
-    for words in ("Write 0 – ✔️ already so", "Write 1 – ✅ done", "Write 2 – ⏳ running", "Write 3 – ○ waiting"):
+    for words in (
+        "✔️ 1. Write 0 – already so",
+        "✅ 2. Write 1 – done",
+        "⏳ 3. Write 2 – running",
+        "○ 4. Write 3 – waiting",
+    ):
         assert words in shown(message)
     assert "1 already so, 1 running, 1 done, 1 waiting" in message.text.lower()
 
@@ -65,7 +70,7 @@ def test_what_failed_comes_first_in_a_long_list() -> None:
     """Of two hundred nodes the one that failed is seen, though the list is cut."""
     states = [StepState.DONE] * 150 + [StepState.FAILED] + [StepState.DONE] * 49
     told = shown(render.run_message(run(State.PARTLY, **progress(*states, trouble=Trouble(what="No answer.")))))
-    assert "151. Write 150 – ❌ failed" in told
+    assert "❌ 151. Write 150 – failed" in told
 
 
 def test_a_failure_says_what_failed_what_now_and_how_things_are() -> None:
@@ -90,7 +95,7 @@ def test_a_failed_undo_is_not_glossed_over() -> None:
     view = run(State.STOPPED, **progress(StepState.UNDO_FAILED, StepState.FAILED, trouble=trouble))
     told = shown(render.run_message(view))
     assert "1 step could not be put back" in told
-    assert "Write 0 – ⛔ could not be put back\n      The backup is gone." in told
+    assert "⛔ 1. Write 0 – could not be put back\n      The backup is gone." in told
 
 
 def test_done_tells_the_proof_and_what_people_do_next() -> None:
