@@ -28,7 +28,7 @@ def test_serves_until_stopped():
     assert server.url.startswith("http://127.0.0.1:")
     assert httpx.get(server.url, trust_env=False).text == "hello"
     server.stop()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
 

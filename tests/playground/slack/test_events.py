@@ -98,7 +98,7 @@ def test_event_repeated_over_http(place, until, stop, times):
 
     listener = run_in_thread(Starlette(routes=[Route("/events", refuse, methods=["POST"])]))
     try:
-        there = place(mode="http", request_url=f"{listener.url}/events", times=SOON)
+        there = place(mode="http", request_url=f"{listener.url}/events", times=Times(retries=(0.0, 0.05, 0.1)))
         there.do("home", user=ADA)
         until(lambda: len(there.traffic()) == times)
         numbers = [headers.get("x-slack-retry-num") for headers, _ in seen]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.slack import rules
@@ -234,6 +234,7 @@ VALID = st.one_of(
 )
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(VALID, min_size=1, max_size=50))
 def test_valid_messages_pass(blocks):
     """Any message of valid blocks with one table at most passes, and passes again as Slack keeps it."""
@@ -259,6 +260,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(max_examples=60, deadline=None)
 @given(JSON, JSON)
 def test_garbage_is_refused_in_words(blocks, attachments):
     """Whatever is sent, the answer is an error of Slack's, never a crash."""
