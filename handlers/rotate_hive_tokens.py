@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from bot.core.errors import Refused, Told
-from bot.core.handler import Ask, Handler
+from bot.core.handler import Ask, Handler, Need
 from bot.core.plan import Answer, Change, Note, Plan, Premise, Stage, Step, Table
 from bot.core.ports import ReadTools
 from bot.core.secret import Secret, SecretRef
@@ -202,6 +202,16 @@ def nothing_to_do(settings: Settings, found: tuple[Found, ...]) -> Answer:
     )
 
 
+def needs(settings: Settings) -> tuple[Need, ...]:
+    """What the bot's role must be allowed in Vault. On KV 1 it also needs the siblings `<path>-before-<run>`."""
+    sources = (Need(path=a.source, rights=("read",), reason=f"the token of {a.name}") for a in settings.accounts)
+    return (
+        *sources,
+        Need(path=settings.handover, rights=("create", "read", "update"), reason="the handover"),
+        Need(path=settings.config, rights=("read", "update"), reason="the config that CI jobs read"),
+    )
+
+
 HANDLER = Handler(
     name=COMMAND,
     summary="Hand the recycled hive-frontend and aws-account-operator tokens to OCM CI.",
@@ -211,4 +221,5 @@ HANDLER = Handler(
     steps=(CopyFields, PatchDocument, ProveAccepted),
     premises=(FieldIs,),
     example="only=hive-frontend",
+    needs=needs,
 )

@@ -108,7 +108,7 @@ class World:
 
     def config(self) -> str:
         held = (self.vault.get(CONFIG) or {})["config"]
-        return base64.b64decode(held, validate=True).decode()
+        return base64.b64decode(held).decode()
 
     def text(self, frontend: str, operator: str) -> str:
         return TEXT.format(own=self.own, frontend=frontend, operator=operator)

@@ -377,3 +377,13 @@ def test_settings_from_yaml() -> None:
     account = {**FRONTEND.model_dump(), "places": [["clusters", 0, "token"], ["8080"]]}
     settings = Settings.model_validate(json.loads(json.dumps({"accounts": [account]})))
     assert settings.accounts[0].places == (("clusters", 0, "token"), ("8080",))
+
+
+def test_what_it_needs_in_vault(world: Any) -> None:
+    """Every path that a plan reads or writes is among what `hivekeeper check` asks for, with the right to do so."""
+    needs = {need.path: set(need.rights) for need in world.handler.needs(world.settings)}
+    plan = world.plan()
+    assert {premise.ref.path for premise in plan.premises} == set(needs)
+    assert all("read" in rights for rights in needs.values())
+    world.apply(plan)
+    assert {path for path, rights in needs.items() if "update" in rights} == {HANDOVER, CONFIG}
