@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bot.core.errors import Transient
 from bot.core.handler import Handler
 from bot.core.plan import Answer, Plan, RunRef, Vocabulary
 from bot.core.ports import ReadTools, Tools
@@ -41,6 +42,16 @@ hive:
     aws_account_operator_token: {operator}
 unknown: [1, 0x10, yes]
 """
+
+
+def patiently(call: Callable[[], Any]) -> Any:
+    """As the engine: what was only temporarily away is asked again."""
+    for _ in range(4):
+        try:
+            return call()
+        except Transient:
+            continue
+    return call()
 
 
 @dataclass
@@ -86,13 +97,13 @@ class World:
     def apply(self, plan: Plan, steps: int | None = None) -> None:
         """The first so many steps, each asked before and proved afterwards, as the engine does."""
         for _, _, step in plan.steps[:steps]:
-            if not step.done(self.read_tools):
-                step.do(self.tools, self.run)
+            if not patiently(lambda step=step: step.done(self.read_tools)):
+                patiently(lambda step=step: step.do(self.tools, self.run))
                 assert step.done(self.read_tools)
 
     def undo(self, plan: Plan) -> None:
         for _, _, step in reversed(plan.steps):
-            step.undo(self.tools, self.run)
+            patiently(lambda step=step: step.undo(self.tools, self.run))
 
     def snapshot(self) -> dict[str, Any]:
         """What lies in Vault now, without backups."""

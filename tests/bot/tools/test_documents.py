@@ -2,13 +2,12 @@
 
 import base64
 import io
-import secrets
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -273,71 +272,3 @@ def test_both_parsers_agree(monkeypatch: pytest.MonkeyPatch) -> None:
     fast = replaced(CONFIG, *wanted)
     monkeypatch.setattr(yaml_scalars, "LOADER", yaml.Loader)
     assert replaced(CONFIG, *wanted) == fast
-
-
-# --- generated documents ---------------------------------------------------------------------------------------
-
-WORD = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
-COMMENT = st.none() | WORD.map(lambda word: f"  # {word}: 'no value'")
-
-
-@st.composite
-def scalar(draw: st.DrawFn, indent: str) -> tuple[str, str]:
-    """A scalar as it is written, and what it means."""
-    value = draw(WORD)
-    style = draw(st.sampled_from(["plain", "single", "double", "literal", "folded", "empty"]))
-    if style in ("literal", "folded"):
-        sign = "|" if style == "literal" else ">"
-        keep = draw(st.sampled_from(["-", ""]))
-        return f" {sign}{keep}{draw(COMMENT) or ''}\n{indent}  {value}\n", value + ("" if keep else "\n")
-    written = {"plain": f" {value}", "single": f"  '{value}'", "double": f' "{value}"', "empty": ""}[style]
-    return written + (draw(COMMENT) or "") + "\n", "" if style == "empty" else value
-
-
-@st.composite
-def document(draw: st.DrawFn, depth: int = 0, indent: str = "") -> tuple[str, dict[Inside, str]]:
-    """The text of a mapping or a list with comments and blank lines, and all its scalars by place."""
-    is_list = depth > 0 and draw(st.booleans())
-    names = draw(st.lists(WORD, min_size=1, max_size=4, unique=True))
-    text, scalars = "", {}
-    for number, name in enumerate(names):
-        step = number if is_list else name
-        text += draw(st.sampled_from(["", "\n", f"{indent}# a remark\n"]))
-        text += f"{indent}-" if is_list else f"{indent}{name}:"
-        if depth < 3 and draw(st.integers(0, 2)) == 0:
-            inner, places = draw(document(depth + 1, indent + "  "))
-            text += "\n" + inner
-            scalars.update({(step, *place): value for place, value in places.items()})
-        else:
-            written, value = draw(scalar(indent))
-            text += written
-            scalars[(step,)] = value
-    return text, scalars
-
-
-@settings(max_examples=80, deadline=None)
-@given(document(), st.data())
-def test_generated_documents(made: tuple[str, dict[Inside, str]], data: st.DataObject) -> None:
-    """In generated documents every scalar is found, and replacing some changes those and not one line more."""
-    text, scalars = made
-    chosen = data.draw(st.lists(st.sampled_from(sorted(scalars, key=str)), min_size=1, max_size=3, unique=True))
-    new = {place: tokens.signed({"sub": secrets.token_hex(4)}) for place in chosen}
-    assert all(found(text, *place) == value for place, value in scalars.items())
-    after = replaced(text, *new.items())
-    assert all(found(after, *place) == new.get(place, value) for place, value in scalars.items())
-    kept = [line for line in after.splitlines() if not any(value in line for value in new.values())]
-    lines = iter(text.splitlines())
-    assert all(line in lines for line in kept), "the other lines stand in the same order"
-    assert after.count("#") == text.count("#"), "no comment is lost"
-    assert _at(loaded(after), new) == new, "another parser reads the same"
-    assert replaced(after, *new.items()) == after
-
-
-def _at(tree: Any, places: dict[Inside, str]) -> dict[Inside, Any]:
-    values = {}
-    for place in places:
-        node = tree
-        for step in place:
-            node = node[step]
-        values[place] = node
-    return values

@@ -1,14 +1,18 @@
 """Who reads a Vault path: exactly those who do, by their right names, whatever else lies in the directories."""
 
+import json
 import os
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.errors import Refused
 from bot.core.ports import Consumers
-from bot.tools.jobs import FILE_LIMIT, JobFiles
+from bot.tools import job_builder
+from bot.tools.jobs import FILE_LIMIT, JobFiles, xml_keys
 from playground.ci_jobs import NINE, SANDBOX, write_jobs
 
 # As in the runbook of the OCM CI jobs.
@@ -276,3 +280,30 @@ def test_other_yaml_is_no_job(tmp_path: Path, text: str) -> None:
     """YAML of other shapes is none of our business: no job, no complaint."""
     (tmp_path / "other.yaml").write_text(text + " # sandbox")
     assert consuming(tmp_path) == Consumers(jobs=(), unreadable=(), looked_at=1)
+
+
+@given(st.binary(max_size=80) | st.text(alphabet="<>/ab=\"'&#;![]?-x ", max_size=60).map(str.encode))
+def test_any_bytes_are_xml_or_refused(raw: bytes) -> None:
+    """No bytes make reading a job fail in any other way than by refusing."""
+    try:
+        assert xml_keys(raw, SANDBOX) is None
+    except Refused as refusal:
+        assert refusal.what
+
+
+JSON = st.recursive(
+    st.none() | st.integers() | st.text("job-{}", max_size=6),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["name", "jobs", "wrappers", "vault-secrets", "secrets", "defaults"]), inner)
+    ),
+    max_leaves=12,
+)
+KIND = st.sampled_from(["job", "job-template", "project", "job-group", "defaults", "wrapper", "view"])
+
+
+@given(st.lists(st.builds(lambda kind, body: {kind: body}, KIND, JSON), max_size=5))
+def test_any_shape_of_job_builder(document: list[object]) -> None:
+    """Entries of any shape are read without failing, and none of them reads a path that is not there."""
+    entries = job_builder.entries(job_builder.Sheet("jobs.yaml", json.dumps(document).encode()))
+    assert list(job_builder.uses(entries, SANDBOX)) == []
