@@ -173,7 +173,9 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
                         shop.stopping)  # fmt: skip
     with store.writing(engine) as conn:
         schedules.sync(conn, settings.schedules, clock())
-    executor.start(("plan", "retire"), by_subject="apply")
+    durable.migrate(settings, unlock)
+    queues.open(("plan", "retire"), by_subject="apply")
+    executor.start()
     threads = [threading.Thread(target=Ticker(shop).run, name="ticker", daemon=True)]
     if messenger is not None:
         sender = Sender(engine, messenger, StoredDesk(shop).run, clock)

@@ -75,6 +75,19 @@ class Queues:
             application_name=APP, lazy=True, retry_connection_errors=False,
         )  # fmt: skip
 
+    def open(self, names: tuple[str, ...], by_subject: str) -> None:
+        """Make the queues; `by_subject` is the one with subjects. Before the executor starts: it then looks into them
+        at once. Transient when the store is away."""
+        try:
+            for name in names:
+                self._client.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL)
+            self._client.register_queue(
+                by_subject, partition_concurrency=1, global_concurrency=APPLYING, worker_concurrency=WORKERS,
+                polling_interval_sec=POLL,
+            )  # fmt: skip
+        except Exception:  # its text may hold the database's address
+            raise Transient("The store did not answer.", "Start again when the database is there.") from None
+
     def put(self, conn: sa.Connection, work: str, run: str, *, subject: str | None = None, turn: int = 1) -> None:
         """Enqueue this work for the run. The same work, run and turn again does nothing. Runs with one `subject`
         are worked on one after another."""
@@ -90,7 +103,9 @@ class Queues:
 
     def state(self, work: str, run: str, turn: int = 1) -> str | None:
         """ "waiting", "lost" (ended in an error or cancelled), "ended", or None if there is no such work."""
-        found = self._client.list_workflows(workflow_ids=[workflow(work, run, turn)], load_input=False, load_output=False)
+        found = self._client.list_workflows(
+            workflow_ids=[workflow(work, run, turn)], load_input=False, load_output=False
+        )
         if not found:
             return None
         if found[0].status in ("ENQUEUED", "DELAYED", "PENDING"):
@@ -149,14 +164,10 @@ class Executor:
             config["system_database_engine"] = self._engine
         return config
 
-    def start(self, queues: tuple[str, ...], by_subject: str) -> None:
-        """Begin to work; what a crash left behind is taken up. `by_subject` is the queue with subjects."""
+    def start(self) -> None:
+        """Begin to work; what a crash left behind is taken up."""
         try:
             DBOS.launch()
-            for name in queues:
-                DBOS.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL)
-            DBOS.register_queue(by_subject, partition_concurrency=1, global_concurrency=APPLYING,
-                                worker_concurrency=WORKERS, polling_interval_sec=POLL)  # fmt: skip
         except Exception:  # its text may hold the database's address
             raise Transient("The store did not answer.", "Start again when the database is there.") from None
         self.alive = True

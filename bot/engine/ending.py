@@ -13,7 +13,6 @@ from bot.engine.tables import run as run_table
 from bot.engine.workshop import Workshop, log
 
 HOUR = 3600.0
-NOT_DOUBTFUL = ("Refused", "Drifted")  # the world said no: such a step changed nothing
 
 
 def conclude(shop: Workshop, run: str, on_failure: str) -> None:
@@ -47,8 +46,9 @@ def verdict(rows: list[Any], on_failure: str) -> State:
 
 
 def doubtful(row: Any) -> bool:
-    """Did this step fail in a way that may have left something behind, without a way to put it back?"""
-    return row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] not in NOT_DOUBTFUL
+    """Was this step begun and not put back, so that it may have left something behind? Also after a refusal: it may
+    have been the second of two writes that was refused. Only a drift says that nothing was done."""
+    return bool(row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] != "Drifted")
 
 
 def account(rows: list[Any]) -> str:
@@ -59,8 +59,8 @@ def account(rows: list[Any]) -> str:
         ("{} already so before", counts[StepState.ALREADY]),
         ("{} put back", counts[StepState.UNDONE]),
         ("{} could not be put back", counts[StepState.UNDO_FAILED]),
-        ("{} may be half done", counts["doubtful"]),
-        ("{} changed nothing", counts[StepState.FAILED]),
+        ("{} failed and may be half done", counts["doubtful"]),
+        ("{} failed before it changed anything", counts[StepState.FAILED]),
         ("{} not begun", counts[StepState.WAITING]),
     ]
     parts = [words.format(count) for words, count in told if count]

@@ -28,7 +28,8 @@ QUICK = Patience(attempts=3, first=0.001, most=0.002)
 def world() -> ModuleType:
     """tests/bot/engine/world.py."""
     spec = importlib.util.spec_from_file_location("engine_world", Path(__file__).with_name("world.py"))
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["engine_world"] = module
     spec.loader.exec_module(module)

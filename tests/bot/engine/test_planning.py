@@ -15,7 +15,11 @@ from bot.engine import runs
 def test_a_request_is_stored_once_however_often_it_comes(bench: Any) -> None:
     """The same key gives the same run and asks once; the id is short and fit for names of backups."""
     one, again = bench.ask("trigger-1"), bench.ask("trigger-1")
-    assert one == again and len(one) == 9 and one.startswith("r-") and one[2:].isalnum() and one == one.lower()
+    assert one == again
+    assert len(one) == 9
+    assert one.startswith("r-")
+    assert one[2:].isalnum()
+    assert one == one.lower()
     assert bench.audited() == ["asked"]
 
 
@@ -33,14 +37,16 @@ def test_a_plan_is_proposed_as_it_was_made(bench: Any) -> None:
     assert [(s.says, s.reversible, s.state) for s in view.steps] == [
         ("write a", True, StepState.WAITING), ("write b", True, StepState.WAITING), ("write c", False, StepState.WAITING)
     ]  # fmt: skip
-    assert view.channel == "C1" and bench.lines() == []
+    assert view.channel == "C1"
+    assert bench.lines() == []
 
 
 def test_planning_twice_proposes_once(bench: Any) -> None:
     """A crash between planning and its end leads to planning again, which must find that there is nothing to do."""
     view = bench.proposal()
     bench.plan(view.id)
-    assert bench.see(view.id).revision == view.revision and bench.audited().count("proposed") == 1
+    assert bench.see(view.id).revision == view.revision
+    assert bench.audited().count("proposed") == 1
 
 
 def test_what_is_done_already_is_marked(bench: Any) -> None:
@@ -53,8 +59,11 @@ def test_nothing_to_do_asks_nobody(bench: Any) -> None:
     """When all steps are done already, the run ends as an answer that still shows its plan."""
     bench.world.add(str(bench.folder), "a", "before")
     view = bench.plan(bench.ask())
-    assert view.state == State.ANSWERED and view.answer.title == "Nothing to do: Change the world"
-    assert view.plan is not None and view.steps[0].state == StepState.ALREADY and view.finished_at == bench.now
+    assert view.state == State.ANSWERED
+    assert view.answer.title == "Nothing to do: Change the world"
+    assert view.plan is not None
+    assert view.steps[0].state == StepState.ALREADY
+    assert view.finished_at == bench.now
 
 
 def test_an_answer_is_an_answer(bench: Any) -> None:
@@ -84,20 +93,25 @@ def test_of_a_foreign_error_only_its_class_is_told(bench: Any, canary: Any) -> N
     bench.mood("plan", "plan", canary("foreign"))
     canary.may_hold(bench.folder / "mood-plan-plan")
     view = bench.plan(bench.ask())
-    assert view.state == State.REFUSED and "ValueError" in view.trouble.what and view.id in view.trouble.what
+    assert view.state == State.REFUSED
+    assert "ValueError" in view.trouble.what
+    assert view.id in view.trouble.what
 
 
 def test_parameters_that_are_not_right_are_named(bench: Any, canary: Any) -> None:
     """The place is told, the value is not."""
     view = bench.plan(bench.ask(on_failure="explode"))
-    assert view.state == State.REFUSED and "on_failure" in view.trouble.what and "explode" not in view.trouble.what
+    assert view.state == State.REFUSED
+    assert "on_failure" in view.trouble.what
+    assert "explode" not in view.trouble.what
 
 
 def test_an_unknown_command_is_refused_and_audited(bench: Any) -> None:
     """Nothing is stored for it but the refusal."""
     with pytest.raises(Refused, match="no command /nonsense"):
         bench.desk.ask(Request(key="k", command="nonsense", asker="U1"))
-    assert bench.audited() == ["refused_ask"] and bench.desk.runs() == ()
+    assert bench.audited() == ["refused_ask"]
+    assert bench.desk.runs() == ()
 
 
 def test_an_asker_outside_of_the_groups_is_refused(bench: Any) -> None:

@@ -36,8 +36,10 @@ def test_a_proposal_expires_unchanged(bench: Any) -> None:
     bench.now += 2
     clock.tick()
     after = bench.see(view.id)
-    assert after.state == State.EXPIRED and after.trouble.what == "Nobody decided in time."
-    assert bench.audited().count("expired") == 1 and bench.lines() == []
+    assert after.state == State.EXPIRED
+    assert after.trouble.what == "Nobody decided in time."
+    assert bench.audited().count("expired") == 1
+    assert bench.lines() == []
 
 
 def test_at_half_time_people_are_reminded_once(bench: Any) -> None:
@@ -60,7 +62,8 @@ def test_an_approved_plan_neither_expires_nor_reminds(bench: Any) -> None:
     bench.decide(view)
     bench.now += 7200
     Ticker(bench.shop).tick()
-    assert bench.see(view.id).state == State.APPROVED and notes(bench) == []
+    assert bench.see(view.id).state == State.APPROVED
+    assert notes(bench) == []
 
 
 def scheduled(bench: Any, **standing: Any) -> None:
@@ -98,7 +101,8 @@ def test_a_standing_approval_lets_exactly_that_act(bench: Any) -> None:
     view = bench.plan(bench.desk.runs()[0].id)
     assert (view.state, view.standing, view.decisions[0].user) == (State.APPROVED, "calm nights", "U5")
     approved = next(e for e in bench.desk.audit(limit=99) if e.what == "approved")
-    assert approved.who == "U5" and approved.facts["standing"] == "calm nights"
+    assert approved.who == "U5"
+    assert approved.facts["standing"] == "calm nights"
     assert bench.apply(view.id).state == State.DONE
 
 
@@ -121,7 +125,8 @@ def test_a_schedule_of_an_unknown_command_harms_nobody(bench: Any) -> None:
     bench.shop.write(lambda conn: schedules.sync(conn, both, bench.now))
     bench.now += 3601
     Ticker(bench.shop).tick()
-    assert [v.command for v in bench.desk.runs()] == ["world"] and "refused_ask" in bench.audited()
+    assert [v.command for v in bench.desk.runs()] == ["world"]
+    assert "refused_ask" in bench.audited()
 
 
 def test_work_that_is_missing_is_enqueued_again(bench: Any) -> None:
@@ -166,7 +171,8 @@ def test_backups_go_when_the_run_is_verified_and_its_time_has_passed(bench: Any)
     assert bench.shop.queues.state("retire", view.id) == "waiting"
     bench.mood("retire", "a", "refused")
     retiring.retire(bench.shop, view.id, lambda _name, call: call())
-    assert bench.audited()[-1] == "not_retired" and "tried again tomorrow" in notes(bench)[-1][0]
+    assert bench.audited()[-1] == "not_retired"
+    assert "tried again tomorrow" in notes(bench)[-1][0]
     (bench.folder / "mood-retire-a").unlink()
     bench.now += 86401
     clock.tick()
@@ -191,8 +197,10 @@ def test_old_runs_are_forgotten_and_the_audit_is_not(bench: Any) -> None:
     entries = len(bench.audited())
     bench.now += 401 * 86400
     assert retention.forget(bench.shop) == 1
-    assert bench.desk.run(old.id) is None and bench.desk.run(young.id) is not None
-    assert len(bench.audited()) == entries and audit.verify(bench.shop.store).ok
+    assert bench.desk.run(old.id) is None
+    assert bench.desk.run(young.id) is not None
+    assert len(bench.audited()) == entries
+    assert audit.verify(bench.shop.store).ok
     for table in (tables.run_step, tables.decision, messages.message):
         of_old = sa.select(sa.func.count()).where(table.c.run == old.id)
         assert bench.shop.read(lambda conn, q=of_old: conn.execute(q).scalar()) == 0
@@ -208,7 +216,8 @@ def test_ten_thousand_pending_approvals_are_rows(bench: Any) -> None:
     clock.tick()
     began = time.perf_counter()
     clock.tick()
-    assert time.perf_counter() - began < 1 and threading.active_count() == threads
+    assert time.perf_counter() - began < 1
+    assert threading.active_count() == threads
     assert len(bench.desk.waiting_for("U2")) == 20
     began = time.perf_counter()
     assert bench.decide(bench.see("r-77")).accepted
@@ -230,4 +239,5 @@ def test_one_bad_row_does_not_stop_the_clock(bench: Any, monkeypatch: pytest.Mon
     thread = threading.Thread(target=Ticker(bench.shop).run, daemon=True)
     thread.start()
     thread.join(10)
-    assert not thread.is_alive() and ticked.is_set()
+    assert not thread.is_alive()
+    assert ticked.is_set()

@@ -5,7 +5,6 @@ It is also the program of the chaos tests: `python world.py` forks one bot per l
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
@@ -13,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,12 +33,6 @@ def event() -> None:
         EVENTS["count"] += 1
         if EVENTS["count"] == EVENTS["kill"]:
             os.kill(os.getpid(), signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    with GUARD:
-        yield
 
 
 def lines(folder: str) -> list[list[str]]:
@@ -257,6 +249,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             die_with_parent()
+            os.dup2(2, 1)  # the log goes where nobody waits for an answer
             try:
                 bot(json.loads(line))
             except BaseException:
@@ -265,7 +258,8 @@ def main() -> None:
                 traceback.print_exc()
                 os._exit(1)
         _, status = os.waitpid(pid, 0)
-        print(os.waitstatus_to_exitcode(status), flush=True)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
 
 
 def die_with_parent() -> None:
