@@ -57,7 +57,9 @@ def queue(conn: sa.Connection, limit: int, settle: float) -> list[Any]:
     method = sa.case((message.c.ts.is_not(None), "update"), (message.c.attempting.is_not(None), "find"), else_="post")
     channel = sa.func.coalesce(message.c.channel, _head.c.channel)
     known = sa.case((method == "find", message.c.attempting + settle), else_=message.c.due_at)
-    ready = _latest(message.c.due_at, message.c.leased_until, sa.func.coalesce(message_pace.c.free_at, 0.0), known)
+    ready = _latest(
+        conn, message.c.due_at, message.c.leased_until, sa.func.coalesce(message_pace.c.free_at, 0.0), known
+    )
     thread = sa.case((message.c.slot == HEAD, message.c.thread), else_=sa.func.coalesce(_head.c.thread, _head.c.ts))
     labels = {"place_channel": channel, "place_thread": thread, "method": method, "ready_at": ready}
     query = (
@@ -71,11 +73,9 @@ def queue(conn: sa.Connection, limit: int, settle: float) -> list[Any]:
     return list(conn.execute(query))
 
 
-def _latest(first: Any, *others: Any) -> Any:
-    """The greatest of several times (SQLite says max, PostgreSQL greatest)."""
-    for other in others:
-        first = sa.case((first >= other, first), else_=other)
-    return first
+def _latest(conn: sa.Connection, *times: Any) -> Any:
+    """The greatest of several times."""
+    return sa.func.greatest(*times) if conn.dialect.name == "postgresql" else sa.func.max(*times)
 
 
 def claim(conn: sa.Connection, row: Any, now: float, lease: float) -> int | None:
@@ -121,11 +121,11 @@ def take_slot(conn: sa.Connection, channel: str, method: str, now: float, apart:
         set_={"free_at": wanted.excluded.free_at},
         where=message_pace.c.free_at <= now,
     )
-    return conn.execute(taken).rowcount == 1
+    return conn.execute(taken.returning(message_pace.c.channel)).first() is not None
 
 
 def hold_back(conn: sa.Connection, channel: str, method: str, until: float) -> None:
     """Send nothing by this method to the channel before then."""
     wanted = insert(conn, message_pace).values(channel=channel, method=method, free_at=until)
-    later = _latest(message_pace.c.free_at, wanted.excluded.free_at)
+    later = _latest(conn, message_pace.c.free_at, wanted.excluded.free_at)
     conn.execute(wanted.on_conflict_do_update(index_elements=["channel", "method"], set_={"free_at": later}))
