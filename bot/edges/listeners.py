@@ -16,7 +16,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.core.errors import Refused, Told
 from bot.edges import buttons, commands, forms, render, tab
-from bot.edges.parts import Call, Parts
+from bot.edges.parts import Call, Parts, unforeseen
 from bot.edges.payloads import Click, Command, Foreign, HomeOpened, Submission, team_of
 
 ANY = re.compile(r".*", re.DOTALL)
@@ -85,7 +85,7 @@ class Listeners:
         log.error("a listener failed", extra={"error": type(error).__name__})
         if "command" not in body:
             return BoltResponse(status=200, body="")
-        message = render.error_message(_unforeseen(error))
+        message = render.error_message(unforeseen(error))
         return BoltResponse(
             status=200, body={"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
         )
@@ -125,10 +125,3 @@ def kind(body: Body) -> str:
     event = body.get("event")
     found = event.get("type") if isinstance(event, dict) else body.get("type", "command" if "command" in body else "")
     return found if isinstance(found, str) and re.fullmatch(r"[a-z_.]{1,60}", found) else "unknown"
-
-
-def _unforeseen(error: Exception) -> Told:
-    return Refused(
-        f"The bot failed in a way nobody foresaw ({type(error).__name__}).",
-        "Whether something was started shows /hivekeeper runs; the bot's log has more.",
-    )

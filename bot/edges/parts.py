@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.core.desk import Desk
-from bot.core.errors import Told, Transient
+from bot.core.errors import Refused, Told, Transient
 from bot.edges import render, whisper
 from bot.edges.metrics import Metrics
 from bot.edges.render import Message
@@ -46,7 +46,19 @@ async def timely(parts: Parts, ack: Call, respond: Call, work: Coroutine[Any, An
 
 
 async def _later(task: asyncio.Task[Message], respond: Call) -> None:
-    await whisper.respond(respond, await task)
+    try:
+        message = await task
+    except Exception as error:  # it is in the log already; what was promised is kept
+        message = render.error_message(unforeseen(error))
+    await whisper.respond(respond, message)
+
+
+def unforeseen(error: Exception) -> Told:
+    """For an error that is a fault of ours: its class, and where to look."""
+    return Refused(
+        f"The bot failed in a way nobody foresaw ({type(error).__name__}).",
+        "Whether something was started shows /hivekeeper runs; the bot's log has more.",
+    )
 
 
 def unstored(error: Told) -> Told:

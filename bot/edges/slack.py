@@ -112,8 +112,12 @@ async def _run(
         await asyncio.wait({serving, keeping, stopped}, return_when=asyncio.FIRST_COMPLETED)
         stop.set()
         server.should_exit = True
+        keeping.cancel()
+        await asyncio.wait({keeping})
         await connection.close()
-        await asyncio.gather(serving, keeping, stopped)
+        await asyncio.gather(serving, stopped)
+        if not keeping.cancelled():
+            keeping.result()  # it ended by itself: only a fault of ours does that, and it must not pass unseen
 
 
 async def _store(parts: Parts) -> str | None:

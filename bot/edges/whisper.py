@@ -23,6 +23,7 @@ class Whisper:
 
     def __init__(self, client: AsyncWebClient) -> None:
         self._client = client
+        self._joined: set[str] = set()
 
     async def tell(self, user: str, channel: str | None, message: Message) -> None:
         """For this person's eyes: in the channel if possible, else as a direct message. A click must not pass
@@ -60,9 +61,12 @@ class Whisper:
 
     async def may_post(self, channel: str) -> bool:
         """Is the bot in the channel? Asked by reading it, which needs no further scope. In doubt yes: the outbox
-        finds out."""
+        finds out. A channel it was in once is not asked about again."""
+        if channel in self._joined:
+            return True
         try:
             await self._client.conversations_history(channel=channel, limit=1)
+            self._joined.add(channel)
         except SlackApiError as error:
             return slack_errors.code_of(error) not in ELSEWHERE
         except slack_errors.FOREIGN as error:

@@ -24,6 +24,7 @@ from bot.core.plan import Plan, Stage, Step
 from bot.core.secret import Secret
 from bot.core.view import RunView, State, StepView
 from bot.edges import slack
+from bot.edges.manifest import manifest
 from bot.settings import Settings, parse
 from bot.tools import slack_clients
 from playground.server import Server, run_in_thread
@@ -66,6 +67,7 @@ class PaperDesk:
 
     handlers: Mapping[str, Handler] = field(default_factory=lambda: HANDLERS)
     down: bool = False
+    broken: bool = False
     slow: float = 0.0
     requests: dict[str, Request] = field(default_factory=dict)
     decisions: dict[str, Outcome] = field(default_factory=dict)
@@ -76,6 +78,8 @@ class PaperDesk:
 
     def _store(self) -> None:
         time.sleep(self.slow)
+        if self.broken:
+            raise RuntimeError("a fault with a secret in its text")
         if self.down:
             raise Transient("The store did not answer.", "It is tried again by itself.")
 
@@ -262,7 +266,7 @@ def free_port() -> int:
 
 def made_workspace(**more: Any) -> Workspace:
     users = [{"id": u, "name": u[2:].lower(), "real_name": u[2:].title()} for u in (ASKER, APPROVER, STRANGER)]
-    commands = [{"command": f"/{c}"} for c in ("rotate-demo", "grant-demo", "hivekeeper", "not-mine")]
+    commands = [{"command": "/not-mine"}]  # of another version of the bot; the rest comes from the manifest
     channels = [{"id": CHANNEL, "name": "oncall"}, {"id": AWAY, "name": "away", "members": [ASKER, APPROVER]}]
     groups = {"S0GROUP": [APPROVER]}
     return Workspace.of(users=users, channels=channels, commands=commands, usergroups=groups, limited=False, **more)
@@ -283,6 +287,7 @@ def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int
         signing_secret=signing,
         bot_token=bot_token,
         app_token=app_token,
+        manifest=manifest(HANDLERS),
     )
     server = run_in_thread(app, slack_port) if slack_up else None
     stop = serving(parse(document, "test"), desk, Secret(bot_token), Secret(app_token), Secret(signing))

@@ -107,6 +107,18 @@ def test_a_store_that_is_down_is_told(start: Start, mode: str) -> None:
     assert world.told("The store did not answer")
 
 
+@both
+def test_a_fault_of_ours_is_admitted(start: Start, mode: str) -> None:
+    """An error that nobody foresaw is told by its class, without its text, to who typed and to who pressed."""
+    world = start(mode)
+    _, ts = proposed(world)
+    world.desk.broken = True
+    assert world.command("/rotate-demo beta") == {"ok": True}
+    assert "secret" not in world.told("nobody foresaw (RuntimeError)")
+    press(world, ts, "approve")
+    assert world.told("nobody foresaw (RuntimeError)", APPROVER)
+
+
 def test_a_slow_store_still_gets_an_answer_in_time(start: Start) -> None:
     """Slack is answered within its three seconds, and what came of the request is told afterwards."""
     world = start("socket")
