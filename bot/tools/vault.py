@@ -98,6 +98,7 @@ class Vault:
                 if old.mount.version == 1:
                     old = self._saved(path, backup, old, values)
                 if self._kv.put(path, old, old.fields | {name: value.reveal() for name, value in values.items()}):
+                    self._check_kept(path, old)
                     return
                 time.sleep(random.uniform(0, 0.05))  # noqa: S311 - only so that two writers do not keep step
         raise Transient(f"Someone else keeps writing {path} in Vault.", "Nothing was changed there. Try again.")
@@ -137,6 +138,17 @@ class Vault:
         if any(spelled(now.fields.get(name)) != spelled(old.fields.get(name)) for name in values):
             raise Drifted(f"Someone else is writing {path} in Vault right now.", "Nothing was changed there.")
         return now
+
+    def _check_kept(self, path: str, old: Document) -> None:
+        """KV 2: is the version before our write still there? A path with `max_versions` 1 keeps none to go back to."""
+        if old.mount.version == 1 or old.data is None:
+            return
+        if self._kv.get_version(path, old.mount, old.version) is None:
+            self._kv.put(path, self._kv.get(path, old.mount), old.data)
+            raise Refused(
+                f"{path} in Vault keeps only its newest version, so a change could not be undone; it is as it was.",
+                "Raise max_versions of the path or its mount to 2 or more.",
+            )
 
     def _earlier(self, path: str, backup: str, now: Document, wrong: Mapping[str, str | None]) -> dict[str, Any]:
         """The earlier values, with their JSON types, of the fields that were there; by their fingerprints."""

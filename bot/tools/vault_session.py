@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
-from bot.core.errors import Transient
+from bot.core.errors import Told
 from bot.settings import Vault
 from bot.tools.vault_login import Exchange, Lease, Resolve, login, look_up, renew
 from bot.tools.vault_told import Doing, Reply, refusal
@@ -66,14 +67,16 @@ class VaultSession:
         return self._held
 
     def _prolong(self, held: Held) -> Held:
+        """Renew or log in again. While the token at hand still lives, a failure only puts off the next try."""
         now = self._clock()
         try:
             longer = renew(held.lease, held.exchange, now) if held.lease.renewable else None
             self._held = self._log_in() if longer is None else held._replace(lease=longer)
-        except Transient:
-            if held.lease.ends is None or now >= held.lease.ends:
+        except Told:
+            left = (held.lease.ends or now) - now
+            if left <= 0:
                 raise
-            return held  # still good for a while; the next call tries again
+            self._held = held._replace(lease=replace(held.lease, due=now + left / 2))
         return self._held
 
     def _after_refusal(self, held: Held) -> Held:

@@ -147,6 +147,16 @@ def test_old_versions_that_were_pruned_are_drift(stand_in: VaultStandIn, vault: 
         vault.restore(PATHS[1], {"token": mark("2")}, run=RUN)
 
 
+def test_a_path_without_history_is_not_changed(stand_in: VaultStandIn, vault: Vault) -> None:
+    """KV 2 with max_versions 1: nothing could be undone, so the old value is there again and the reason is told."""
+    engine: Any = stand_in.mounts["kv"]
+    engine.max_versions = 1
+    stand_in.put(PATHS[1], {"token": "old", "n": 1})
+    with pytest.raises(Refused, match="keeps only its newest version"):
+        vault.write(PATHS[1], {"token": Secret("new")}, run=RUN)
+    assert stand_in.get(PATHS[1]) == {"token": "old", "n": 1}
+
+
 def test_deleted_counts_as_missing_and_can_be_written(stand_in: VaultStandIn, vault: Vault) -> None:
     """KV 2: a soft-deleted document reads as nothing, is written with the right check-and-set, and put back."""
     stand_in.put(PATHS[1], {"token": "old"})

@@ -11,6 +11,8 @@ from bot import settings
 from bot.core.errors import Refused
 from bot.core.secret import Secret
 from playground.vault import VaultStandIn
+from playground.vault_answers import error
+from playground.vault_faults import Fault
 from playground.vault_tokens import Login
 
 NAMED = settings.FromEnv(env="NAMED_IN_THE_TEST")
@@ -115,6 +117,25 @@ def test_at_the_end_of_the_longest_life_the_bot_logs_in_again(
         vault.read("sd-uhc/sandbox", "config")
     assert stand_in.tokens.logged_in == 3
     assert calls(stand_in, "auth/token/renew-self") <= 8
+
+
+def test_a_failed_renewal_is_put_off_while_the_token_lives(
+    stand_in: VaultStandIn, clock: Clock, open_it: Any, canary: Any
+) -> None:
+    """Neither renewing nor logging in works any more: calls go on, with few tries, until the token's end says why."""
+    auth, login, known = logins(canary)[0]
+    stand_in.tokens.logins.append(login)
+    vault = open_it(auth=auth, resolve=lambda source: Secret(known[source.env]), clock=clock)
+    vault.read("sd-uhc/sandbox", "config")
+    known["TWO"] = "revoked"
+    stand_in.faults.add(Fault(path="auth/token/renew-self", answer=error(403, "permission denied")))
+    for _ in range(35):
+        clock.now += 100
+        vault.read("sd-uhc/sandbox", "config")
+    assert calls(stand_in, "auth/approle/bots/login") <= 7
+    clock.now += 200
+    with pytest.raises(Refused, match="refused the bot's login by approle"):
+        vault.read("sd-uhc/sandbox", "config")
 
 
 def test_a_lost_token_is_replaced_by_a_new_login(
