@@ -13,13 +13,15 @@ import tempfile
 import threading
 import urllib.request
 import webbrowser
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import yaml
 from starlette.applications import Starlette
 
 from playground import ci_jobs, people, world
+from playground.broken import unused_port
 from playground.child import Child, clean_environment
 from playground.door import with_page
 from playground.scenarios import Stage, scenarios
@@ -32,9 +34,24 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Demo:
-    """Everything that runs. Made by `start`, ended by `close` (or by leaving `with`); nothing is left behind."""
+    """Everything that runs, from being made until `close` (or until `with` is left); nothing is left behind.
 
-    def __init__(self, host: str, port: int, kv: int) -> None:
+    For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        kv: int,
+        *,
+        mode: Literal["socket", "http"] = "socket",
+        chatter: bool = True,
+        adjust: Callable[[dict[str, Any]], None] = lambda _: None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self._mode: Literal["socket", "http"] = mode
+        self._talks, self._adjust = chatter, adjust
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
         self.world = world.World(kv)
         self.workspace = Workspace.of(
@@ -44,7 +61,7 @@ class Demo:
             [sys.executable, "-m", "bot", "serve", "--settings", str(self.folder / "settings.yaml")],
             folder=self.folder,
             output=self.folder / "bot.log",
-            environment=clean_environment(),
+            environment=clean_environment() | dict(environment or {}),
             told=self._bot_ended,
         )
         self._servers: list[Server] = []
@@ -75,13 +92,23 @@ class Demo:
         vault = self._serve(self.world.vault.app())
         cluster = self._serve(self.world.cluster.app())
         bot_token, app_token = f"xoxb-demo-{secrets.token_hex(16)}", f"xapp-demo-{secrets.token_hex(16)}"
-        slack = create(self.workspace, bot_token=bot_token, app_token=app_token, manifest=manifest())
+        signing_secret, web_port = secrets.token_hex(16), unused_port() if self._mode == "http" else 0
+        slack = create(
+            self.workspace,
+            mode=self._mode,
+            request_url=f"http://127.0.0.1:{web_port}/slack/events",
+            signing_secret=signing_secret,
+            bot_token=bot_token,
+            app_token=app_token,
+            manifest=manifest(),
+        )
         self.app = self._application(slack, host)
         page = self._serve(self.app, port, host)
         inside = f"http://127.0.0.1:{page.port}"  # also where the page is shown on all addresses
         self.workspace.base_url = page.url
         self._keep("bot-token", bot_token)
         self._keep("app-token", app_token)
+        self._keep("signing-secret", signing_secret)
         self._keep("vault-token", self.world.vault_token)
         self._keep("fingerprint-key", self.world.key)
         settings = world.settings_document(
@@ -90,7 +117,10 @@ class Demo:
             vault_url=vault.url,
             cluster_url=cluster.url,
             jobs=ci_jobs.write_jobs(self.folder),
+            mode=self._mode,
+            port=web_port,
         )
+        self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
         self._chatter()
@@ -152,7 +182,7 @@ class Demo:
         space.emit({"type": "cleared"})
 
     def _chatter(self) -> None:
-        for channel, user, text in people.CHATTER:
+        for channel, user, text in people.CHATTER if self._talks else ():
             message = {"type": "message", "ts": self.workspace.ts(), "user": user, "text": text, "blocks": [],
                        "attachments": []}  # fmt: skip
             self.workspace.messages.setdefault(channel, []).append(message)

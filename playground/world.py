@@ -191,7 +191,7 @@ def config(frontend: str, operator: str) -> str:
 
 
 def settings_document(
-    *, folder: Path, slack_url: str, vault_url: str, cluster_url: str, jobs: Path, port: int = 0
+    *, folder: Path, slack_url: str, vault_url: str, cluster_url: str, jobs: Path, mode: str = "socket", port: int = 0
 ) -> dict[str, Any]:
     """The bot's settings for the demo. Secrets stand in files of `folder`, never here."""
     accounts = [
@@ -209,9 +209,10 @@ def settings_document(
     return {
         "data_dir": str(folder / "data"),
         "slack": {
-            "mode": "socket",
+            "mode": mode,
             "bot_token": {"file": str(folder / "bot-token")},
             "app_token": {"file": str(folder / "app-token")},
+            "signing_secret": {"file": str(folder / "signing-secret")},
             "api_url": f"{slack_url}/api/",
             "channel": people.ONCALL_CHANNEL,
         },
