@@ -11,6 +11,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no defect: what takes long is for the benchmarks to say.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ON_CI = bool(os.environ.get("CI"))
 

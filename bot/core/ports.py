@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, cast
 
+from bot.core import outside
 from bot.core.secret import Secret
 from bot.core.value import Value
 
@@ -123,6 +124,14 @@ class Jobs(Protocol):
         ...
 
 
+_PROMETHEUS = cast(outside.Prometheus, outside.NotConfigured("Prometheus", "prometheus"))
+_ENDPOINTS = cast(outside.Endpoints, outside.NotConfigured("The endpoint", "endpoints"))
+_STATUS_PAGES = cast(outside.StatusPages, outside.NotConfigured("A status page", "status_pages"))
+_PAGER = cast(outside.Pager, outside.NotConfigured("PagerDuty", "pagerduty"))
+_TRACKER = cast(outside.Tracker, outside.NotConfigured("The issue tracker", "github"))
+_CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
+
+
 @dataclass(frozen=True)
 class ReadTools:
     """What planning and diagnosis may use. Nothing here can change the world."""
@@ -134,6 +143,12 @@ class ReadTools:
     clusters: Clusters
     jobs: Jobs
     now: Callable[[], float]  # seconds since the epoch, UTC
+    prometheus: outside.Prometheus = _PROMETHEUS
+    endpoints: outside.Endpoints = _ENDPOINTS
+    status_pages: outside.StatusPages = _STATUS_PAGES
+    pager: outside.PagerReader = _PAGER
+    tracker: outside.TrackerReader = _TRACKER
+    cases: outside.CasesReader = _CASES
 
 
 @dataclass(frozen=True)
@@ -141,6 +156,9 @@ class Tools(ReadTools):
     """What applying may use."""
 
     vault: VaultWriter
+    pager: outside.Pager = _PAGER
+    tracker: outside.Tracker = _TRACKER
+    cases: outside.Cases = _CASES
 
 
 # --- Slack, as the engine sees it -------------------------------------------------------------------------
