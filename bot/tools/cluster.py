@@ -144,11 +144,11 @@ def _misshapen(where: str) -> Transient:
 
 def _unheard(problem: Exception, settings: Cluster, where: str) -> Told:
     """The error for a question that got no answer, or none that the client understands."""
-    from urllib3.exceptions import HTTPError, TimeoutError
+    from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
     if told := _misconfigured(problem, settings, where):
         return told
-    if isinstance(problem, TimeoutError):
+    if isinstance(problem, TimeoutError) and not isinstance(problem, NewConnectionError):  # urllib3 counts it as one
         return Transient(f"{where} did not answer within {settings.timeout:g} s.", AGAIN)
     if isinstance(problem, HTTPError | OSError):
         return Transient(f"The connection to {_lower(where)} failed.", AGAIN)

@@ -178,8 +178,10 @@ def test_broken_connections_are_told(breaks: Any, words: str, open_it: Any) -> N
 
 def test_nobody_listens_and_no_such_name(open_it: Any) -> None:
     """A closed port and an unknown host are Transient, with the host's name."""
-    told_by(open_it(address=f"http://127.0.0.1:{broken.unused_port()}"), Transient)
-    assert "vault.invalid" in told_by(open_it(address="http://vault.invalid:8200"), Transient)
+    closed = told_by(open_it(address=f"http://127.0.0.1:{broken.unused_port()}"), Transient)
+    unknown = told_by(open_it(address="http://vault.invalid:8200"), Transient)
+    assert "The connection to Vault at 127.0.0.1 failed" in closed
+    assert "The connection to Vault at vault.invalid failed" in unknown
 
 
 @pytest.mark.parametrize("address", ["vault.example.com", "ftp://127.0.0.1", "http://", "http://[::", "http://a b"])
