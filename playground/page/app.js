@@ -120,7 +120,10 @@ function goHome() {
   drawAll();
   frame.showChannel();
   $("channel-name").focus();
-  quietly(() => post("home", { user: state.me }));
+  quietly(async () => {
+    const { view } = await post("home", { user: state.me });
+    if (view) home.show(view);
+  });
 }
 
 function openThread(ts) {
@@ -150,7 +153,7 @@ function drawAll() {
 
 function drawBot() {
   $("bot-state").className = `bot-state ${state.bot.connected ? "on" : "off"}`;
-  $("bot-state-text").textContent = `${store.bot().real_name ?? "bot"} ${state.bot.connected ? "connected" : "disconnected"}`;
+  fill($("bot-state-text"), h("span", { class: "bot-name" }, `${store.bot().real_name ?? "bot"} `), state.bot.connected ? "connected" : "disconnected");
 }
 
 // --- what happens ----------------------------------------------------------------------------------------
@@ -158,9 +161,10 @@ function drawBot() {
 const EVENTS = {
   message: ({ channel, message }) => arrived(channel, message),
   ephemeral: ({ channel, message }) => arrived(channel, { ...message, ephemeral: true }),
-  message_changed: ({ channel, message, quiet }) => {
+  message_changed: ({ channel, message }) => {
+    const before = store.find(channel, message.ts)?.text;
     store.put(channel, message);
-    if (!quiet && message.text) announce(`${names.user(message.user) ?? "App"} changed a message: ${message.text}`);
+    if (before !== message.text) announce(`${names.user(message.user) ?? "App"} changed a message: ${message.text}`);
   },
   message_deleted: ({ channel, ts }) => store.drop(channel, ts),
   view_opened: ({ view }) => modal.show(view),
@@ -202,24 +206,24 @@ async function become(user) {
   modal.hide();
   live?.close();
   state.me = user;
-  localStorage.setItem("playground.me", user ?? "");
+  sessionStorage.setItem("playground.me", user);
   await refresh();
   live = stream(state.me, { event: happened, lost: () => { state.bot.connected = false; drawBot(); $("bot-state-text").textContent = "playground not reachable"; }, back: () => quietly(refresh) });
   if (switching) {
     announce(`You are now ${names.user(state.me)}.`);
     if (at.home) goHome();
-    document.querySelector(`[data-user="${CSS.escape(state.me)}"]`)?.focus();
+    document.querySelector(`.sidebar [data-key="${CSS.escape(state.me)}"]`)?.focus();
   }
 }
 
 async function refresh() {
-  const query = state.me ? `?user=${encodeURIComponent(state.me)}` : "";
-  const document = await told(() => get(`state${query}`));
+  const document = await get(`state?user=${encodeURIComponent(state.me)}`);
   store.load(document);
-  state.me ??= store.people()[0]?.id ?? null;
-  if (!state.users.has(state.me)) state.me = store.people()[0]?.id ?? null;
   if (!state.channels.some((c) => c.id === at.channel)) at.channel = state.channels.find((c) => c.members?.includes(state.me))?.id ?? state.channels[0]?.id;
   drawAll();
+  const open = document.views?.at(-1);
+  if (open) modal.show(open);
+  else modal.hide();
   const traffic = await get(`traffic?after=${inspector.last}`);
   (traffic.entries ?? traffic).forEach((entry) => inspector.add(entry));
   world.show(await get("world"));
@@ -231,8 +235,8 @@ async function start() {
   const demo = await get("demo").catch(() => ({ people: {} }));
   state.people = new Map(Object.entries(demo.people ?? {}));
   state.workspace = demo.workspace ?? state.workspace;
-  state.me = localStorage.getItem("playground.me") || demo.me || null;
-  await quietly(() => become(state.me));
+  const remembered = sessionStorage.getItem("playground.me");
+  await become(remembered || demo.me).catch((error) => toast(error.message, "error"));
   frame.tabs({ Scenarios: scenarioPanel(press, tour.node), World: world.node, Traffic: inspector.node });
   write.focus();
 }

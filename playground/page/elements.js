@@ -50,7 +50,7 @@ function button(item, block, context) {
 
 function select(item, block, context) {
   const node = selectOf(item, context, item.initial_option?.value);
-  node.addEventListener("change", () => act(item, block, context, { selected: node.value }, node));
+  node.addEventListener("change", () => act(item, block, context, { selected: node.value || null }, node));
   return node;
 }
 

@@ -5,6 +5,7 @@ import { fill, h, icon, roving } from "./dom.js";
 const $ = (id) => document.getElementById(id);
 const narrow = matchMedia("(max-width: 760px)");
 const wide = matchMedia("(min-width: 1180px)");
+const roomy = matchMedia("(min-width: 1560px)"); // enough for channel, thread and tools side by side
 
 export class Frame {
   constructor({ closedThread }) {
@@ -52,6 +53,8 @@ export class Frame {
   }
 
   showThread() {
+    this.putAway = this.isOpen("tools") && !roomy.matches;
+    if (this.putAway) this.drawer("tools", false);
     $("thread").hidden = false;
     $("frame").classList.add("thread-open");
   }
@@ -59,6 +62,8 @@ export class Frame {
   hideThread() {
     $("thread").hidden = true;
     $("frame").classList.remove("thread-open");
+    if (this.putAway && wide.matches) this.drawer("tools", true);
+    this.putAway = false;
     this.closedThread();
   }
 

@@ -52,7 +52,7 @@ export class Inspector {
         h("span", { class: `direction ${kind}` }, direction),
         h("span", { class: "what" }, entry.what),
         h("span", { class: `status ${bad ? "bad" : ""}` }, bad ? "✕ " : "", String(entry.status ?? "…")),
-        h("span", { class: "ms" }, entry.ms === null || entry.ms === undefined ? "" : `${Math.round(entry.ms)} ms`),
+        h("span", { class: "ms" }, !entry.ms ? "" : `${Math.round(entry.ms)} ms`),
         h("time", { class: "ms" }, at))); // prettier-ignore
     more.addEventListener("toggle", () => { if (more.open && more.children.length === 1) more.append(part("request", entry.request), part("response", entry.response)); });
     return h("li", { dataset: { words: `${direction} ${entry.what} ${entry.status}`.toLowerCase() } }, more);

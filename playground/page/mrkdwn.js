@@ -1,5 +1,6 @@
 // Slack's mrkdwn, read into nodes. Foreign text can only ever become text, a link that is safe to follow, or a name.
 
+import { drawn } from "./art.js";
 import { h, link } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";
 
@@ -15,7 +16,7 @@ export function text(object, names) {
   if (!object) return [];
   if (object.type === "mrkdwn") return mrkdwn(object.text, names);
   const plain = unescape(object.text ?? "");
-  return [object.emoji === false ? plain : withEmoji(plain)];
+  return drawn(object.emoji === false ? plain : withEmoji(plain));
 }
 
 // names: {user(id), channel(id), group(id)} -> a name or null
@@ -58,7 +59,7 @@ export function inline(line, names) {
   const nodes = [];
   let at = 0;
   TOKEN.lastIndex = 0;
-  const take = (upTo) => { if (upTo > at) nodes.push(unescape(line.slice(at, upTo))); };
+  const take = (upTo) => { if (upTo > at) nodes.push(...drawn(unescape(line.slice(at, upTo)))); };
   for (let found; (found = TOKEN.exec(line)); ) {
     const made = token(found, line, names);
     if (!made) { if (found[5]) TOKEN.lastIndex = found.index + 1; continue; }
@@ -81,7 +82,7 @@ function token(found, line, names) {
 
 export function glyph(name) {
   const sign = emoji(name);
-  return sign ? h("span", { class: "emoji", role: "img", "aria-label": name.replaceAll("_", " "), title: `:${name}:` }, sign) : `:${name}:`;
+  return sign ? h("span", { class: "emoji", role: "img", "aria-label": name.replaceAll("_", " "), title: `:${name}:` }, drawn(sign)) : `:${name}:`;
 }
 
 function paired(found, line, names) {

@@ -1,5 +1,6 @@
 // rich_text, markdown and table blocks.
 
+import { drawn } from "./art.js";
 import { h, link } from "./dom.js";
 import { date, glyph, mention } from "./mrkdwn.js";
 
@@ -24,7 +25,7 @@ function leaves(container, names) {
 }
 
 const LEAVES = {
-  text: (l) => l.text,
+  text: (l) => drawn(l.text),
   link: (l) => link(l.url, l.text ?? l.url),
   emoji: (l) => glyph(l.name),
   user: (l, names) => mention("@", names.user(l.user_id) ?? l.user_id),
@@ -116,7 +117,7 @@ export function table(block, names) {
 
 function cellOf(cell, names) {
   if (cell.type === "rich_text") return richText(cell, names);
-  return String(cell.text ?? cell.value ?? "");
+  return drawn(String(cell.text ?? cell.value ?? ""));
 }
 
 function grid([head = [], ...rows], align = []) {

@@ -5,11 +5,20 @@ import { bot, people, state } from "./state.js";
 
 // deeds: {channel(id), home(), actAs(user)}; at: {channel, home}
 export function drawSidebar(node, at, deeds) {
+  const key = JSON.stringify([at.channel, at.home, state.me, state.channels, people(), bot(), [...state.unread]]);
+  if (node.dataset.drawn === key) return;
+  node.dataset.drawn = key;
+  const held = node.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  draw(node, at, deeds);
+  if (held) node.querySelector(`[data-key="${CSS.escape(held)}"]`)?.focus();
+}
+
+function draw(node, at, deeds) {
   const app = bot();
   fill(node,
     group("Channels", state.channels.filter((c) => !c.is_im).map((c) => channel(c, at, deeds))),
     group("Apps", [
-      item(at.home, deeds.home, avatar(app, "small"), `${app.real_name || app.name}`, h("span", { class: "side-note" }, "Home")),
+      item("home", at.home, deeds.home, avatar(app, "small"), `${app.real_name || app.name}`, h("span", { class: "side-note" }, "Home")),
       ...state.channels.filter((c) => c.is_im).map((c) => direct(c, at, deeds)),
     ]),
     acting(deeds)); // prettier-ignore
@@ -21,20 +30,20 @@ function group(title, items) {
   return h("section", { class: "side-group" }, h("h2", {}, title), list);
 }
 
-function item(current, onclick, mark, name, note) {
-  return h("button", { type: "button", class: "side-item", "aria-current": current ? "page" : null, onclick }, mark, h("span", { class: "side-name" }, name), note);
+function item(key, current, onclick, mark, name, note) {
+  return h("button", { type: "button", class: "side-item", "aria-current": current ? "page" : null, onclick, dataset: { key } }, mark, h("span", { class: "side-name" }, name), note);
 }
 
 function channel(c, at, deeds) {
   const unread = state.unread.get(c.id) ?? 0;
   const note = unread ? h("span", { class: "unread", "aria-label": `${unread} unread` }, unread > 99 ? "99+" : String(unread)) : null;
-  return item(!at.home && at.channel === c.id, () => deeds.channel(c.id), icon("hash"), c.name, note);
+  return item(c.id, !at.home && at.channel === c.id, () => deeds.channel(c.id), icon("hash"), c.name, note);
 }
 
 function direct(c, at, deeds) {
   const unread = state.unread.get(c.id) ?? 0;
   const note = unread ? h("span", { class: "unread", "aria-label": `${unread} unread` }, String(unread)) : h("span", { class: "side-note" }, "Messages");
-  return item(!at.home && at.channel === c.id, () => deeds.channel(c.id), avatar(bot(), "small"), bot().real_name || bot().name, note);
+  return item(c.id, !at.home && at.channel === c.id, () => deeds.channel(c.id), avatar(bot(), "small"), bot().real_name || bot().name, note);
 }
 
 function acting(deeds) {
@@ -46,7 +55,7 @@ function acting(deeds) {
 function person(user, deeds) {
   const me = user.id === state.me;
   const about = state.people.get(user.id) ?? {};
-  return h("button", { type: "button", class: "person", role: "radio", "aria-checked": String(me), onclick: () => deeds.actAs(user.id), dataset: { user: user.id } },
+  return h("button", { type: "button", class: "person", role: "radio", "aria-checked": String(me), onclick: () => deeds.actAs(user.id), dataset: { key: user.id } },
     avatar(user),
     h("span", { class: "person-words" },
       h("span", { class: "person-name" }, user.real_name || user.name, me ? h("span", { class: "you" }, "you") : null),
