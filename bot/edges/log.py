@@ -37,6 +37,11 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 def redact(text: str) -> str:
@@ -51,13 +56,7 @@ class Redacted(logging.Formatter):
         last: Any = structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer(default=_name)
         self._inner = structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
-            foreign_pre_chain=[
-                structlog.stdlib.add_log_level,
-                structlog.stdlib.add_logger_name,
-                structlog.stdlib.ExtraAdder(),
-                structlog.processors.TimeStamper(fmt="iso", utc=True),
-                _where,
-            ],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *SHARED],
         )
 
     def format(self, record: logging.LogRecord) -> str:
@@ -90,7 +89,9 @@ def _where(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     """An exception as its class and the places it passed. Its message may hold anything, so it is left out."""
     found = event.pop("exc_info", None)
     event.pop("exc_text", None)
-    if isinstance(found, BaseException):
+    if found is True:
+        found = sys.exc_info()
+    elif isinstance(found, BaseException):
         found = (type(found), found, found.__traceback__)
     if isinstance(found, tuple) and found[0] is not None:
         event["exception"] = found[0].__name__
@@ -101,3 +102,12 @@ def _where(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
 def _name(value: object) -> str:
     """What JSON cannot hold is named, not shown."""
     return f"<{type(value).__name__}>"
+
+
+# What every line gets, whether structlog or the standard library's logging wrote it.
+SHARED: tuple[structlog.typing.Processor, ...] = (
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _where,
+)

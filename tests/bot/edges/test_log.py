@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,7 @@ def written() -> Iterator[io.StringIO]:
     root.handlers[:], root.level = before[0], before[1]
     for name, level in before[2].items():
         logging.getLogger(name).setLevel(level)
+    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -45,6 +47,28 @@ def test_a_line_is_json_with_time_level_and_name(written: io.StringIO) -> None:
         "r-1",
     )
     assert line["timestamp"].endswith("Z")
+
+
+def test_both_ways_of_logging_write_the_same(written: io.StringIO) -> None:
+    """structlog's loggers go to the same stream with the same keys, and at the same levels."""
+    structlog.get_logger("bot.x").warning("stumbled", error="Transient")
+    structlog.get_logger("bot.x").debug("chatter")
+    structlog.get_logger("some.library").info("chatter")
+    (line,) = lines(written)
+    assert (line["event"], line["level"], line["error"]) == ("stumbled", "warning", "Transient")
+    assert line["logger"] == "bot.x"
+
+
+def test_a_structlog_exception_is_its_class_too(written: io.StringIO, canary: Any) -> None:
+    """Neither way of logging shows an exception's message."""
+    secret = canary("in the exception")
+    try:
+        raise ValueError(f"server said {secret}")
+    except ValueError:
+        structlog.get_logger("bot.x").exception("a call failed")
+    (line,) = lines(written)
+    assert line["exception"] == "ValueError"
+    assert secret not in written.getvalue()
 
 
 def test_an_exception_is_its_class_and_places(written: io.StringIO, canary: Any) -> None:
