@@ -27,6 +27,6 @@ def serve(line: Line) -> None:
 )
 def demo(host: str, port: int, browser: bool, kv: str) -> None:
     """Run the real bot in a playground: a Slack-like page, a Vault, a cluster and CI jobs in miniature."""
-    from playground import serve as playground
+    from playground.serve import run
 
-    playground.run(host, port, open_browser=browser, kv=int(kv))
+    run(host, port, open_browser=browser, kv=int(kv))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -119,5 +119,5 @@ class AlertHandler:
     diagnose: Callable[[Subject, Any, ReadTools], Diagnosis]
     key: Callable[[Alert], str] = lambda _: ""
     recognises: Callable[[str], bool] = lambda _: False
-    watching: Watching = Watching()
+    watching: Watching = field(default_factory=Watching)
     runbook: str = ""
