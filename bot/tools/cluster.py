@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +15,7 @@ from bot.tools.address import host, is_http
 from bot.tools.tls import distrusted
 
 ANONYMOUS = "system:anonymous"
+_LOADING = threading.Lock()
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and the cluster."
 
 
@@ -31,6 +34,7 @@ class Clusters:
             raise Refused(f"There is no address for cluster {cluster} in the settings.", "Add it under clusters.")
         where = f"Cluster {cluster} at {host(settings.address) or 'its address'}"
         _check(settings, token, where)
+        _load()
         status, review = _ask(_review, settings, token, where)
         if status in (403, 404, 405):
             # 404: older than the review (1.28). 403: older too, or not allowed to ask; /apis is open to all it accepts.
@@ -39,6 +43,12 @@ class Clusters:
         if status != 200:
             raise _refusal(status, where)
         return _identified(_username(review), where)
+
+
+def _load() -> None:
+    """The client's modules import each other: two steps that load them at once would fail, or wait for one another."""
+    with _LOADING:
+        importlib.import_module("kubernetes.client")
 
 
 def _check(settings: Cluster, token: Secret, where: str) -> None:
