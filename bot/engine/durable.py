@@ -28,7 +28,7 @@ from dbos import _serialization as private
 
 from bot.core.errors import Refused, Transient
 from bot.engine.sealing import Cipher, SealedJson
-from bot.engine.store import Unlock, address, unlocked
+from bot.engine.store import Unlock, address, gone_after, unlocked
 from bot.settings import Settings
 
 log = structlog.get_logger()
@@ -271,7 +271,7 @@ def take_lock(settings: Settings) -> IO[bytes] | None:
 def _postgresql(settings: Settings, unlock: Unlock | None) -> sa.Engine:
     engine = sa.create_engine(
         address(settings), pool_size=10, max_overflow=5, pool_timeout=30, pool_pre_ping=True, hide_parameters=True,
-        connect_args={"connect_timeout": 10},
+        connect_args=gone_after(10),
     )  # fmt: skip
     unlocked(engine, unlock)
     return engine

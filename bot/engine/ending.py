@@ -84,8 +84,10 @@ def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None
                              facts={"trouble": trouble},
                              values={"trouble": trouble, "retire_at": retire_at})  # fmt: skip
         if closed:
-            asker = conn.execute(sa.select(run_table.c.asker).where(run_table.c.id == run)).scalar_one()
-            runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in asker else (asker,))
+            row = conn.execute(sa.select(run_table).where(run_table.c.id == run)).one()
+            runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in row.asker else (row.asker,))
+
+            took = shop.clock() - (row.proposed_at or row.asked_at)
+            log.info("run ended", run=run, command=row.command, state=state.value, seconds=round(took, 3))
 
     shop.write(change)
-    log.info("run ended", run=run, state=state.value)

@@ -32,10 +32,18 @@ def connect(settings: Settings, unlock: Unlock | None = None) -> sa.Engine:
         return _sqlite(url)
     engine = sa.create_engine(
         url, pool_size=10, max_overflow=0, pool_timeout=BUSY, pool_pre_ping=True, hide_parameters=True,
-        connect_args={"connect_timeout": BUSY, "options": f"-c statement_timeout={BUSY * 1000}"},
+        connect_args={"options": f"-c statement_timeout={BUSY * 1000}"} | gone_after(BUSY),
     )  # fmt: skip
     unlocked(engine, unlock)
     return engine
+
+
+def gone_after(seconds: int) -> dict[str, Any]:
+    """What a driver for PostgreSQL needs in order to notice that the other side has vanished without a word."""
+    return {
+        "connect_timeout": seconds, "tcp_user_timeout": 2000 * seconds, "keepalives_idle": 2 * seconds,
+        "keepalives_interval": seconds, "keepalives_count": 2,
+    }  # fmt: skip
 
 
 def address(settings: Settings) -> sa.URL:

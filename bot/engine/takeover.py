@@ -41,6 +41,7 @@ class Takeover:
         self._engine, self._me, self._recover, self._lost = engine, me, recover, lost
         self._life = life
         self._stopping = threading.Event()
+        self._recovering = threading.Thread()
         self._thread = threading.Thread(target=self._run, name="takeover", daemon=True)
 
     def start(self) -> None:
@@ -60,8 +61,8 @@ class Takeover:
             try:
                 self.round()
                 alive = time.monotonic()
-            except Transient:
-                log.warning("no sign of life could be given", replica=self._me)
+            except Exception as error:  # whatever it was, no sign of life was given, and this thread must go on
+                log.warning("no sign of life could be given", replica=self._me, error=type(error).__name__)
             if time.monotonic() - alive > self._life * FENCE:
                 self._lost()
                 return
@@ -75,9 +76,10 @@ class Takeover:
             at_work = stranded(conn, self._me)
             conn.execute(replica.delete().where(replica.c.seen < now - 100 * self._life))
         dead = tuple(sorted(one for one, changed in at_work.items() if seen.get(one, changed) < now - self._life))
-        if dead:
-            self._recover(list(dead))
-            log.warning("took over", dead=dead)
+        if dead and not self._recovering.is_alive():
+            log.warning("takes over", dead=dead)
+            self._recovering = threading.Thread(target=self._recover, args=(list(dead),), name="recover", daemon=True)
+            self._recovering.start()  # beside us: it waits without limit while the database is away
         return dead
 
     def _sign(self, conn: sa.Connection, now: float) -> None:

@@ -8,6 +8,7 @@ Slack) or at a moment drawn by chance, and started again until the run has ended
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from bot.settings import parse
 
 pytestmark = pytest.mark.slow
 KILLED = -9
+PLACES = int(os.environ.get("HIVEKEEPER_CHAOS", "4"))  # per plan; more of them take a while
 
 
 class Zygote:
@@ -125,16 +127,16 @@ def assert_end(view: RunView) -> None:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_killed_at_any_place_it_ends_the_same(zygote: Zygote, world: Any, tmp_path: Path, seed: int) -> None:
-    """At each place in turn (at most eight of them per plan, drawn by chance): the end is the one without a kill."""
+    """At each place in turn (so many of them per plan as PLACES says, drawn by chance): the end is the one without a kill."""
     plan = generated(seed)
     order = prepared(tmp_path / "calm", plan, world)
     assert zygote.run(**order) == 0
     calm = check(tmp_path / "calm", plan, world)
     events = int((tmp_path / "calm" / "events").read_text())
     places = range(1, events + 1)
-    for kill in places if events <= 8 else sorted(random.Random(seed).sample(places, 8)):
+    for kill in sorted(random.Random(seed).sample(places, min(events, PLACES))):
         folder = tmp_path / f"kill-{kill}"
         order = prepared(folder, plan, world)
         first = zygote.run(**order | {"kill": kill})

@@ -186,6 +186,16 @@ def test_the_private_parts_that_we_lean_on_are_there() -> None:
     assert "except BaseException" not in inspect.getsource(_core._get_wf_invoke_func)
 
 
+def test_the_version_of_the_work_does_not_follow_the_code(running: Any) -> None:
+    """DBOS would take a hash of the source, and what waits under an older one would wait for ever."""
+    from dbos._utils import GlobalParams
+
+    assert GlobalParams.app_version == durable.VERSION == "1"
+    with store.reading(running.store) as conn:
+        kept = set(conn.execute(sa.text("SELECT application_version FROM workflow_status")).scalars())
+    assert kept <= {"1"}
+
+
 def test_the_table_that_a_takeover_reads_has_its_columns(running: Any) -> None:
     """`stranded` reads them on PostgreSQL; the names are the same on SQLite."""
     with store.reading(running.store) as conn:

@@ -1,0 +1,264 @@
+"""Several replicas on a real PostgreSQL: any may take the click, a dead one's work is taken over, ticks happen once."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from cryptography.fernet import Fernet
+
+from bot.core.errors import Transient
+from bot.core.handler import HandlerSettings
+from bot.core.intake import Decision, Request
+from bot.core.view import State
+from bot.engine import audit, desk, schedules, store, takeover
+from bot.engine.ticker import Ticker
+from bot.settings import parse
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def as_nobody() -> None:
+    """PostgreSQL refuses to run as root; and it ends with the tests."""
+    if os.getuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+
+
+@pytest.fixture(scope="module")
+def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
+    """The address of a PostgreSQL of this module's own; the user is `postgres`, without a password, on loopback."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    folder.chmod(0o777)
+    common: dict[str, Any] = {
+        "cwd": "/", "preexec_fn": as_nobody, "stdin": subprocess.DEVNULL, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}
+    }  # fmt: skip
+    data = folder / "data"
+    initdb = [
+        server_binary("initdb"),
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
+    subprocess.run(initdb, check=True, capture_output=True, **common)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "synchronous_commit=off",
+               "full_page_writes=off", "shared_buffers=32MB"]  # fmt: skip
+    server = subprocess.Popen(
+        [server_binary("postgres"), "-D", data, "-p", str(port), *(a for o in options for a in ("-c", o))],
+        stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT, start_new_session=True, **common,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while subprocess.run(
+        [server_binary("pg_isready"), "-h", "127.0.0.1", "-p", str(port)], capture_output=True, check=False
+    ).returncode:
+        assert server.poll() is None, (folder / "log").read_text()
+        assert time.monotonic() < deadline, "PostgreSQL did not start"
+        time.sleep(0.05)
+    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    server.send_signal(signal.SIGINT)
+    server.wait(20)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database(postgresql: str, request: pytest.FixtureRequest) -> str:
+    """A fresh database."""
+    name = f"d{abs(hash(request.node.nodeid))}"
+    engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        conn.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return f"{postgresql.rpartition('/')[0]}/{name}"
+
+
+class Replica:
+    """world.py's bot in a process of its own."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self._program = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("world.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._program.stdin
+        self._program.stdin.write(json.dumps(order) + "\n")
+        self._program.stdin.flush()
+
+    def ended(self) -> int:
+        assert self._program.stdout
+        assert self._program.stdin
+        status = int(self._program.stdout.readline())
+        self._program.stdin.close()
+        self._program.wait(20)
+        return status
+
+
+def order(database: str, folder: Path, key: str, **ask: Any) -> dict[str, Any]:
+    return {"folder": str(folder), "store": database, "ask": {"folder": str(folder)} | ask, "key": key, "kill": 0}
+
+
+def begin(world: Any, database: str, folder: Path, key: str, **more: Any) -> desk.Running:
+    settings = parse(world.document(folder, database), "world")
+    return desk.start(
+        settings, {"world": world.HANDLER}, {"world": HandlerSettings()}, world.tools(), world.tools(), world.Friends(),
+        None, cipher=Fernet(key), **more,
+    )  # fmt: skip
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+    return found
+
+
+def test_the_whole_way_on_postgresql(world: Any, database: str, tmp_path: Path) -> None:
+    """The same code, no SQLite: asked to done, with an audit that verifies."""
+    key = Fernet.generate_key().decode()
+    assert Replica(order(database, tmp_path, key, stages=[["a", "b"], ["c"]])).ended() == 0
+    assert json.loads((tmp_path / "outcome").read_text())["state"] == "done"
+    assert sorted(name for name, _ in world.lines(str(tmp_path))) == ["a", "b", "c"]
+    engine = store.connect(parse(world.document(tmp_path, database), "world"))
+    assert audit.verify(engine).ok
+    engine.dispose()
+
+
+@pytest.mark.parametrize("kill", [3, 4, 5, 7])
+def test_the_work_of_a_dead_replica_is_taken_over(world: Any, database: str, tmp_path: Path, kill: int) -> None:
+    """Killed before or after a write, at a boundary: the other replica ends the run, each effect once. The dead one
+    does not come back, and nobody helps."""
+    key = Fernet.generate_key().decode()
+    order_ = order(database, tmp_path, key, stages=[["a"], ["b"]])
+    assert Replica(order_ | {"kill": kill + 2}).ended() == -9  # two events are Slack's: before and after its post
+    began = time.monotonic()
+    running = begin(world, database, tmp_path, key, life=4)
+    try:
+        (view,) = running.desk.runs()
+        if view.state == State.PROPOSED:
+            running.desk.decide(Decision(key="late", run=view.id, verdict="approve", user="U2", digest=view.digest))
+        until(lambda: running.desk.run(view.id).state == State.DONE)  # type: ignore[union-attr]
+        assert time.monotonic() - began < 30
+        assert [name for name, _ in world.lines(str(tmp_path))] == ["a", "b"]
+        assert audit.verify(running.store).ok
+    finally:
+        running.stop()
+
+
+def test_two_replicas_decide_once(world: Any, database: str, tmp_path: Path) -> None:
+    """The same request and ten clicks at one instant over two desks: one run, one approval."""
+    key = Fernet.generate_key().decode()
+    running = begin(world, database, tmp_path, key)
+    other = desk.submit_only(
+        parse(world.document(tmp_path, database), "world"), {"world": world.HANDLER}, {"world": HandlerSettings()},
+        world.Friends(), cipher=Fernet(key),
+    )  # fmt: skip
+    try:
+        desks, runs, outcomes = [running.desk, other.desk], [], []
+        request = Request(key="k", command="world", ask={"folder": str(tmp_path)}, asker="U1")
+        together([lambda d=d: runs.append(d.ask(request)) for d in desks * 5])
+        assert len(set(runs)) == 1
+        view = until(lambda: (v := running.desk.run(runs[0])) and v.state == State.PROPOSED and v)
+        click = Decision(key="", run=view.id, verdict="approve", user="U2", digest=view.digest)
+        clicks = [click.model_copy(update={"key": f"k{n}", "user": ["U2", "U3", "U4"][n % 3]}) for n in range(10)]
+        together([lambda d=desks[n % 2], c=c: outcomes.append(d.decide(c)) for n, c in enumerate(clicks)])
+        assert sum(outcome.accepted for outcome in outcomes) == 1
+        until(lambda: running.desk.run(view.id).state == State.DONE)
+        assert audit.verify(running.store).ok
+        assert len(world.lines(str(tmp_path))) == 1
+    finally:
+        other.stop()
+        running.stop()
+
+
+def together(calls: list[Callable[[], Any]]) -> None:
+    start = threading.Barrier(len(calls))
+
+    def one(call: Callable[[], Any]) -> None:
+        start.wait()
+        call()
+
+    threads = [threading.Thread(target=one, args=(call,)) for call in calls]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_a_tick_happens_once_over_all_replicas(world: Any, database: str, tmp_path: Path) -> None:
+    """Four tickers at the same instant make one request."""
+    document = world.document(tmp_path, database)
+    document["schedules"] = {"nightly": {"command": "world", "ask": {"folder": str(tmp_path)}, "every_minutes": 60}}
+    now = [1_000_000.0]
+    made = [
+        desk.submit_only(parse(document, "world"), {"world": world.HANDLER}, {"world": HandlerSettings()},
+                         world.Friends(), cipher=Fernet(Fernet.generate_key()), clock=lambda: now[0])
+        for _ in range(4)
+    ]  # fmt: skip
+    shop = made[0]._shop
+    shop.write(lambda conn: schedules.sync(conn, shop.settings.schedules, now[0]))
+    now[0] += 3601
+    together([Ticker(one._shop).tick for one in made])
+    assert [v.asker for v in made[0].desk.runs()] == ["schedule:nightly"]
+    assert audit.verify(shop.store).ok
+    for one in made:
+        one.stop()
+
+
+def test_a_replica_that_cannot_say_that_it_lives_ends_itself(world: Any, database: str, tmp_path: Path) -> None:
+    """Before the others take its work over; on stopping it signs off, so that nobody waits."""
+    settings = parse(world.document(tmp_path, database), "world")
+    desk.submit_only(settings, {}, {}, world.Friends(), cipher=Fernet(Fernet.generate_key())).stop()
+    engine, lost = store.connect(settings), threading.Event()
+    life = takeover.Takeover(engine, "me", lambda dead: None, lost.set, life=1.6)
+    life.start()
+    with store.writing(engine) as conn:
+        conn.execute(sa.text("ALTER TABLE replica RENAME TO away"))
+    assert not lost.wait(0.2)
+    with store.writing(engine) as conn:
+        conn.execute(sa.text("ALTER TABLE away RENAME TO replica"))
+    other = sa.create_engine(settings.store.url or "")
+    with other.connect() as conn, conn.begin():
+        conn.execute(sa.text("LOCK TABLE replica IN ACCESS EXCLUSIVE MODE"))
+        assert lost.wait(20)
+    other.dispose()
+    engine.dispose()
+
+
+def test_a_database_that_is_away_is_told_within_two_seconds(world: Any, tmp_path: Path) -> None:
+    """Intake must answer Slack: Transient, without the address in its text."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"postgresql+psycopg://keeper@127.0.0.1:{closed.getsockname()[1]}/hive"
+        engine = store.connect(parse(world.document(tmp_path, address), "world"))
+        with pytest.raises(Transient) as told, store.reading(engine):
+            pass
+        assert "127.0.0.1" not in str(told.value)
+        assert told.value.__cause__ is None
