@@ -177,8 +177,16 @@ def _refused(shop: Workshop, decision: Decision, told: str, *, remember: bool = 
 
 
 def may_decide(shop: Workshop, user: str) -> dict[str, bool]:
-    """The commands whose plans this person may approve -> also those that the person asked for?"""
-    members = cache(shop.membership.of)
+    """The commands whose plans this person may approve -> also those that the person asked for? For showing only:
+    while Slack cannot say who is in its groups, those groups are empty here."""
+
+    @cache
+    def members(slack_group: str) -> frozenset[str]:
+        try:
+            return shop.membership.of(slack_group)
+        except Told:
+            return frozenset()
+
     found: dict[str, bool] = {}
     for name in shop.handlers:
         groups = [shop.settings.groups[group] for group in shop.rule(name).approve]
