@@ -108,6 +108,7 @@ def listens(port: int) -> None:
 
 def main(seconds: float) -> None:
     found = measure(seconds)
+    print(f"load average of the machine at the end: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
     figures = {name: (statistics.median(v), sorted(v)[int(len(v) * 0.99)]) for name, v in found.items()}
     for name, (p50, p99) in figures.items():
         print(f"{NAMES[name]:40} p50 {p50:7.2f} ms   p99 {p99:7.2f} ms   ({len(found[name])} commands)")

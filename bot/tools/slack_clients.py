@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import ssl
 from collections.abc import Callable
 from typing import Protocol
 
@@ -36,6 +37,7 @@ def web_client(slack: Slack, token: Secret) -> WebClient:
         base_url=slack.api_url,
         timeout=max(1, round(slack.timeout)),
         retry_handlers=[],
+        ssl=ssl.create_default_context(),  # once: otherwise each call reads all certificate authorities anew
         logger=SDK,
     )
 
