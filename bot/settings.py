@@ -6,11 +6,12 @@ An error names the place and the rule, never the input, because the input may be
 from __future__ import annotations
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
@@ -169,6 +170,12 @@ class Standing(Part):
     command: str
     ask: dict[str, Any] = Field(default_factory=dict, description="The exact parameters; others are not covered.")
     until: str = Field(description="Last day, YYYY-MM-DD, UTC.")
+
+    @field_validator("until", mode="before")
+    @classmethod
+    def _day(cls, value: Any) -> Any:
+        """YAML reads an unquoted day as a date."""
+        return value.isoformat() if isinstance(value, date) else value
 
 
 class Schedule(Part):

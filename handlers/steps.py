@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -137,6 +137,7 @@ class ProveAccepted(Step):
     """Changes nothing: asks a cluster whether it accepts the token that was put somewhere, and whose it says it is."""
 
     kind: Literal["cluster.accepts"] = "cluster.accepts"
+    proves: ClassVar[bool] = True
     cluster: str
     source: SecretRef
     becomes: str

@@ -25,6 +25,8 @@ class Step(Value):
     """
 
     kind: str
+    proves: ClassVar[bool] = False
+    """A step that changes nothing and only proves: never "already so", it is carried out each time."""
 
     def says(self) -> str:
         """One line for a person, plain text."""

@@ -138,7 +138,7 @@ def _step(shop: Workshop, run: str, plan: Plan, stage: int, place: int) -> bool:
         return _fail(shop, row, failure(gone, run, row.says))
     ours = row.attempt > 0
     try:
-        if shop.patiently(lambda: step.done(_read_tools(shop))):
+        if not step.proves and shop.patiently(lambda: step.done(_read_tools(shop))):
             steps.end(shop, row, StepState.DONE if ours else StepState.ALREADY)
             return True
     except Exception as error:  # whatever a step raises is told to people in our words
@@ -164,8 +164,8 @@ def _do(shop: Workshop, run: str, step: Step, row: Any) -> bool:
 
 
 def _done_after(shop: Workshop, run: str, step: Step, *, first: bool) -> None:
-    if not first and step.done(_read_tools(shop)):  # the attempt before may have worked, only its answer was lost
-        return
+    if not first and not step.proves and step.done(_read_tools(shop)):
+        return  # the attempt before worked, only its answer was lost
     step.do(tools_of(shop), RunRef(id=run))
     if not step.done(_read_tools(shop)):
         raise Unverified(f"“{step.says()}” was done, but looking at it afterwards does not show it.")
@@ -185,7 +185,9 @@ def undo(shop: Workshop, run: str) -> bool:
         if shop.stopping.is_set():
             raise Halt
         step = plan.stages[row.stage].steps[row.place]
-        if row.attempt == 0 or not step.reversible or row.state not in (StepState.DONE, StepState.FAILED):
+        if row.attempt == 0 or row.state not in (StepState.DONE, StepState.FAILED):
+            continue
+        if step.proves or not step.reversible:
             continue
         if not _undo(shop, run, step, row):
             return False

@@ -178,7 +178,7 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
     executor.start()
     threads = [threading.Thread(target=Ticker(shop).run, name="ticker", daemon=True)]
     if messenger is not None:
-        sender = Sender(engine, messenger, StoredDesk(shop).run, clock)
+        sender = Sender(engine, messenger, StoredDesk(shop).run, clock, lease=max(45.0, 2 * settings.slack.timeout))
         threads.append(
             threading.Thread(target=sender.run, args=(shop.stopping, shop.changed), name="sender", daemon=True)
         )

@@ -30,7 +30,7 @@ def plan(shop: Workshop, run: str, _keep: Checkpoint) -> None:
         return
     if isinstance(found, Answer):
         _answer(shop, row, found)
-    elif len(already) == len(found.steps):
+    elif all(step.proves or (stage, place) in already for stage, place, step in found.steps):
         _answer(shop, row, _nothing(found), found, already)
     else:
         _propose(shop, row, found, already)
@@ -54,14 +54,14 @@ def _look(shop: Workshop, row: Any) -> tuple[Plan | Answer, frozenset[tuple[int,
         return found, frozenset()
     if not isinstance(found, Plan):
         raise TypeError("a handler gives a plan or an answer")
-    return found, frozenset((s, i) for s, i, step in found.steps if step.done(shop.read_tools))
+    return found, frozenset((s, i) for s, i, step in found.steps if not step.proves and step.done(shop.read_tools))
 
 
 def _nothing(plan: Plan) -> Answer:
     """A plan whose every step is done already asks nobody for anything."""
     title = f"Nothing to do: {plan.title}"
     cut = title if len(title) <= 150 else f"{title[:149]}…"
-    says = tuple(Note(label="already so", text=step.says()) for _, _, step in plan.steps)
+    says = tuple(Note(label="already so", text=step.says()) for _, _, step in plan.steps if not step.proves)
     return Answer(command=plan.command, title=cut, notes=plan.notes + says, warnings=plan.warnings)
 
 

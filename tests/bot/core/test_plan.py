@@ -86,3 +86,14 @@ def test_a_plan_cannot_be_changed(key: str) -> None:
     plan = Plan(command="c", title="t", subject="s", stages=())
     with pytest.raises(ValueError, match="frozen"):
         setattr(plan, key, Any)
+
+
+def test_a_proof_says_so_without_being_stored() -> None:
+    """Whether a step only proves is a matter of its class: it is in no document and in no digest."""
+
+    class Prove(Touch):
+        kind: Literal["test.prove"] = "test.prove"  # type: ignore[assignment]
+        proves = True
+
+    assert Prove(name="a").proves
+    assert "proves" not in Prove(name="a").model_dump()
