@@ -11,34 +11,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
+from bot.looking import Endpoint, Prometheus, StatusPage
+from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 
-
-class Part(BaseModel):
-    """A part of the settings: frozen, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class FromEnv(Part):
-    env: str = Field(description="Name of the environment variable that holds the secret.")
-
-
-class FromFile(Part):
-    file: Path = Field(
-        description="File that holds the secret (Docker and Kubernetes secrets); one newline at the end is dropped."
-    )
-
-
-class FromVault(Part):
-    vault: str = Field(description="Vault path, mount first, as in `vault kv get`.")
-    field: str = Field(description="The field there.")
-
-
-SecretSource = FromEnv | FromFile | FromVault
+__all__ = ["FromEnv", "FromFile", "FromVault", "Part", "SecretSource"]  # defined elsewhere, known from here
 
 
 class Slack(Part):
@@ -196,6 +176,9 @@ class Settings(Part):
     vault: Vault | None = None
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     ci_jobs: CiJobs = CiJobs()
+    prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict, description="Name -> what must be reachable.")
+    status_pages: dict[str, StatusPage] = Field(default_factory=dict, description="Provider -> its status page.")
     groups: dict[str, Group] = Field(default_factory=dict)
     commands: dict[str, Command] = Field(default_factory=dict)
     standing: dict[str, Standing] = Field(default_factory=dict)

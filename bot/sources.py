@@ -1,0 +1,50 @@
+"""What every part of the settings is made of: the strict model, secrets by reference, and addresses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Part(BaseModel):
+    """A part of the settings: frozen, and a misspelt key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class FromEnv(Part):
+    env: str = Field(description="Name of the environment variable that holds the secret.")
+
+
+class FromFile(Part):
+    file: Path = Field(
+        description="File that holds the secret (Docker and Kubernetes secrets); one newline at the end is dropped."
+    )
+
+
+class FromVault(Part):
+    vault: str = Field(description="Vault path, mount first, as in `vault kv get`.")
+    field: str = Field(description="The field there.")
+
+
+SecretSource = FromEnv | FromFile | FromVault
+
+
+def _plain_address(text: str) -> str:
+    """ValueError, without the address in it, for what a request cannot go to."""
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits or not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("must be an http or https address")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be an address without a login, a query or a fragment in it")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_plain_address)]
