@@ -10,19 +10,21 @@ import sqlalchemy as sa
 from bot.core.view import State, StepState
 from bot.engine import runs, steps
 from bot.engine.tables import run as run_table
-from bot.engine.workshop import Workshop, log
+from bot.engine.workshop import Workshop, log, stored_plan
 
 HOUR = 3600.0
+Places = frozenset[tuple[int, int]]  # (stage, place in stage)
 
 
 def conclude(shop: Workshop, run: str, on_failure: str) -> None:
     """Read the steps' records and close the run."""
     rows = shop.read(lambda conn: steps.rows(conn, run))
-    state = verdict(rows, on_failure)
+    proofs = _proofs(shop, run)
+    state = verdict(rows, on_failure, proofs)
     culprit = next((row.trouble for row in rows if row.trouble), None)
     trouble = None
     if state != State.DONE and culprit:
-        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows)}".strip()}
+        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows, proofs)}".strip()}
     close(shop, run, state, trouble)
 
 
@@ -32,17 +34,26 @@ def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
     close(shop, run, State.STOPPED, {"what": trouble["what"], "now": now})
 
 
-def verdict(rows: list[Any], on_failure: str) -> State:
-    """The state of a run whose steps ended so."""
+def _proofs(shop: Workshop, run: str) -> Places:
+    """Where the plan has steps that only prove: they leave nothing behind, so there is nothing to put back."""
+    row = shop.read(lambda conn: runs.get(conn, run))
+    plan = stored_plan(shop, row.plan) if row is not None else None
+    return frozenset((s, i) for s, i, step in plan.steps if step.proves) if plan else frozenset()
+
+
+def verdict(rows: list[Any], on_failure: str, proofs: Places = frozenset()) -> State:
+    """The state of a run whose steps ended so; `proofs` are the places of those that only prove."""
     states = Counter(row.state for row in rows)
     good = states[StepState.DONE] + states[StepState.ALREADY]
     if good == len(rows):
         return State.DONE
     if on_failure == "go_on":
         return State.PARTLY if good else State.STOPPED
-    if on_failure == "stop" or states[StepState.DONE] or states[StepState.UNDO_FAILED]:
+    if on_failure == "stop":
         return State.STOPPED
-    return State.STOPPED if any(doubtful(row) for row in rows) else State.UNDONE
+    changes = [row for row in rows if (row.stage, row.place) not in proofs]
+    left = any(row.state in (StepState.DONE, StepState.UNDO_FAILED) or doubtful(row) for row in changes)
+    return State.STOPPED if left else State.UNDONE
 
 
 def doubtful(row: Any) -> bool:
@@ -51,10 +62,12 @@ def doubtful(row: Any) -> bool:
     return bool(row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] != "Drifted")
 
 
-def account(rows: list[Any]) -> str:
+def account(rows: list[Any], proofs: Places = frozenset()) -> str:
     """What became of the steps, in one or more sentences."""
-    counts = Counter("doubtful" if doubtful(row) else row.state for row in rows)
+    counts = Counter(_became(row, (row.stage, row.place) in proofs) for row in rows)
     told = [
+        ("{} proven", counts["proven"]),
+        ("{} not proven", counts["not proven"]),
         ("{} done and left so", counts[StepState.DONE]),
         ("{} already so before", counts[StepState.ALREADY]),
         ("{} put back", counts[StepState.UNDONE]),
@@ -65,6 +78,12 @@ def account(rows: list[Any]) -> str:
     ]
     parts = [words.format(count) for words, count in told if count]
     return f"Of {len(rows)} step{'s' if len(rows) != 1 else ''}: {', '.join(parts)}."
+
+
+def _became(row: Any, proof: bool) -> str:
+    if proof and row.state in (StepState.DONE, StepState.FAILED):
+        return "proven" if row.state == StepState.DONE else "not proven"
+    return "doubtful" if doubtful(row) else str(row.state)
 
 
 WORDS = {

@@ -61,11 +61,14 @@ def consistent(view: RunView, lines: list[list[str]], before: set[int]) -> None:
 def test_the_verdict_over_records() -> None:
     """DONE only when all is good; UNDONE only when nothing of ours is left."""
 
-    def row(state: str, kind: str = "Refused", attempt: int = 1) -> Any:
-        return SimpleNamespace(state=state, attempt=attempt, trouble={"kind": kind})
+    def row(state: str, kind: str = "Refused", attempt: int = 1, place: int = 0) -> Any:
+        return SimpleNamespace(state=state, attempt=attempt, trouble={"kind": kind}, stage=0, place=place)
 
     assert ending.verdict([row("done"), row("already")], "undo") == State.DONE
     assert ending.verdict([row("undone"), row("waiting")], "undo") == State.UNDONE
     assert ending.verdict([row("failed", "Unverified")], "undo") == State.STOPPED
     assert ending.verdict([row("undo_failed")], "undo") == State.STOPPED
     assert ending.verdict([row("done"), row("failed")], "go_on") == State.PARTLY
+    proof = frozenset({(0, 7)})
+    assert ending.verdict([row("undone"), row("failed", place=7)], "undo", proof) == State.UNDONE
+    assert ending.verdict([row("done"), row("failed", place=7)], "undo", proof) == State.STOPPED

@@ -133,6 +133,17 @@ def test_a_step_that_does_not_prove_itself_is_put_back(bench: Any) -> None:
     assert bench.lines() == []
 
 
+def test_a_proof_is_carried_out_each_time(bench: Any) -> None:
+    """It is never "already so"; when it fails, the changes are put back, and that is then all there is to put back."""
+    view = bench.carried_out("good", stages=[["a"], ["a?"]])
+    assert (view.state, states(view)) == (State.DONE, ["done", "done"])
+    bench.mood("prove", "b", "refused")
+    view = bench.carried_out("bad", stages=[["b"], ["b?"]])
+    assert (view.state, states(view)) == (State.UNDONE, ["undone", "failed"])
+    assert view.trouble.now == "Do something. Of 2 steps: 1 not proven, 1 put back."
+    assert bench.lines() == [["a", bench.see(bench.ask("good")).id]]
+
+
 @pytest.mark.parametrize("verb", ["done", "do", "after", "undo"])
 def test_a_short_absence_is_waited_for(bench: Any, verb: str) -> None:
     """In every verb; and a write whose answer was lost is not repeated."""

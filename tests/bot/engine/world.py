@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -108,6 +108,18 @@ class Brand(Write):
     undo = Step.undo
 
 
+class Prove(Write):
+    """Changes nothing: its name is in the ledger, or it is not."""
+
+    kind: Literal["prove"] = "prove"  # type: ignore[assignment]
+    proves: ClassVar[bool] = True
+    undo = Step.undo
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        event()
+        mood(self.folder, self.name, "prove")
+
+
 class Calm(Premise):
     kind: Literal["calm"] = "calm"
     folder: str
@@ -123,7 +135,9 @@ class Calm(Premise):
 
 class WorldAsk(Ask):
     folder: str = Field(description="Where the world is.")
-    stages: list[list[str]] = Field(default=[["a"]], description="Names; an exclamation mark makes one irreversible.")
+    stages: list[list[str]] = Field(
+        default=[["a"]], description="Names; ! makes one irreversible, ? one that only proves."
+    )
     on_failure: Literal["undo", "stop", "go_on"] = Field(default="undo", description="What a failure means.")
     subject: str = Field(default="world", description="What is serialised on.")
 
@@ -140,10 +154,11 @@ def plan(ask: WorldAsk, settings: HandlerSettings, tools: ReadTools) -> Plan | A
 
 
 def step(folder: str, name: str) -> Step:
-    return Brand(folder=folder, name=name[:-1]) if name.endswith("!") else Write(folder=folder, name=name)
+    kind = {"!": Brand, "?": Prove}.get(name[-1], Write)
+    return kind(folder=folder, name=name.rstrip("!?"))
 
 
-HANDLER = Handler("world", "Change the world", WorldAsk, HandlerSettings, plan, (Write, Brand), (Calm,))
+HANDLER = Handler("world", "Change the world", WorldAsk, HandlerSettings, plan, (Write, Brand, Prove), (Calm,))
 
 
 def tools(clock: Any = time.time) -> Tools:
