@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from bot.core import ask as asks
 from bot.core.errors import Told
 from bot.core.handler import Ask, Handler
 from bot.core.intake import Decision, Request
@@ -66,6 +67,7 @@ def _request(submission: Submission, handler: Handler, ask: Ask, place: AskPlace
         key=submission.key,
         command=handler.name,
         ask=ask.model_dump(mode="json"),
+        text=asks.spell(ask, handler),
         asker=submission.user.id,
         channel=place.channel,
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 Id = Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,40}$")]
 UserId = Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{1,40}$")]
@@ -46,6 +46,12 @@ class Command(Payload):
     user_id: UserId
     channel_id: Id
     trigger_id: Token
+
+    @field_validator("text")
+    @classmethod
+    def _as_typed(cls, text: str) -> str:
+        """Slack spells the three characters of its markup as entities; the person typed the characters."""
+        return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
     @property
     def name(self) -> str:
