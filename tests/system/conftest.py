@@ -1,0 +1,93 @@
+"""The real bot in the playground, as people, Vault and the store see it from outside."""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+
+
+@pytest.fixture(scope="session")
+def system() -> ModuleType:
+    """tests/system/scene.py."""
+    spec = importlib.util.spec_from_file_location("system_scene", Path(__file__).with_name("scene.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["system_scene"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def until(system: ModuleType) -> Any:
+    return system.until
+
+
+@pytest.fixture(scope="module")
+def started(system: ModuleType) -> Iterator[Callable[..., Any]]:
+    """`started(kv=1, mode="socket", …)`: a demo with its bot, kept until the module's tests are over."""
+    scenes: dict[str, Any] = {}
+
+    def start(kv: int = 1, *, name: str = "", **more: Any) -> Any:
+        known = f"{name} {kv} {more.get('mode')} {more.get('store')}"
+        if known not in scenes:
+            scenes[known] = system.Scene(kv, **more)
+        return scenes[known]
+
+    yield start
+    for scene in scenes.values():
+        scene.close()
+
+
+@pytest.fixture
+def watched(canary: Any) -> Callable[[Any], Any]:
+    """`watched(scene)`: the scene made fresh; after the test none of its secrets may be found anywhere."""
+
+    def watch(scene: Any) -> Any:
+        scene.canary = canary
+        scene.fresh()
+        canary.watch("the files of the bot", lambda: files(scene))
+        canary.watch("Slack", lambda: slack(scene))
+        canary.watch("the store", lambda: store(scene))
+        return scene
+
+    return watch
+
+
+def files(scene: Any) -> str:
+    """The bot's log, the database and all else it has written, but for the files where secrets are given to it."""
+    hidden = {"bot-token", "app-token", "signing-secret", "vault-token", "fingerprint-key", "encryption.key",
+              "encryption-key"}  # fmt: skip
+    found = [path for path in scene.demo.folder.rglob("*") if path.is_file() and path.name not in hidden]
+    return "\n".join(f"{path.name}\n{path.read_bytes().decode('latin-1')}" for path in found)
+
+
+def slack(scene: Any) -> str:
+    """All that went over the wire, what stands in channels and windows, and what was overwritten there."""
+    space = scene.demo.workspace
+    kept = (space.traffic.after(0), space.messages, space.past, space.ephemerals, space.views, space.homes)
+    return repr(kept)
+
+
+def store(scene: Any) -> str:
+    """Every cell of every table; what the executor has sealed is opened, what is base64 decoded."""
+    cells = [cell for row in scene.cells() for cell in row if cell is not None]
+    texts = [cell.decode("latin-1") if isinstance(cell, bytes) else str(cell) for cell in cells]
+    return "\n".join([*texts, *(opened for text in texts if (opened := unsealed(text, scene.cipher)))])
+
+
+def unsealed(text: str, cipher: Fernet) -> str:
+    if text.startswith("gAAAA"):
+        return cipher.decrypt(text.encode()).decode()
+    try:
+        return base64.b64decode(text, validate=True).decode("latin-1") if len(text) > 16 else ""
+    except ValueError:
+        return ""
