@@ -86,7 +86,7 @@ class Stage:
 
     def slack_limits(self) -> str:
         for method in ("chat.postMessage", "chat.update"):
-            self._fault({"method": method, "kind": "ratelimited", "count": 3, "seconds": RETRY_AFTER})
+            self._fault({"method": method, "kind": "ratelimited", "count": 2, "seconds": RETRY_AFTER})
         return f"Slack answers 429 to the next calls, and asks to wait {RETRY_AFTER} seconds."
 
     def restart(self) -> str:

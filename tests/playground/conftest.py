@@ -74,8 +74,9 @@ def person(demo: Demo) -> Callable[[str], Person]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         program = shutil.which("chromium")
         assert program, "these tests need Debian's chromium"

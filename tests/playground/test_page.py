@@ -223,8 +223,9 @@ def test_text_can_be_read(opened: Any, person: Any, scheme: str) -> None:
 
 
 CONTRAST = """() => {
-  const rgb = (c) => { const x = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-    x.fillStyle = c; x.fillRect(0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data]; };
+  const x = document.createElement('canvas').getContext('2d', {willReadFrequently: true}), seen = new Map();
+  const paint = (c) => { x.clearRect(0, 0, 1, 1); x.fillStyle = c; x.fillRect(0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data]; };
+  const rgb = (c) => seen.get(c) ?? seen.set(c, paint(c)).get(c);
   const light = ([r, g, b]) => [r, g, b].map((v) => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; })
     .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
   const over = (top, under) => top.slice(0, 3).map((v, i) => v * top[3] / 255 + under[i] * (1 - top[3] / 255));
