@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 import time
 from collections.abc import Callable
 
@@ -24,6 +25,9 @@ from bot.edges.threads import Threads
 from bot.edges.whisper import Whisper
 from bot.settings import Settings
 
+# Seconds a busy thread may keep the interpreter. An acknowledgement changes threads a dozen times (one per statement
+# of its transaction); at Python's 5 ms each it would stand behind the engine's work at every change.
+SWITCH_EVERY = 0.0005
 BOLT = logging.getLogger("slack_bolt")
 MakeSocket = Callable[[AsyncApp], AsyncSocketModeHandler]
 
@@ -72,6 +76,7 @@ async def serve(
     `verify` is needed in HTTP mode and `make_socket` in Socket Mode (bot.tools.slack_clients makes both).
     Refused when one is missing or the port is taken. Slack being away is no reason to end.
     """
+    sys.setswitchinterval(SWITCH_EVERY)
     metrics = metrics or Metrics()
     threads = Threads()
     known: list[Connection] = []
