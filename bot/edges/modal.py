@@ -146,7 +146,9 @@ def _select(field: FieldView, chosen: list[str]) -> Block:
 def _given(field: FieldView, values: Mapping[str, Any]) -> str | list[str] | None:
     """What was put into a field's input, as words; None if nothing was."""
     state = _state(values, _BLOCK + field.name)
-    several = [str(o.get("value", "")) for o in state.get("selected_options") or [] if isinstance(o, Mapping)]
+    chosen = state.get("selected_options")
+    options = chosen if isinstance(chosen, list) else []
+    several = [str(o.get("value", "")) for o in options if isinstance(o, Mapping)]
     if field.type == "flag" and not field.many:
         return "true" if several else "false"
     one = state.get("selected_option")
