@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bot.alerting import Alerts, Webhooks
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.looking import Endpoint, Prometheus, StatusPage
@@ -176,6 +177,8 @@ class Settings(Part):
     vault: Vault | None = None
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     ci_jobs: CiJobs = CiJobs()
+    webhooks: Webhooks = Webhooks()
+    alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
     endpoints: dict[str, Endpoint] = Field(default_factory=dict, description="Name -> what must be reachable.")
     status_pages: dict[str, StatusPage] = Field(default_factory=dict, description="Provider -> its status page.")

@@ -14,7 +14,9 @@ Origin = Literal["alertmanager", "grafana", "pagerduty", "channel", "hand"]
 
 class Alert(Value):
     """One alert. `identity` tells it from others (the sender's fingerprint, or a hash of the labels); together with
-    `starts_at` (seconds since the epoch) it is one occurrence. Texts are cut to limits by whoever parses them."""
+    `starts_at` (seconds since the epoch) it is one occurrence. A sender that does not say when it began (a message in a
+    channel) gets the time of its message; so a resolved alert ends every occurrence of its identity that began before
+    its `ends_at`. Texts are cut to limits by whoever parses them."""
 
     identity: str = Field(min_length=1, max_length=128)
     status: Literal["firing", "resolved"]

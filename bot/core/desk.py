@@ -6,9 +6,11 @@ Edges and engine do not know each other: `bot.app` joins them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
+from bot.core.alert import Notice
 from bot.core.handler import Handler
+from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
 from bot.core.people import Rule
 from bot.core.value import Value
@@ -37,6 +39,30 @@ class ScheduleView(Value):
     last_at: float | None = None
     last_run: str | None = None
     standing: str | None = None  # name of the standing approval that covers it, if any
+
+
+class IncidentDesk(Protocol):
+    """The part of the desk that takes alerts in. Blocks as the rest does, and raises Transient likewise."""
+
+    def notice(self, notice: Notice) -> tuple[str, ...]:
+        """Store a notice and what follows from it (its alerts, its incidents, their next look), in one transaction.
+        Returns the ids of the incidents it belongs to, none when no handler answers such alerts. The same `key` again
+        returns the same ids and does nothing."""
+        ...
+
+    def incidents(self, *, open_only: bool = False, limit: int = 20) -> tuple[IncidentView, ...]:
+        """Newest first."""
+        ...
+
+    def incident(self, incident: str) -> IncidentView | None: ...
+
+    def incident_action(
+        self, key: str, incident: str, user: str, action: Literal["take", "tick", "look", "close"], step: str = ""
+    ) -> Outcome:
+        """What a person does in an incident's thread: take it on, tick a step of the runbook (`step` is its name), have
+        it looked at now, close it. The same `key` again returns the same outcome. Never raises for a refusal: the
+        outcome tells (its `run` is the incident's id), and the refusal is audited."""
+        ...
 
 
 class Desk(Protocol):
