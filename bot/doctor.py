@@ -114,6 +114,11 @@ def vault(parts: Parts) -> Iterator[Finding]:
 
 
 def _login(tool: Any) -> str:
+    if not tool.known:
+        raise Refused(
+            "Vault says nothing about the bot's token: it is wrong, has ended, or may not look itself up.",
+            "Put a good token in place, and give its policy `read` on auth/token/lookup-self.",
+        )
     left = tool.expires_in
     return "logged in; the token does not end." if left is None else f"logged in; the token lives {left / 3600:.1f} h."
 

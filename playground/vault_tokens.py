@@ -12,6 +12,7 @@ from playground.vault_answers import Answer, Asked, denied, error, found, nothin
 
 Policy = Mapping[str, tuple[str, ...]]  # path (`*` at the end, `+` for one segment) -> capabilities
 ROOT: Policy = {"*": ("create", "read", "update", "delete", "list", "sudo")}
+RIGHTS = "sys/capabilities-self"
 SELF = ("auth/token/lookup-self", "auth/token/renew-self", "auth/token/revoke-self")
 
 
@@ -86,7 +87,9 @@ class Tokens:
         return any(matches(p, mount + "/") or p.startswith(mount + "/") for p in paths)
 
     def answer(self, asked: Asked) -> Answer | None:
-        """The answer of `auth/…`; None when this path is none of it."""
+        """The answer of `auth/…` and of `sys/capabilities-self`; None when this path is none of it."""
+        if asked.path == RIGHTS and asked.writes:
+            return self._rights(asked)
         if asked.path in SELF:
             return self._self(asked)
         if asked.path.startswith("auth/") and asked.path.endswith("/login") and asked.writes:
@@ -107,6 +110,19 @@ class Tokens:
         end = self.now() + token.ttl
         token.ends = min(end, token.issued + token.max_ttl) if token.max_ttl else end
         return found(None, auth=self._granted(asked.token, token))
+
+    def _rights(self, asked: Asked) -> Answer:
+        token = self.valid(asked.token)
+        if token is None:
+            return denied()
+        paths = [str(path) for path in asked.body.get("paths") or ()]
+        if not paths:
+            return error(400, "paths must be supplied")
+        told: dict[str, Any] = {
+            path: ["root"] if "root" in token.policies else sorted(self.capabilities(token, path)) or ["deny"]
+            for path in paths
+        }
+        return found(told | ({"capabilities": told[paths[0]]} if len(paths) == 1 else {}))
 
     def _login(self, asked: Asked) -> Answer:
         mount = asked.path.removeprefix("auth/").removesuffix("/login")

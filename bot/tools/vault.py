@@ -71,6 +71,11 @@ class Vault:
         self._writing: dict[str, threading.Lock] = {}
 
     @property
+    def known(self) -> bool:
+        """Does Vault tell about the bot's own token?"""
+        return self._session.known
+
+    @property
     def expires_in(self) -> float | None:
         """Seconds until the bot's own token ends; None if it never does or Vault does not tell."""
         return self._session.expires_in

@@ -44,6 +44,11 @@ class VaultSession:
         raise refusal(reply, doing, token_unknown=not held.lease.known)
 
     @property
+    def known(self) -> bool:
+        """Does Vault tell about our token? It does not when the token is wrong, over, or may not look itself up."""
+        return self._ready().lease.known
+
+    @property
     def expires_in(self) -> float | None:
         """Seconds until the bot's token ends; None if it never does or Vault does not tell."""
         ends = self._ready().lease.ends

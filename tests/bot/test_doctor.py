@@ -1,0 +1,127 @@
+"""The doctor: what is missing is named, with what to do, and nothing secret is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot import doctor
+from bot.settings import Settings, parse
+from playground.cluster import ClusterStandIn
+from playground.server import Server, run_in_thread
+from playground.slack import Workspace, create
+from playground.vault import VaultStandIn
+from tests.conftest import Canary
+
+OUTPUT = "app-sre/integrations-output/openshift-serviceaccount-tokens/hive-integration/uhc-integration/*"
+ENOUGH = {
+    OUTPUT: ("read",),
+    "sd-uhc/data/sandbox-tokens": ("create", "read", "update"),
+    "sd-uhc/data/sandbox": ("read", "update"),
+    "sys/capabilities-self": ("update",),
+}
+
+
+class Outside:
+    """The systems of one test and the settings that name them."""
+
+    def __init__(self, folder: Path, canary: Canary) -> None:
+        self.folder, self.canary = folder, canary
+        self.vault_token, self.bot_token = canary("vault token"), "xoxb-" + canary("bot token")
+        self.app_token = "xapp-" + canary("app token")
+        self.vault = VaultStandIn.of({"sd-uhc": 2, "app-sre": 1}, tokens={self.vault_token: ("bot",)},
+                                     policies={"bot": ENOUGH})  # fmt: skip
+        users = [{"id": f"U0{n}", "name": n.lower(), "real_name": n} for n in ("ASK", "YES")]
+        space = Workspace.of(users=users, channels=[{"id": "C0ONE", "name": "one"}], usergroups={"S0SRE": ["U0YES"]})
+        self.servers: list[Server] = [
+            run_in_thread(self.vault.app()),
+            run_in_thread(create(space, bot_token=self.bot_token, app_token=self.app_token)),
+            run_in_thread(ClusterStandIn().app()),
+        ]
+
+    def secret(self, name: str, value: str) -> dict[str, str]:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_text(value)
+        self.canary.may_hold(path)
+        return {"file": str(path)}
+
+    def settings(self, **changed: Any) -> Settings:
+        vault, slack, cluster = (server.url for server in self.servers)
+        made = {
+            "data_dir": str(self.folder / "data"),
+            "vault": {"address": vault, "auth": {"method": "token", "token": self.secret("vt", self.vault_token)}},
+            "slack": {
+                "api_url": f"{slack}/api/",
+                "bot_token": self.secret("bt", self.bot_token),
+                "app_token": self.secret("at", self.app_token),
+            },
+            "clusters": {"hive-integration": {"address": cluster}},
+            "groups": {"sre": {"slack_groups": ["S0SRE"]}},
+            "commands": {"rotate-hive-tokens": {"approve": ["sre"]}},
+        }
+        return parse(made | changed, "settings of the test")
+
+
+@pytest.fixture
+def outside(tmp_path: Path, canary: Canary) -> Iterator[Outside]:
+    made = Outside(tmp_path, canary)
+    yield made
+    for server in made.servers:
+        server.stop()
+
+
+def told(settings: Settings) -> dict[str, doctor.Finding]:
+    """The findings that are not right, by subject."""
+    return {f.subject: f for f in doctor.examine(settings) if f.good is False}
+
+
+def test_all_is_well(outside: Outside) -> None:
+    """With everything in place nothing is to be put right."""
+    assert told(outside.settings()) == {}
+
+
+def test_a_missing_right_in_vault_is_named(outside: Outside) -> None:
+    """The path, the right and the cure."""
+    outside.vault.tokens.policies["bot"] = {**ENOUGH, "sd-uhc/data/sandbox": ("read",)}
+    found = told(outside.settings())["vault for /rotate-hive-tokens"]
+    assert "sd-uhc/sandbox lacks update" in found.told
+    assert "policy" in found.now
+
+
+def test_a_vault_token_that_is_none_is_told(outside: Outside) -> None:
+    """A wrong token does not end the check of the other systems."""
+    outside.vault.tokens.tokens.clear()
+    found = told(outside.settings())
+    assert list(found) == ["vault"]
+
+
+def test_systems_that_are_not_there_are_each_told(outside: Outside) -> None:
+    """Vault, Slack, its socket and the cluster are told apart, each with what to do."""
+    settings = outside.settings()
+    for server in outside.servers:
+        server.stop()
+    found = told(settings)
+    assert {"vault", "slack", "slack socket", "cluster hive-integration"} <= set(found)
+    assert all(finding.now for finding in found.values())
+
+
+def test_a_swapped_token_of_slack_is_told(outside: Outside) -> None:
+    """An app-level token in the bot token's place is noticed before Slack is asked."""
+    slack = outside.settings().slack.model_dump(mode="json") | {"bot_token": outside.secret("x", outside.app_token)}
+    assert "xoxb-" in told(outside.settings(slack=slack))["slack"].told
+
+
+def test_a_group_that_nobody_else_is_in_is_told(outside: Outside) -> None:
+    """With four eyes, one approver is not enough for the plans that this approver asks for."""
+    found = told(outside.settings(groups={"sre": {"users": ["U0YES"]}}))
+    assert "2 are needed" in found["/rotate-hive-tokens"].told
+
+
+def test_a_folder_that_is_not_there_is_told(outside: Outside) -> None:
+    """The CI jobs' folder is named."""
+    missing = str(outside.folder / "nowhere")
+    assert f"ci_jobs {missing}" in told(outside.settings(ci_jobs={"directories": [missing]}))
