@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from slack_sdk import WebClient
 
 from bot.core.errors import Refused
-from bot.core.ports import Membership
 from bot.edges import slack_errors
 
 
@@ -27,19 +25,3 @@ class SlackMembership:
             raise slack_errors.told(error, f"say who is in the user group {slack_group}") from None
         users = answer.get("users") if isinstance(answer, dict) else None
         return frozenset(user for user in users or () if isinstance(user, str))
-
-
-class RecentMembership:
-    """The same, remembered for a short time: good enough for who may ask, never for who may approve."""
-
-    def __init__(self, fresh: Membership, clock: Callable[[], float], keep: float = 60) -> None:
-        self._fresh, self._clock, self._keep = fresh, clock, keep
-        self._known: dict[str, tuple[float, frozenset[str]]] = {}
-
-    def of(self, slack_group: str) -> frozenset[str]:
-        at, users = self._known.get(slack_group, (float("-inf"), frozenset[str]()))
-        if self._clock() - at < self._keep:
-            return users
-        users = self._fresh.of(slack_group)
-        self._known[slack_group] = (self._clock(), users)
-        return users

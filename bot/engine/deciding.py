@@ -183,7 +183,7 @@ def may_decide(shop: Workshop, user: str) -> dict[str, bool]:
     @cache
     def members(slack_group: str) -> frozenset[str]:
         try:
-            return shop.membership.of(slack_group)
+            return shop.recent.of(slack_group)
         except Told:
             return frozenset()
 

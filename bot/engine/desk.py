@@ -64,7 +64,7 @@ class StoredDesk:
     def _check(self, request: Request) -> None:
         if request.command not in self._shop.handlers:
             raise Refused(f"There is no command /{request.command} here.", "See /hivekeeper help.")
-        check_ask(request.asker, self.rule(request.command), self._shop.settings.groups, self._shop.membership.of)
+        check_ask(request.asker, self.rule(request.command), self._shop.settings.groups, self._shop.recent.of)
 
     def _insert(self, request: Request) -> str:
         with store.writing(self._shop.store) as conn:

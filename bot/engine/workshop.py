@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import sqlalchemy as sa
@@ -20,6 +21,7 @@ from bot.core.ports import Membership, ReadTools, Tools
 from bot.core.value import sha256
 from bot.core.view import Trouble
 from bot.engine.durable import Halt, Queues
+from bot.engine.membership import RecentMembership
 from bot.engine.store import reading, writing
 from bot.settings import Settings
 
@@ -55,6 +57,11 @@ class Workshop:
     patience: Patience = field(default_factory=Patience)
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: threading.Event = field(default_factory=threading.Event)  # something is to be shown: wakes the sender
+
+    @cached_property
+    def recent(self) -> RecentMembership:
+        """Who is in a group, for everything but decisions: those ask Slack, and must find it willing to answer."""
+        return RecentMembership(self.membership, self.clock)
 
     @property
     def vocabulary(self) -> Vocabulary:

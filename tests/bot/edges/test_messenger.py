@@ -14,7 +14,7 @@ from bot.core.errors import Refused, Told, Transient
 from bot.core.ports import Place
 from bot.core.secret import Secret
 from bot.core.view import NoteView
-from bot.edges.membership import RecentMembership, SlackMembership
+from bot.edges.membership import SlackMembership
 from bot.edges.messenger import SlackMessenger
 from bot.settings import Slack
 from bot.tools import slack_clients
@@ -129,21 +129,6 @@ def test_membership_is_read_from_slack(start: Callable[..., Any]) -> None:
             members.of("S0GROUP")
     finally:
         world.workspace.paid = True
-
-
-def test_recent_membership_is_kept_for_a_minute(start: Callable[..., Any]) -> None:
-    """Within the minute Slack is not asked again; after it, it is."""
-    world = start("http")
-    now = [0.0]
-    client = slack_clients.web_client(Slack(api_url=world.api_url), Secret(world.tokens[0]))
-    members = RecentMembership(SlackMembership(client), lambda: now[0])
-    assert members.of("S0GROUP") == {"U0APPROVER"}
-    world.workspace.faults.add("usergroups.users.list", "error500", count=1)
-    now[0] = 59
-    assert members.of("S0GROUP") == {"U0APPROVER"}
-    now[0] = 61
-    with pytest.raises(Transient):
-        members.of("S0GROUP")
 
 
 GARBAGE = [
