@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.secret import Secret
@@ -102,6 +102,7 @@ def test_a_secret_as_a_fact_is_a_mark(written: io.StringIO) -> None:
 PREFIXES = ["xoxb-", "xapp-1-", "hvs.", "s." + "A" * 10, "eyJ", "ghp_", "AKIA", "Bearer ", "https://user:"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(PREFIXES), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", min_size=24, max_size=60))
 def test_what_looks_like_a_credential_is_blacked_out(prefix: str, body: str) -> None:
     """Tokens of the systems we speak to do not survive, wherever a library puts them."""
@@ -109,6 +110,7 @@ def test_what_looks_like_a_credential_is_blacked_out(prefix: str, body: str) -> 
     assert body not in log.redact(f'{{"event": "GET {prefix}{body}{tail} failed"}}')
 
 
+@settings(deadline=None)
 @given(st.text("abcdefghijklmnopqrstuvwxyz _/:.", max_size=80))
 def test_plain_words_stay(text: str) -> None:
     """Ordinary lines are not mangled."""

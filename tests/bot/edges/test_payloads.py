@@ -34,6 +34,7 @@ JSON = st.recursive(
 SHAPES = (Command, Click, Submission, HomeOpened)
 
 
+@settings(deadline=None)
 @given(JSON)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_reading_raises_nothing_but_foreign(shape: Any, document: Any) -> None:
@@ -44,6 +45,7 @@ def test_reading_raises_nothing_but_foreign(shape: Any, document: Any) -> None:
         assert error.__cause__ is None
 
 
+@settings(deadline=None)
 @given(st.one_of(st.text(max_size=3000), JSON.map(json.dumps)))
 @pytest.mark.parametrize("shape", [Target, AskPlace])
 def test_values_raise_nothing_but_foreign(shape: Any, value: str) -> None:
@@ -55,6 +57,7 @@ def test_values_raise_nothing_but_foreign(shape: Any, value: str) -> None:
     assert set(json.loads(value)) <= set(type(read).model_fields)
 
 
+@settings(deadline=None)
 @given(JSON.filter(lambda d: isinstance(d, dict)))
 def test_the_team_is_text_or_nothing(document: Any) -> None:
     """The workspace of a payload is never anything else."""
