@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.app import Parts
 from bot.core.errors import Refused, Told
+from bot.core.handler import Need
 from bot.core.secret import Secret
 from bot.core.value import Value
 from bot.settings import SecretSource, Settings
@@ -111,6 +112,9 @@ def vault(parts: Parts) -> Iterator[Finding]:
     for name, handler in parts.handlers.items():
         for need in handler.needs(parts.handler_settings[name]):
             yield from looked(f"vault for /{name}", lambda need=need: _rights(tool, need))  # type: ignore[misc]  # lambda
+            if "update" in need.rights and (backup := tool.backup(need.path, run="r-check")):
+                kept = Need(path=backup, rights=("create", "delete", "read"), reason="what was there before a run")
+                yield from looked(f"vault for /{name}", lambda kept=kept: _rights(tool, kept))  # type: ignore[misc]  # lambda
 
 
 def _login(tool: Any) -> str:

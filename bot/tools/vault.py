@@ -80,6 +80,10 @@ class Vault:
         """Seconds until the bot's own token ends; None if it never does or Vault does not tell."""
         return self._session.expires_in
 
+    def backup(self, path: str, *, run: str) -> str | None:
+        """Where a run would keep what was at a path; None on KV 2, which keeps its versions itself."""
+        return sibling(checked(path), run) if self._kv.version(path) == 1 else None
+
     def rights(self, path: str) -> frozenset[str]:
         """What the bot may do at a path, in Vault's words ("read", "update", …; "root" for everything)."""
         return self._kv.rights(path)

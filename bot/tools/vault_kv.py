@@ -90,6 +90,9 @@ class Kv:
             raise self._moved(path, reply, doing)
         return not reply.overtaken
 
+    def version(self, path: str) -> int:
+        return self._mount(checked(path), fresh=False).version
+
     def rights(self, path: str) -> frozenset[str]:
         """The capabilities of our own token at a path, of its data where the mount is version 2."""
         path = checked(path)

@@ -125,3 +125,19 @@ def test_a_folder_that_is_not_there_is_told(outside: Outside) -> None:
     """The CI jobs' folder is named."""
     missing = str(outside.folder / "nowhere")
     assert f"ci_jobs {missing}" in told(outside.settings(ci_jobs={"directories": [missing]}))
+
+
+def test_on_kv_1_the_place_of_the_backups_is_checked_too(outside: Outside) -> None:
+    """There the previous value goes to a sibling path, which needs rights of its own."""
+    fresh = VaultStandIn.of({"sd-uhc": 1, "app-sre": 1}, tokens={outside.vault_token: ("bot",)}, policies={
+        "bot": {OUTPUT: ("read",), "sd-uhc/sandbox-tokens": ("create", "read", "update"),
+                "sd-uhc/sandbox": ("read", "update"), "sys/capabilities-self": ("update",)},
+    })  # fmt: skip
+    server = run_in_thread(fresh.app())
+    try:
+        vault = outside.settings().vault
+        assert vault is not None
+        found = told(outside.settings(vault=vault.model_dump(mode="json") | {"address": server.url}))
+    finally:
+        server.stop()
+    assert "sd-uhc/sandbox-before-r-check lacks create, delete, read" in found["vault for /rotate-hive-tokens"].told
