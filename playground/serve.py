@@ -47,13 +47,14 @@ class Demo:
         *,
         mode: Literal["socket", "http"] = "socket",
         chatter: bool = True,
+        stale: bool = False,
         adjust: Callable[[dict[str, Any]], None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._mode: Literal["socket", "http"] = mode
         self._talks, self._adjust = chatter, adjust
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
-        self.world = world.World(kv)
+        self.world = world.World(kv, stale)
         self.workspace = Workspace.of(
             name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
         )
@@ -207,7 +208,7 @@ def run(host: str = "127.0.0.1", port: int = 8400, *, open_browser: bool = True,
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     try:
-        demo = Demo(host, port, kv)
+        demo = Demo(host, port, kv, stale=True)
     except OSError:
         raise SystemExit(f"Port {port} on {host} is not free. Name another with --port (0 takes any).") from None
     with demo:

@@ -74,9 +74,11 @@ limits: {{max_clusters: 20, max_parallel: 4}}
 
 @dataclass
 class World:
-    """The stand-ins and what they hold. `key` is the key of the bot's fingerprints."""
+    """The stand-ins and what they hold. `key` is the key of the bot's fingerprints. `stale`: begin where production has
+    new tokens and CI still the old ones, so that there is something to do at once."""
 
     kv: int
+    stale: bool = False
     key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     vault_token: str = field(default_factory=lambda: "hvs." + secrets.token_urlsafe(24), repr=False)
     vault: VaultStandIn = field(init=False)
@@ -94,7 +96,7 @@ class World:
         self.start_over()
 
     def start_over(self) -> None:
-        """All as it was on the first day: production and CI have the same tokens."""
+        """All as it was on the first day: production and CI have the same tokens, unless we begin `stale`."""
         self.vault.heal()
         self.vault.mounts = {"app-sre": KvV1(), "sd-uhc": KvV2() if self.kv == 2 else KvV1()}
         self.edits = 0
@@ -110,6 +112,8 @@ class World:
                 "owner": "ocm",
             },
         )
+        if self.stale:
+            self.recycle()
 
     def recycle(self) -> None:
         """Production gets new tokens; the cluster takes no others from now on."""
@@ -133,6 +137,7 @@ class World:
         return {
             "vault": [self._path(path) for path in (*known, *others)],
             "sealed": self.vault.sealed,
+            "stale": any(self._stale(account) for account in ACCOUNTS),
             "cluster": [{"name": CLUSTER, "accepts": self._accepted()}],
         }
 
@@ -144,6 +149,11 @@ class World:
         self.accepted = {new[account.name]: account.subject for account in ACCOUNTS}
         for token, subject in self.accepted.items():
             self.cluster.accept(token, subject)
+
+    def _stale(self, account: Account) -> bool:
+        return (self.vault.get(account.source) or {}).get("token") != (self.vault.get(HANDOVER) or {}).get(
+            account.handover_field
+        )
 
     def _accepted(self) -> list[dict[str, str]]:
         return [

@@ -60,12 +60,17 @@ const answer = composer({ send: (text) => say(text, at.thread), command }, { lab
 const world = new World();
 const inspector = new Inspector();
 const tour = new Tour([
-  { name: "break", text: "Production gets new hive tokens; CI keeps the old ones and breaks.", deed: { label: "Recycle the tokens", run: () => press("recycle").catch((e) => toast(e.message, "error")) } },
+  { name: "break", text: "Production has new hive tokens; CI still has the old ones and breaks.", deed: { label: "Recycle the tokens", run: () => press("recycle").catch((e) => toast(e.message, "error")) } },
   { name: "ask", text: ["Ask for the hand-over: ", h("code", {}, "/rotate-hive-tokens")], deed: { label: "Type it for me", run: () => { frame.showChannel(); write.type("/rotate-hive-tokens "); } } },
   { name: "switch", text: "Act as somebody who may approve. Your own plans are not yours to approve.", deed: { label: "Become an approver", run: () => { const who = approver(); if (who) become(who); } } },
   { name: "approve", text: "Read the plan in the channel, then approve it." },
 ]);
 const frame = new Frame({ closedThread });
+
+function showWorld(facts) {
+  world.show(facts);
+  if (facts.stale) tour.done("break");
+}
 
 function approver() {
   return store.people().map((u) => u.id).find((id) => id !== state.me && state.people.get(id)?.may_approve);
@@ -74,7 +79,7 @@ function approver() {
 async function press(name) {
   const answered = await post("scenario", { name, user: state.me });
   if (name === "recycle") tour.done("break");
-  if (name === "start-over") { world.restart(); tour.restart(); closeThread(); await become(state.me); }
+  if (name === "start-over") { world.restart(); tour.restart(); showWorld(await get("world")); closeThread(); await become(state.me); }
   return answered;
 }
 
@@ -177,7 +182,7 @@ const EVENTS = {
   },
   toast: ({ text, kind }) => toast(text, kind === "info" ? "info" : "error"),
   traffic: ({ entry }) => inspector.add(entry),
-  world: ({ facts }) => world.show(facts),
+  world: ({ facts }) => showWorld(facts),
   cleared: () => become(state.me),
 };
 
@@ -226,7 +231,7 @@ async function refresh() {
   else modal.hide();
   const traffic = await get(`traffic?after=${inspector.last}`);
   (traffic.entries ?? traffic).forEach((entry) => inspector.add(entry));
-  world.show(await get("world"));
+  showWorld(await get("world"));
 }
 
 async function start() {

@@ -114,3 +114,13 @@ def test_people_fit_together() -> None:
     assert set(BADGES) < ids
     assert all(set(group["users"]) <= set(BADGES) for group in USERGROUPS.values())
     assert len({channel["name"] for channel in CHANNELS}) == len(CHANNELS)
+
+
+@pytest.mark.parametrize("kv", [1, 2])
+def test_the_demo_begins_with_something_to_do(kv: int) -> None:
+    """A stale world has new tokens in production and the old ones in CI, also after starting over."""
+    stale = World(kv, stale=True)
+    assert stale.facts()["stale"]
+    stale.start_over()
+    assert stale.facts()["stale"]
+    assert not World(kv).facts()["stale"]
