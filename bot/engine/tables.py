@@ -1,4 +1,5 @@
-"""The engine's own tables of runs, decisions and steps. Times are seconds since the epoch, UTC."""
+"""The engine's own tables of runs, decisions and steps, of notices and incidents. Times are seconds since the epoch,
+UTC."""
 
 from __future__ import annotations
 
@@ -37,6 +38,7 @@ run = sa.Table(
     sa.Column("standing", sa.Text),
     sa.Column("retire_at", sa.Double),  # when backups may go; null: there are none (any more)
     sa.Column("retired", sa.Integer, nullable=False, server_default="0"),  # how often that was tried
+    sa.Column("incident", sa.Text, index=True),  # whose offer asked for it
     sa.Index("run_expires", "state", "expires_at"),
     sa.Index("run_reminds", "state", "remind_at"),
     sa.Index("run_changed", "state", "changed_at"),
@@ -71,4 +73,89 @@ run_step = sa.Table(
     sa.Column("begun_at", sa.Double),
     sa.Column("finished_at", sa.Double),
     sa.Column("trouble", sa.JSON(none_as_null=True)),  # {"what", "now", "kind"}
+)
+
+notice = sa.Table(
+    "notice",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # SHA-256 of the notice's key
+    sa.Column("seen_at", sa.Double, nullable=False, index=True),  # last
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("incidents", sa.JSON, nullable=False),  # ids
+    sa.Column("unhandled", sa.Integer, nullable=False),  # alerts that no handler answers
+)
+
+incident = sa.Table(
+    "incident",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("handler", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("live", sa.Text, unique=True),  # handler and key until it is closed: no two at once; then null
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("opened_at", sa.Double, nullable=False),
+    sa.Column("began", sa.Double, nullable=False),  # the earliest start of its alerts
+    sa.Column("hand_over_at", sa.Double, nullable=False),
+    sa.Column("close_at", sa.Double),  # if it stays as it is
+    sa.Column("closed_at", sa.Double),
+    sa.Column("closed_by", sa.Text),  # null: it was quiet for long enough
+    sa.Column("looked_at", sa.Double),
+    sa.Column("next_look_at", sa.Double),
+    sa.Column("look_turn", sa.Integer, nullable=False, server_default="0"),  # the last look that was enqueued
+    sa.Column("looked_turn", sa.Integer, nullable=False, server_default="0"),  # the last one that has ended
+    sa.Column("look_put_at", sa.Double),
+    sa.Column("firing", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("resolved", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("truncated", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("notices", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("text", sa.Text, nullable=False, server_default=""),
+    sa.Column("channel", sa.Text),
+    sa.Column("thread", sa.Text),
+    sa.Column("owner", sa.Text),
+    sa.Column("diagnosis", sa.JSON(none_as_null=True)),
+    sa.Column("trouble", sa.JSON(none_as_null=True)),  # {"what", "now", "kind"}
+    sa.Column("charted_at", sa.Double),
+    sa.Column("chart", sa.Text),  # SHA-256 of the data of the last one
+    sa.Index("incident_looks", "state", "next_look_at"),
+    sa.Index("incident_closes", "state", "close_at"),
+    sa.Index("incident_hands_over", "state", "hand_over_at"),
+    sa.Index("incident_history", "handler", "key", "closed_at"),
+    sa.Index("incident_opened", "opened_at"),
+)
+
+incident_alert = sa.Table(
+    "incident_alert",
+    metadata,
+    sa.Column("incident", sa.Text, sa.ForeignKey("incident.id"), primary_key=True),
+    sa.Column("identity", sa.Text, primary_key=True),  # SHA-256 of the alert's, cut
+    sa.Column("told", sa.Boolean, nullable=False),  # by a message in a channel, and not by a webhook
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),  # of what is known last: the start if firing, the end if resolved
+    sa.Column("starts_at", sa.Double, nullable=False),
+    sa.Column("alert", sa.JSON, nullable=False),
+    sa.Index("incident_alert_counts", "incident", "told", "status"),
+    sa.Index("incident_alert_newest", "incident", "at"),
+)
+
+incident_tick = sa.Table(
+    "incident_tick",
+    metadata,
+    sa.Column("incident", sa.Text, sa.ForeignKey("incident.id"), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+)
+
+incident_action = sa.Table(
+    "incident_action",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # SHA-256 of the action's key
+    sa.Column("incident", sa.Text, sa.ForeignKey("incident.id"), nullable=False, index=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("accepted", sa.Boolean, nullable=False),
+    sa.Column("told", sa.Text, nullable=False),
 )
