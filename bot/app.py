@@ -96,7 +96,10 @@ class Parts:
     def tools(self) -> Tools:
         from bot.tools.cluster import Clusters
         from bot.tools.documents import Base64Yaml
+        from bot.tools.endpoint import CheckedEndpoints
         from bot.tools.jobs import JobFiles
+        from bot.tools.prometheus import PrometheusServers
+        from bot.tools.status_pages import ReadPages
         from bot.tools.tokens import JwtClaims
 
         return Tools(
@@ -107,6 +110,9 @@ class Parts:
             clusters=Clusters(self.settings.clusters),
             jobs=JobFiles(self.settings.ci_jobs.directories),
             now=time.time,
+            prometheus=PrometheusServers(self.settings.prometheus, self.resolve),
+            endpoints=CheckedEndpoints(self.settings.endpoints),
+            status_pages=ReadPages(self.settings.status_pages),
         )
 
     @cached_property

@@ -8,11 +8,16 @@ from collections.abc import Iterator
 
 def distrusted(problem: BaseException) -> bool:
     """Did the other side's certificate fail the check?"""
-    return any(isinstance(link, ssl.SSLCertVerificationError) for link in _links(problem, set()))
+    return any(isinstance(link, ssl.SSLCertVerificationError) for link in links(problem))
+
+
+def links(problem: BaseException) -> Iterator[BaseException]:
+    """The error and all that it came from, each once."""
+    return _links(problem, set())
 
 
 def _links(problem: object, seen: set[int]) -> Iterator[BaseException]:
-    """The error and all it came from; requests and urllib3 wrap in arguments and `reason`, not only in causes."""
+    """requests and urllib3 wrap errors in arguments and `reason`, not only in causes."""
     if not isinstance(problem, BaseException) or id(problem) in seen:
         return
     seen.add(id(problem))
