@@ -24,6 +24,7 @@ from bot.engine import audit
 from playground.child import clean_environment
 from playground.people import APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL, OWNER, SECOND
 from playground.serve import Demo
+from playground.vault_engines import KvV2
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
 
 __all__ = ["ACCOUNTS", "APPROVER", "ASKER", "CONFIG", "HANDOVER", "NEWCOMER", "OWNER", "SECOND", "Scene", "until"]
@@ -220,6 +221,18 @@ class Scene:
         found = audit.verify(self.db)
         assert found.ok, found.told
 
+    def once(self, run: str, since: int) -> None:
+        """Done: each write happened once, both copies are right, one message tells so, and nothing is left open."""
+        report = self.ended(run, "done")
+        backups = [f"{path}-before-{run}" for path in (HANDOVER, CONFIG)] if self.world.kv == 1 else []
+        assert sorted(self.writes(since)) == sorted([HANDOVER, CONFIG, *backups]), self.about(run)
+        assert self.handed_over()
+        assert "Done and verified" in report
+        assert self.button(run, "approve") is None
+        assert len(self.heads(run)) == 1
+        assert self.audited(run).count("done") == 1
+        self.sound()
+
     # --- the world ----------------------------------------------------------------------------------------
 
     def handed_over(self) -> bool:
@@ -238,6 +251,12 @@ class Scene:
     def config(self) -> str:
         return base64.b64decode((self.vault.get(CONFIG) or {})["config"], validate=True).decode()
 
+    def versions(self) -> list[int]:
+        """How often each of both paths was ever written (KV 2; of KV 1, nothing is known)."""
+        engine = self.vault.mounts["sd-uhc"]
+        paths = [path.removeprefix("sd-uhc/") for path in (HANDOVER, CONFIG)]
+        return [engine.keys[path].current for path in paths] if isinstance(engine, KvV2) else []
+
     def writes(self, since: int) -> list[str]:
         """The paths written with success since so many requests to Vault."""
         return [entry.path.replace("/data/", "/") for entry in list(self.vault.log)
@@ -249,18 +268,63 @@ class Scene:
         """How many requests Vault has had."""
         return self.vault.log[-1].number if self.vault.log else 0
 
-    def kill_at(self, wanted: Callable[[str, str], bool]) -> threading.Event:
-        """Kill the bot, once, at the first write to Vault (path, "before" or "after") that is wanted."""
-        killed = threading.Event()
+    def kill_at(self, path: str, when: str, nth: int = 1) -> threading.Event:
+        """Kill the bot "before" or "after" the nth write to this path (or to paths that begin so, if it ends with a
+        dash). Killed before, it does not write: the request is lost."""
+        killed, seen = threading.Event(), [0]
 
-        def hook(path: str, when: str) -> None:
-            if not killed.is_set() and wanted(path.replace("/data/", "/"), when):
+        def hook(at: str, moment: str) -> None:
+            at = at.replace("/data/", "/")
+            seen[0] += moment == when and (at.startswith(path) if path.endswith("-") else at == path)
+            if not killed.is_set() and seen[0] == nth:
+                self.kill()
                 killed.set()
-                self.demo.bot.kill()
-                until(lambda: not self.demo.bot.pid)
+                if when == "before":
+                    raise ConnectionAbortedError
 
         self.vault.on_write = hook
         return killed
+
+    def kill_when_slack(self, wanted: Callable[[dict[str, Any]], bool]) -> threading.Event:
+        """Kill the bot, once, when Slack has done what is wanted (an entry of its traffic) and has not answered yet."""
+        killed, told = threading.Event(), self.space.traffic.told
+
+        def tell(entry: dict[str, Any]) -> None:
+            if entry["direction"] == "to_slack" and not killed.is_set() and wanted(entry):
+                killed.set()
+                self.demo.bot.kill()
+                self.space.traffic.told = told
+            told(entry)
+
+        self.space.traffic.told = tell
+        return killed
+
+    def kill_when_vault(self, wanted: Callable[[str, str], bool]) -> threading.Event:
+        """Kill the bot, once, when Vault has done what is wanted (method, path) and has not answered yet."""
+        killed, told = threading.Event(), self.vault.on_request
+
+        def tell(entry: Any) -> None:
+            if not killed.is_set() and wanted(entry.method, entry.path.replace("/data/", "/")):
+                killed.set()
+                self.demo.bot.kill()
+                self.vault.on_request = told
+            if told:
+                told(entry)
+
+        self.vault.on_request = tell
+        return killed
+
+    def kill(self) -> None:
+        """kill -9, and wait until it is gone; it is started again by itself."""
+        pid = self.demo.bot.pid
+        self.demo.bot.kill()
+        until(lambda: self.demo.bot.pid != pid)
+
+    def age_the_dead(self) -> None:
+        """On PostgreSQL a replica counts as dead after forty seconds: let them have passed for those that are gone."""
+        if self._store:
+            with self.db.begin() as conn:
+                conn.execute(sa.text("UPDATE replica SET seen = seen - 1000"))
 
     # --- the machine --------------------------------------------------------------------------------------
 
