@@ -30,7 +30,7 @@ def answer(desk: Desk, command: Command) -> Message:
     if verb == "runs":
         return render.runs_message(desk.runs(limit=20))
     if verb == "show":
-        return render.run_message(_run(desk, _id(rest)))
+        return render.full_message(_run(desk, _id(rest)))
     if verb == "audit":
         return _audit(desk, rest)
     if verb in VERDICTS:

@@ -64,7 +64,8 @@ def _command(handler: Handler, rule: Rule | None) -> str:
         lines.append(f"Example: {code(f'/{handler.name} {handler.example}', 200)}")
     if rule:
         ask = f"{listed(rule.ask)} may ask" if rule.ask else "everybody may ask"
-        lines.append(mrkdwn(f"{ask}; {_approvals(rule)}", 300))
+        effect = _approvals(rule) if handler.steps else "it changes nothing"
+        lines.append(mrkdwn(f"{ask}; {effect}", 300))
     return "\n".join(filter(None, lines))
 
 

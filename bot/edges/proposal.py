@@ -37,9 +37,14 @@ def typed(view: RunView) -> str:
     return f"/{view.command} {view.text}".strip()
 
 
+STEPS = 2400  # characters of the list of steps, unless a message has room for more
+
+
 def more(view: RunView) -> str:
-    """Where the rest of a list is: only a plan that waits has a Details button."""
-    return ": press Details" if view.state is State.PROPOSED else ""
+    """Where the rest of a list is: only a plan that waits has a Details button in its message."""
+    if view.state is State.PROPOSED:
+        return ": press Details"
+    return f": type /hivekeeper show {view.id}"
 
 
 def steps(view: RunView) -> tuple[StepView, ...]:
@@ -91,12 +96,17 @@ def notes(block_id: str, head: str, given: Sequence[Note], rest: str, budget: in
     return sections(block_id, head, lines, budget, rest) if lines else []
 
 
-def step_list(view: RunView, head: str, *, live: bool, budget: int = 2400) -> list[Block]:
+def step_list(view: RunView, head: str, *, live: bool, budget: int = STEPS) -> list[Block]:
     """The steps numbered, under their stages; `live` shows where each stands."""
     lines = step_lines(view, live=live)
-    if sum(size(line) + 1 for line in lines) > budget - 200:
+    if too_long(lines, budget):
         lines = _urgent_first(view, live=live)
     return sections("steps", head, lines, budget, more(view)) if lines else []
+
+
+def too_long(lines: Sequence[str], budget: int = STEPS) -> bool:
+    """Is that more than a list with this budget shows?"""
+    return sum(size(line) + 1 for line in lines) > budget - 200
 
 
 def step_lines(view: RunView, *, live: bool) -> list[str]:
@@ -153,6 +163,11 @@ def buttons(view: RunView, block_id: str = "decide") -> Block:
         button("details", "Details", value),
     ]
     return {"type": "actions", "block_id": block_id, "elements": elements}
+
+
+def details_button(view: RunView, block_id: str = "more") -> Block:
+    """Opens all there is to know about a run, whatever its state."""
+    return {"type": "actions", "block_id": block_id, "elements": [button("details", "Details", token(view))]}
 
 
 def _confirm(view: RunView) -> Block:

@@ -8,17 +8,18 @@ from bot.core.errors import Told
 from bot.core.plan import Answer
 from bot.core.view import NoteView, RunView, State, StepState
 from bot.edges import proposal
-from bot.edges.blocks import Block, Message, check
+from bot.edges.blocks import TOTAL, Block, Message, check, texts
 from bot.edges.elements import context, header, section, sections, table
 from bot.edges.lists import audit_message, help_message, runs_message
 from bot.edges.outcome import FAILED, failure, headline, story
-from bot.edges.text import code, count, mention, mrkdwn, notice, person, when
+from bot.edges.text import code, count, mention, mrkdwn, notice, person, size, when
 
 __all__ = [
     "Message",
     "audit_message",
     "ephemeral",
     "error_message",
+    "full_message",
     "help_message",
     "note_message",
     "run_message",
@@ -28,8 +29,28 @@ __all__ = [
 
 def run_message(view: RunView) -> Message:
     """A run as it stands. Buttons are there exactly while it waits for a decision."""
-    head = [header("title", proposal.title(view)), section("state", headline(view)), _who(view)]
-    return _checked(Message(story(view), [*head, *_BODIES.get(view.state, _plain_body)(view)]))
+    return _checked(Message(story(view), [*_head(view), *_BODIES.get(view.state, _plain_body)(view)]))
+
+
+def full_message(view: RunView) -> Message:
+    """A run with all its steps, for one person who wants to see them. What even one message does not hold, the
+    button opens."""
+    lines = proposal.step_lines(view, live=True)
+    if view.plan is None or not proposal.too_long(lines):
+        return run_message(view)
+    head, rest = _head(view), ": press Details"
+    told = [*(failure(view) if view.state in FAILED else []), *proposal.warnings(view.plan.warnings, rest)]
+    changes = proposal.changes(view.plan.changes, rest)
+    waits = view.state is State.PROPOSED
+    end = [
+        context("safety", proposal.on_failure(view.plan, proposal.steps(view))),
+        *_decisions(view),
+        proposal.buttons(view) if waits else proposal.details_button(view),
+    ]
+    room = TOTAL["message"] - sum(map(size, texts([*head, *told, *changes, *end])))
+    return _checked(
+        Message(story(view), [*head, *told, *changes, *sections("steps", "*Steps*", lines, room, rest), *end])
+    )
 
 
 def note_message(view: NoteView) -> Message:
@@ -57,6 +78,10 @@ def error_message(told: Told) -> Message:
 def _checked(message: Message) -> Message:
     check(message, "message")
     return message
+
+
+def _head(view: RunView) -> list[Block]:
+    return [header("title", proposal.title(view)), section("state", headline(view)), _who(view)]
 
 
 def _who(view: RunView) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from pydantic import Field
 from bot.core.desk import AuditEntry
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.people import Rule
-from bot.core.plan import Answer
+from bot.core.plan import Answer, Step
 from bot.core.view import RunView, State
 from bot.edges.blocks import check, texts
 from bot.edges.render import audit_message, help_message, runs_message
@@ -51,12 +52,20 @@ def told(message: object) -> str:
 def test_help_shows_how_to_type_each_command_and_who_decides() -> None:
     """Usage, summary, example, and the rule in words; our own commands below."""
     rules = {"try-it": Rule(ask=("dev",), approve=("sre", "leads"), approvals=2)}
-    words = told(help_message({"try-it": handler("try-it"), "other": handler("other")}, rules))
+    changing = replace(handler("try-it"), steps=(Step,))
+    words = told(help_message({"try-it": changing, "other": handler("other")}, rules))
     assert (
         "`/try-it [only=a|b]`\nTry it.\nExample: `/try-it only=a`\ndev may ask; 2 approvals from sre or leads" in words
     )
     assert "`/other [only=a|b]`" in words
     assert "/hivekeeper show RUN" in words
+
+
+def test_help_says_of_a_command_that_only_looks_that_it_changes_nothing() -> None:
+    """It needs nobody's approval, which is no lack of approvers."""
+    words = told(help_message([handler("look")], {"look": Rule()}))
+    assert "everybody may ask; it changes nothing" in words
+    assert "nobody" not in words
 
 
 def test_help_for_very_many_commands_still_fits() -> None:

@@ -173,10 +173,32 @@ def test_any_run_becomes_a_message_that_slack_takes(any_run: RunView) -> None:
 def test_foreign_text_stays_text(any_run: RunView) -> None:
     """No mention, link, header or button comes from a text; nothing invisible is left."""
     for view in in_all_states(any_run):
-        message = render.run_message(view)
-        for text in [message.text, *blocks.texts(message.blocks)]:
-            assert sound(text)
-        assert sum(block["type"] == "header" for block in message.blocks) == 1
+        for message in (render.run_message(view), render.full_message(view)):
+            for text in [message.text, *blocks.texts(message.blocks)]:
+                assert sound(text)
+            assert sum(block["type"] == "header" for block in message.blocks) == 1
+
+
+@settings(max_examples=12, deadline=None)
+@given(RUNS)
+def test_a_run_in_full_is_taken_too(any_run: RunView) -> None:
+    """Both checkers take it in every state, and what it leaves out can be opened from it."""
+    for view in in_all_states(any_run):
+        message = render.full_message(view)
+        rules.check_message({"text": message.text, "blocks": message.blocks}, longest=4000)
+        if "press Details" in shown(message):
+            assert "details" in [button["action_id"] for button in buttons(message)]
+
+
+def test_a_run_in_full_has_every_step() -> None:
+    """A hundred steps are cut in the channel, which says where the rest is; in full each one is there, in order."""
+    steps = tuple(Write(text=f"Write the field number {n}") for n in range(100))
+    plan = Plan(command="try-it", title="Write", subject="s", stages=(Stage(steps=steps),))
+    for state, where in ((State.PROPOSED, "press Details"), (State.DONE, "type /hivekeeper show r-abc2345")):
+        view = run(state, plan=plan, digest=plan.digest)
+        assert where in shown(render.run_message(view))
+        said = re.findall(r"Write the field number (\d+)", shown(render.full_message(view)))
+        assert said == [str(n) for n in range(100)]
 
 
 @settings(max_examples=12, deadline=None)
