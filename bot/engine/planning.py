@@ -16,6 +16,7 @@ from bot.engine.tables import decision
 from bot.engine.workshop import Failed, Workshop, failure
 
 HALF = 0.5  # of the time that a plan waits: then people are reminded
+LOOKS = 3  # at a system that is away, while a person waits for the plan: that person can ask again
 
 
 def plan(shop: Workshop, run: str, _keep: Checkpoint) -> None:
@@ -24,10 +25,13 @@ def plan(shop: Workshop, run: str, _keep: Checkpoint) -> None:
     if row is None or row.state != State.ASKED:
         return
     try:
-        found, already = shop.patiently(lambda: _look(shop, row))
-    except Exception as error:  # whatever a handler raises is told to the asker, in our words
+        found, already = shop.patiently(lambda: _look(shop, row), LOOKS if row.source in ("slack", "cli") else None)
+        _tell(shop, row, found, already)
+    except Exception as error:  # whatever a handler raises, or puts into its plan, is told to the asker in our words
         _refuse(shop, row, failure(error, run, f"Planning /{row.command}"))
-        return
+
+
+def _tell(shop: Workshop, row: Any, found: Plan | Answer, already: frozenset[tuple[int, int]]) -> None:
     if isinstance(found, Answer):
         _answer(shop, row, found)
     elif all(step.proves or (stage, place) in already for stage, place, step in found.steps):

@@ -102,9 +102,9 @@ class Workshop:
                 attempt += 1
                 self.pause(self.patience.pause(attempt, None))
 
-    def patiently(self, call: Callable[[], T]) -> T:
-        """The call, again after Transient as patience says; then the Transient."""
-        for attempt in range(self.patience.attempts - 1):
+    def patiently(self, call: Callable[[], T], attempts: int | None = None) -> T:
+        """The call, again after Transient as patience says (or so many times in all); then the Transient."""
+        for attempt in range((attempts or self.patience.attempts) - 1):
             try:
                 return call()
             except Transient as error:

@@ -90,7 +90,8 @@ RULES = (  # the first that fits
     Rule(472, 473, "", Transient, "The Vault node that was asked to {doing} is a standby ({status}).",
          "If this goes on, set vault.address to the active node."),
     Rule(501, 501, "", Refused, "Vault is not initialised ({status}), so it cannot {doing}.", "Ask those who run it."),
-    Rule(503, 503, "sealed", Refused, "Vault is sealed ({status}), so it cannot {doing}.",
+    # A Vault that unseals itself is sealed for seconds after a restart: a run in the middle waits that out.
+    Rule(503, 503, "sealed", Transient, "Vault is sealed ({status}), so it cannot {doing}.",
          "Someone with unseal keys must unseal it; then ask again."),
     Rule(500, 599, "active cluster node not found", Transient,
          "Vault has no active node just now ({status}), so it cannot {doing}.", AGAIN),

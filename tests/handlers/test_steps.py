@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import Drifted, Refused, Transient, Unverified
+from bot.core.errors import Drifted, Transient, Unverified
 from bot.core.plan import RunRef
 from bot.core.secret import SecretRef
 from handlers.hive_tokens import HIVE_FRONTEND as FRONTEND
@@ -211,7 +211,7 @@ def test_a_sealed_vault(world: Any) -> None:
         lambda: copy.do(world.tools, world.run),
         lambda: copy.undo(world.tools, world.run),
     ):
-        with pytest.raises((Transient, Refused), match="sealed"):
+        with pytest.raises(Transient, match="sealed"):
             verb()
     world.vault.heal()
     world.apply(plan)

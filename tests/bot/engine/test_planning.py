@@ -10,6 +10,7 @@ from bot.core.errors import Refused
 from bot.core.intake import Request
 from bot.core.view import State, StepState
 from bot.engine import runs
+from bot.engine.workshop import Patience
 
 
 def test_a_request_is_stored_once_however_often_it_comes(bench: Any) -> None:
@@ -79,6 +80,23 @@ def test_a_short_absence_is_waited_for_and_a_long_one_told(bench: Any, mood: str
     view = bench.plan(bench.ask())
     assert view.state == state
     assert state == State.PROPOSED or view.trouble.what == "plan said transient."
+
+
+def test_who_waits_for_a_plan_is_told_sooner_than_a_schedule(bench: Any) -> None:
+    """A person is not kept waiting for a system that is away; for a schedule, which cannot ask again, it is waited."""
+    object.__setattr__(bench.shop, "patience", Patience(attempts=6, first=0.001, most=0.002))
+    for source, state in (("slack", State.REFUSED), ("schedule", State.PROPOSED)):
+        bench.mood("plan", "plan", "transient 4")
+        ask = {"folder": str(bench.folder)}
+        request = Request(key=source, command="world", ask=ask, asker="U1", source=source)
+        assert bench.plan(bench.desk.ask(request)).state == state
+
+
+def test_a_plan_that_cannot_be_stored_is_refused_at_once(bench: Any) -> None:
+    """Half a character out of a foreign name has no digest: the asker hears of it now, not when somebody looks."""
+    view = bench.plan(bench.ask(subject="\ud800"))
+    assert view.state == State.REFUSED
+    assert "UnicodeEncodeError" in view.trouble.what
 
 
 def test_a_refusal_is_told_with_its_words(bench: Any) -> None:

@@ -91,11 +91,11 @@ def test_trouble_at_the_login_is_told_too(status: int, stand_in: VaultStandIn, o
 
 
 def test_sealed_and_lost(stand_in: VaultStandIn, open_it: Any) -> None:
-    """Sealed is for a person to mend, a cluster without an active node mends itself; both recover by themselves."""
+    """Both may pass by themselves and are waited for; of a sealed one it is also said who can end it."""
     stand_in.put(PATH, {"config": "x"})
     vault = open_it()
     stand_in.sealed = True
-    said = told_by(vault, Refused)
+    said = told_by(vault, Transient)
     assert "Vault is sealed (503)" in said
     assert "unseal" in said
     stand_in.heal()
