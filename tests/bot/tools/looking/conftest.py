@@ -1,0 +1,134 @@
+"""Stand-ins of what a diagnosis looks at, one server each for the session, and ways to break them."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bot.core.secret import Secret
+from bot.looking import Prometheus
+from bot.sources import FromEnv
+from bot.tools.prometheus import PrometheusServers
+from playground import broken
+from playground.prometheus import PrometheusStandIn
+from playground.server import run_in_thread
+
+FOREIGN = "gobbledygook"  # in what broken servers say; must be in no sentence of ours
+QUERY = "(sum by (status,method) (count_over_time(armada_kubx_deployer_redhat_auth{}[1h])))"
+
+
+class Served:
+    """A server whose application is another one for each test."""
+
+    def __init__(self) -> None:
+        self.app: Any = None
+        self._server = run_in_thread(self)
+        self.url, self.port = self._server.url, self._server.port
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self.app(scope, receive, send)
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Served]:
+    server = Served()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def stand_in(served: Served) -> PrometheusStandIn:
+    fresh = PrometheusStandIn()
+    served.app = fresh.app()
+    return fresh
+
+
+@pytest.fixture
+def secrets() -> dict[str, str]:
+    """What `resolve` finds, by the name of the environment variable."""
+    return {}
+
+
+@pytest.fixture
+def open_it(served: Served, stand_in: PrometheusStandIn, secrets: dict[str, str]) -> Callable[..., PrometheusServers]:
+    """`open_it(address=…, timeout=…)`: Prometheus of the region "us-south", by default the stand-in."""
+
+    def resolve(source: Any) -> Secret:
+        assert isinstance(source, FromEnv)
+        return Secret(secrets[source.env])
+
+    def made(**changed: Any) -> PrometheusServers:
+        region = Prometheus.model_validate({"address": served.url, "timeout": 5, **changed})
+        return PrometheusServers({"us-south": region}, resolve)
+
+    return made
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate that is its own authority, for 127.0.0.1, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now, day = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=1)
+    loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - day).not_valid_after(now + day)
+        .add_extension(loopback, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(key, hashes.SHA256())
+    )  # fmt: skip
+    (folder / f"{name}.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    (folder / f"{name}.key").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
+    return folder / f"{name}.crt", folder / f"{name}.key"
+
+
+@contextmanager
+def over_tls(app: Any, crt: Path, key: Path) -> Iterator[str]:
+    """The application over TLS; its address."""
+    port = broken.unused_port()
+    server = uvicorn.Server(uvicorn.Config(app, port=port, ssl_certfile=crt, ssl_keyfile=key, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    yield f"https://127.0.0.1:{port}"
+    server.should_exit = server.force_exit = True
+    thread.join(10)
+
+
+@pytest.fixture
+def tls() -> Any:
+    return over_tls
+
+
+@pytest.fixture
+def make_certificate(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
+    return lambda name: certificate(tmp_path, name)
+
+
+@pytest.fixture
+def query() -> str:
+    """The query of seed 002."""
+    return QUERY
+
+
+@pytest.fixture
+def foreign() -> str:
+    return FOREIGN
