@@ -22,10 +22,15 @@ class Connection:
     def __init__(self, client: AsyncWebClient, socket: AsyncSocketModeHandler | None) -> None:
         self._client, self._socket = client, socket
         self._team: str | None = None
+        self._ours: frozenset[str] = frozenset()
         self._trouble: str | None = "Slack has not been reached yet."
 
     def team(self) -> str | None:
         return self._team
+
+    def ours(self) -> frozenset[str]:
+        """The user and bot ids under which the bot posts; none before Slack has said."""
+        return self._ours
 
     def trouble(self) -> str | None:
         """One sentence why Slack cannot reach us, or None."""
@@ -48,7 +53,7 @@ class Connection:
     async def _attempt(self) -> str | None:
         try:
             if self._team is None:
-                self._team = await self._who_are_we()
+                self._team, self._ours = await self._who_are_we()
             if self._socket is not None and not await self._socket.client.is_connected():
                 await self._socket.client.connect_to_new_endpoint(force=True)
         except Told as error:
@@ -57,12 +62,14 @@ class Connection:
             return str(slack_errors.told(error, "open a connection"))
         return None
 
-    async def _who_are_we(self) -> str:
+    async def _who_are_we(self) -> tuple[str, frozenset[str]]:
         try:
             answer = (await self._client.auth_test()).data
         except slack_errors.FOREIGN as error:
             raise slack_errors.told(error, "accept the bot token") from None
-        return str(answer.get("team_id", "")) if isinstance(answer, dict) else ""
+        told = answer if isinstance(answer, dict) else {}
+        ids = (told.get("user_id"), told.get("bot_id"))
+        return str(told.get("team_id", "")), frozenset(each for each in ids if isinstance(each, str) and each)
 
     def _note(self, trouble: str | None) -> None:
         if trouble and trouble != self._trouble:

@@ -16,6 +16,7 @@ from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.core.errors import Refused, Told
 from bot.edges import buttons, commands, forms, render, tab
+from bot.edges.alert_channel import AlertChannel
 from bot.edges.parts import Call, Parts, unforeseen
 from bot.edges.payloads import Click, Command, Foreign, HomeOpened, Submission, team_of
 
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 
 
 class Listeners:
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, parts: Parts, alerts: AlertChannel | None = None) -> None:
+        self._parts, self._alerts = parts, alerts
 
     def join(self, app: AsyncApp) -> None:
         """One listener per kind, because Bolt looks through its list one by one; our own tables go on from there."""
@@ -34,6 +35,7 @@ class Listeners:
         app.action(ANY)(self.action)
         app.view(ANY)(self.form)
         app.event("app_home_opened")(self.home)
+        app.event("message")(self.message)
         app.error(self.error)
 
     async def command(self, ack: Call, body: Body, respond: Call) -> None:
@@ -73,6 +75,18 @@ class Listeners:
             if opened.tab in ("", "home"):
                 self._parts.threads.start(tab.refresh(self._parts, opened.user))
             return None
+
+    async def message(self, body: Body) -> BoltResponse | None:
+        """What is said in channels the bot is in; most of it is nothing to us."""
+        if self._alerts is None:
+            return None
+        with self._parts.metrics.acknowledging("message"):
+            try:
+                self._check_team(body)
+                return await self._alerts.take(body)
+            except Foreign:
+                await self._refuse(body, "foreign_event")
+        return None
 
     async def error(self, error: Exception, body: Body) -> BoltResponse:
         """What no listener took, and what one of ours did not foresee. Slack is answered 200 either way: another

@@ -17,12 +17,12 @@ from bot.core.handler import Handler
 SCOPES = {
     "commands": "slash commands",
     "chat:write": "post plans and progress, and update them",
-    "channels:history": "find our own message again after a crash in a public channel, so that nothing is posted twice",
+    "channels:history": "read alerts posted in public channels; find our own message again after a crash",
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",
     "usergroups:read": "read who is in the user groups that may ask and approve",
 }
-EVENTS = ("app_home_opened",)
+EVENTS = ("app_home_opened", "message.channels", "message.groups")
 OWN_COMMAND = (
     "hivekeeper",
     "Runs, approvals and the audit log",

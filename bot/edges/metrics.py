@@ -9,6 +9,8 @@ from time import perf_counter
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from bot.core.alert import Notice
+
 # Seconds. Slack gives up at three; a store that answers stays under 0.1.
 ACK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 DECISION = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -33,6 +35,19 @@ class Metrics:
         self.decision = Histogram(
             "hivekeeper_decision_seconds", "Time to take a decision.", buckets=DECISION, registry=self.registry
         )
+        self.notices = Counter(
+            "hivekeeper_notices", "Webhook calls and messages with alerts that were stored.", ["origin"],
+            registry=self.registry,
+        )  # fmt: skip
+        self.alerts = Counter(
+            "hivekeeper_alerts", "Alerts in them, repeats included.", ["origin", "status"], registry=self.registry
+        )
+
+    def noticed(self, notice: Notice) -> None:
+        """Counts a notice that is stored."""
+        self.notices.labels(notice.origin).inc()
+        for alert in notice.alerts:
+            self.alerts.labels(notice.origin, alert.status).inc()
 
     def gauge(self, name: str, help: str, value: Callable[[], float]) -> None:
         """A value read when Prometheus asks, such as the outbox's lag; NaN when it cannot be read just now."""

@@ -27,6 +27,7 @@ class Parts:
     whisper: Whisper
     metrics: Metrics
     team: Callable[[], str | None] = lambda: None  # the workspace the bot belongs to, once Slack has said which
+    ours: Callable[[], frozenset[str]] = frozenset  # the ids the bot posts under, likewise
 
 
 async def show(ack: Call, message: Message) -> None:

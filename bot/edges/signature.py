@@ -10,12 +10,11 @@ from slack_bolt.async_app import AsyncApp, AsyncBoltRequest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from bot.core.errors import Told
 from bot.edges.parts import Parts
+from bot.edges.refusals import Refusals
 
 TIMESTAMP, SIGNATURE = re.compile(r"[0-9]{1,12}"), re.compile(r"v0=[0-9a-f]{64}")
 CERTIFICATE_CHECK = re.compile(rb"(^|&)ssl_check=1(&|$)")
-QUIET = 60.0  # seconds between audit entries of one reason: strangers must not be able to fill the store
 
 
 class Verify(Protocol):
@@ -28,21 +27,21 @@ class Door:
     """`/slack/events` of the HTTP mode. Bolt's own check is off: it logs whole bodies and fails on odd headers."""
 
     def __init__(self, app: AsyncApp, verify: Verify, parts: Parts, limit: int, clock: Callable[[], float]) -> None:
-        self._app, self._verify, self._parts, self._limit, self._clock = app, verify, parts, limit, clock
-        self._heard: dict[str, tuple[float, int]] = {}
+        self._app, self._verify, self._limit, self._clock = app, verify, limit, clock
+        self._refusals = Refusals(parts, clock)
 
     async def answer(self, request: Request) -> Response:
         body = await read(request, self._limit)
         if body is None:
-            return await self._refused("too_large", 413)
+            return self._refused("too_large", 413)
         if CERTIFICATE_CHECK.search(body[:1000]):
             return Response()  # Slack looks at our certificate now and then, and wants a 200; nothing is done
         if reason := self._wrong(request, body):
-            return await self._refused(reason, 401)
+            return self._refused(reason, 401)
         try:
             read_by_bolt = AsyncBoltRequest(body=body.decode(), headers=dict(request.headers))
         except Exception:  # Bolt takes payloads apart without looking: odd ones make it fail in any way
-            return await self._refused("unreadable", 400)
+            return self._refused("unreadable", 400)
         answer = await self._app.async_dispatch(read_by_bolt)
         headers = {name: values[0] for name, values in answer.headers.items() if values}
         return Response(answer.body, answer.status, headers)
@@ -58,21 +57,9 @@ class Door:
             return "not_text"
         return None if self._verify(body, timestamp, signature) else "bad_signature"
 
-    async def _refused(self, reason: str, status: int) -> Response:
-        self._parts.metrics.refusals.labels(reason).inc()
-        at, unsaid = self._heard.get(reason, (float("-inf"), 0))
-        if self._clock() - at < QUIET:
-            self._heard[reason] = (at, unsaid + 1)
-        else:
-            self._heard[reason] = (self._clock(), 0)
-            self._parts.threads.start(self._audit(reason, unsaid))
+    def _refused(self, reason: str, status: int) -> Response:
+        self._refusals.note(reason)
         return JSONResponse({"error": reason}, status)
-
-    async def _audit(self, reason: str, unsaid: int) -> None:
-        try:
-            await self._parts.threads.call(self._parts.desk.refuse, "unknown", reason, {"unsaid_before": unsaid})
-        except Told:
-            self._heard.pop(reason, None)  # not told, so the next one is
 
 
 def _is_text(body: bytes) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from slack_bolt.adapter.socket_mode.websockets import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -16,12 +16,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.core.desk import Desk
 from bot.core.errors import Refused, Told
 from bot.edges import web
+from bot.edges.alert_channel import AlertChannel, AlertSources
 from bot.edges.connection import Connection
 from bot.edges.listeners import Listeners
 from bot.edges.metrics import Metrics
 from bot.edges.parts import Parts
 from bot.edges.signature import Door, Verify
 from bot.edges.threads import Threads
+from bot.edges.webhooks import Webhooks
 from bot.edges.whisper import Whisper
 from bot.settings import Settings
 
@@ -29,10 +31,11 @@ from bot.settings import Settings
 # of its transaction); at Python's 5 ms each it would stand behind the engine's work at every change.
 SWITCH_EVERY = 0.0005
 BOLT = logging.getLogger("slack_bolt")
+INTAKE = 4  # threads that store alerts: a storm of them leaves the other threads to people
 MakeSocket = Callable[[AsyncApp], AsyncSocketModeHandler]
 
 
-def bolt(client: AsyncWebClient, parts: Parts) -> AsyncApp:
+def bolt(client: AsyncWebClient, parts: Parts, alerts: AlertChannel | None = None) -> AsyncApp:
     """The Bolt app with our listeners.
 
     Answers when the listener has returned (`process_before_response`), since Bolt's other way looks for an answer
@@ -56,7 +59,7 @@ def bolt(client: AsyncWebClient, parts: Parts) -> AsyncApp:
         attaching_conversation_kwargs_enabled=False,
         raise_error_for_unhandled_request=True,
     )
-    Listeners(parts).join(app)
+    Listeners(parts, alerts).join(app)
     return app
 
 
@@ -69,19 +72,28 @@ async def serve(
     verify: Verify | None = None,
     make_socket: MakeSocket | None = None,
     metrics: Metrics | None = None,
+    alerts: AlertSources | None = None,
     listening: Callable[[int], None] = lambda _: None,
 ) -> None:
     """Serve Slack until stopped. `listening` is told the HTTP port once it is bound.
 
-    `verify` is needed in HTTP mode and `make_socket` in Socket Mode (bot.tools.slack_clients makes both).
+    `verify` is needed in HTTP mode and `make_socket` in Socket Mode (bot.tools.slack_clients makes both). `alerts`: who
+    takes alerts in, and from where; None leaves alerts alone.
     Refused when one is missing or the port is taken. Slack being away is no reason to end.
     """
     sys.setswitchinterval(SWITCH_EVERY)
     metrics = metrics or Metrics()
-    threads = Threads()
+    threads, intake = Threads(), Threads(INTAKE)
     known: list[Connection] = []
-    parts = Parts(desk, threads, Whisper(client), metrics, lambda: known[0].team() if known else None)
-    app = bolt(client, parts)
+    parts = Parts(
+        desk,
+        threads,
+        Whisper(client),
+        metrics,
+        team=lambda: known[0].team() if known else None,
+        ours=lambda: known[0].ours() if known else frozenset(),
+    )
+    app = bolt(client, parts, _alert_channel(settings, alerts, parts, intake))
     connection = Connection(client, _socket(settings, app, make_socket))
     known.append(connection)
     door = _door(settings, app, verify, parts)
@@ -95,11 +107,15 @@ async def serve(
     await _run(
         settings,
         connection,
-        web.server(web.application(why_not_ready, counts, door.answer if door else None)),
+        web.server(
+            web.application(
+                why_not_ready, counts, door.answer if door else None, _hooks(settings, alerts, parts, intake)
+            )
+        ),
         stop,
         listening,
     )
-    await threads.close()
+    await asyncio.gather(threads.close(), intake.close())
 
 
 async def _run(
@@ -147,3 +163,19 @@ def _door(settings: Settings, app: AsyncApp, verify: Verify | None, parts: Parts
     if verify is None:
         raise Refused("HTTP mode needs Slack's signing secret.", "Set slack.signing_secret, or slack.mode: socket.")
     return Door(app, verify, parts, settings.web.body_limit, time.time)
+
+
+def _alert_channel(
+    settings: Settings, alerts: AlertSources | None, parts: Parts, intake: Threads
+) -> AlertChannel | None:
+    channels = frozenset(settings.alerts.channels)
+    return AlertChannel(alerts, parts, intake.call, channels) if alerts and channels else None
+
+
+def _hooks(
+    settings: Settings, alerts: AlertSources | None, parts: Parts, intake: Threads
+) -> Mapping[str, web.Endpoint]:
+    if alerts is None:
+        return {}
+    hooks = Webhooks(alerts.desk, parts, intake.call, settings.webhooks.body_limit, time.time)
+    return hooks.doors(alerts.keys)

@@ -1,10 +1,10 @@
-"""The bot's own HTTP: is it alive, is it ready, what does it count; and Slack's requests in HTTP mode."""
+"""The bot's own HTTP: is it alive, is it ready, what does it count; Slack's requests in HTTP mode, and webhooks."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import uvicorn
 from starlette.applications import Starlette
@@ -29,10 +29,13 @@ HEADERS = {
 
 
 def application(
-    why_not_ready: Callable[[], Awaitable[list[str]]], counts: Callable[[], Awaitable[bytes]], events: Endpoint | None
+    why_not_ready: Callable[[], Awaitable[list[str]]],
+    counts: Callable[[], Awaitable[bytes]],
+    events: Endpoint | None,
+    hooks: Mapping[str, Endpoint] | None = None,
 ) -> ASGIApp:
     """`why_not_ready` answers sentences, none when ready; `counts` what Prometheus reads. `events` takes Slack's
-    requests, None in Socket Mode."""
+    requests, None in Socket Mode. `hooks`: path to endpoint of the webhooks that are configured."""
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"alive": True})
@@ -47,6 +50,7 @@ def application(
     routes = [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", counted)]
     if events is not None:
         routes.append(Route("/slack/events", events, methods=["POST"]))
+    routes += [Route(path, endpoint, methods=["POST"]) for path, endpoint in (hooks or {}).items()]
     return Starlette(routes=routes, middleware=[Middleware(SafeHeaders)])
 
 

@@ -15,18 +15,23 @@ import httpx
 import pytest
 from pydantic import Field
 
+from bot.core.alert import Notice
 from bot.core.desk import AuditEntry, ScheduleView
 from bot.core.errors import Refused, Transient
 from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
 from bot.core.people import Rule
 from bot.core.plan import Plan, Stage, Step
 from bot.core.secret import Secret
 from bot.core.view import RunView, State, StepView
 from bot.edges import slack
+from bot.edges.alert_channel import AlertSources
 from bot.edges.manifest import manifest
+from bot.edges.webhooks import Keys
 from bot.settings import Settings, parse
 from bot.tools import slack_clients
+from bot.tools.webhook_keys import bearer_check, pagerduty_check
 from playground.server import Server, run_in_thread
 from playground.slack import Times, Workspace, create
 
@@ -74,6 +79,8 @@ class PaperDesk:
     decided: list[Decision] = field(default_factory=list)
     views: dict[str, RunView] = field(default_factory=dict)
     refusals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+    noticed: int = 0  # calls, repeats included
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def _store(self) -> None:
@@ -145,6 +152,24 @@ class PaperDesk:
     def check(self) -> None:
         self._store()
 
+    def notice(self, notice: Notice) -> tuple[str, ...]:
+        self._store()
+        with self.lock:
+            self.noticed += 1
+            self.notices.setdefault(notice.key, notice)
+            return (f"i-{list(self.notices).index(notice.key):07d}",)
+
+    def incidents(self, *, open_only: bool = False, limit: int = 20) -> tuple[IncidentView, ...]:
+        return ()
+
+    def incident(self, incident: str) -> IncidentView | None:
+        return None
+
+    def incident_action(
+        self, key: str, incident: str, user: str, action: Literal["take", "tick", "look", "close"], step: str = ""
+    ) -> Outcome:
+        return Outcome(accepted=False, told="There is no such incident.", run=incident)
+
 
 def view(run: str, request: Request) -> RunView:
     plan = Plan(
@@ -191,6 +216,7 @@ class World:
     stop: Callable[[], None]
     http: httpx.Client
     server: Server | None = None
+    keys: dict[str, str] = field(default_factory=dict)  # of the webhooks, by source
 
     @property
     def api_url(self) -> str:
@@ -217,7 +243,7 @@ class World:
             getattr(self.workspace, told).clear()
 
     def guard(self, canary: Any) -> None:
-        for name, token in zip(("bot", "app", "signing"), self.tokens, strict=True):
+        for name, token in (*zip(("bot", "app", "signing"), self.tokens, strict=True), *self.keys.items()):
             canary.add(name, token)
 
     def person(self, doing: str, **body: Any) -> dict[str, Any]:
@@ -279,7 +305,10 @@ def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int
     document = {
         "slack": {"mode": mode, "api_url": f"http://127.0.0.1:{slack_port}/api/", "timeout": 2},
         "web": {"port": port, "body_limit": limit},
+        "webhooks": {"body_limit": limit},
+        "alerts": {"channels": [CHANNEL]},
     }
+    keys = {source: secrets.token_hex(16) for source in ("alertmanager", "grafana", "pagerduty")}
     app = create(
         space,
         mode=mode,
@@ -290,9 +319,10 @@ def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int
         manifest=manifest(HANDLERS),
     )
     server = run_in_thread(app, slack_port) if slack_up else None
-    stop = serving(parse(document, "test"), desk, Secret(bot_token), Secret(app_token), Secret(signing))
+    settings = parse(document, "test")
+    stop = serving(settings, desk, Secret(bot_token), Secret(app_token), Secret(signing), sources(desk, keys))
     http = httpx.Client(timeout=10, trust_env=False)
-    world = World(space, app, slack_port, desk, port, (bot_token, app_token, signing), stop, http, server)
+    world = World(space, app, slack_port, desk, port, (bot_token, app_token, signing), stop, http, server, keys)
     if slack_up:
         eventually(world.ready)
     return world
@@ -336,7 +366,16 @@ def fresh(canary: Any) -> Iterator[Callable[..., World]]:
         world.close()
 
 
-def serving(settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signing: Secret) -> Callable[[], None]:
+def sources(desk: PaperDesk, keys: dict[str, str]) -> AlertSources:
+    """The ways alerts come in, with two keys each: the other one is being replaced."""
+    both = {source: (Secret(secrets.token_hex(16)), Secret(key)) for source, key in keys.items()}
+    checks = Keys(bearer_check(both["alertmanager"]), bearer_check(both["grafana"]), pagerduty_check(both["pagerduty"]))
+    return AlertSources(desk, checks, recognises=lambda text: "invalid_grant" in text)
+
+
+def serving(
+    settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signing: Secret, alerts: AlertSources
+) -> Callable[[], None]:
     """Run the edge in a thread; returns how to end it, which fails if it ended by itself."""
     loop, stop, failed = asyncio.new_event_loop(), asyncio.Event(), []
 
@@ -348,6 +387,7 @@ def serving(settings: Settings, desk: PaperDesk, bot: Secret, app: Secret, signi
             stop=stop,
             verify=slack_clients.signature_check(signing),
             make_socket=slack_clients.socket(app),
+            alerts=alerts,
         )
 
     def main() -> None:

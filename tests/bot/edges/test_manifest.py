@@ -78,7 +78,7 @@ def test_the_scopes_are_those_that_the_code_needs() -> None:
 def test_the_events_are_those_that_are_listened_to() -> None:
     """Each subscribed event has a listener, and each listener its subscription."""
     sources = "".join(p.read_text() for p in (ROOT / "bot" / "edges").rglob("*.py"))
-    assert set(re.findall(r"\.event\(\s*\"(\w+)\"", sources)) == set(EVENTS)
+    assert set(re.findall(r"\.event\(\s*\"(\w+)\"", sources)) == {e.partition(".")[0] for e in EVENTS}
 
 
 def test_http_mode_puts_the_address_everywhere() -> None:

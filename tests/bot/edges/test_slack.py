@@ -233,7 +233,7 @@ FORGED = [
 
 
 @both
-def test_forged_button_values_change_nothing(start: Start, mode: str) -> None:
+def test_forged_button_values_change_nothing(start: Start, until: Start, mode: str) -> None:
     """A value that we did not make is refused, audited and told, whatever is in it."""
     world = start(mode)
     _, ts = proposed(world)
@@ -245,6 +245,7 @@ def test_forged_button_values_change_nothing(start: Start, mode: str) -> None:
         payload["actions"] = [{**payload["actions"][0], "value": value}]
         assert world.forge("interactive", payload)["ok"]
     assert world.told("not one of mine", APPROVER)
+    until(lambda: len(world.desk.refusals) == len(FORGED))
     assert not world.desk.decided
     assert [what for _, what, _ in world.desk.refusals] == ["foreign_click"] * len(FORGED)
 
