@@ -73,6 +73,8 @@ class Session(requests.Session):
                 raise TooLong
             if time.monotonic() > self._ends:
                 raise Timeout
+        if not body and _beheaded(response):
+            raise ConnectionResetError
         response.raw.close()
         response.raw = io.BytesIO(bytes(body))
         self.last = response
@@ -103,6 +105,12 @@ def _heard(response: requests.Response, latency: float) -> Answer:
         moved=300 <= response.status_code < 400,
         latency=latency,
     )
+
+
+def _beheaded(response: requests.Response) -> bool:
+    """Did a success end in the middle of its head? http.client takes what came for all, and its body for empty."""
+    framed = {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}
+    return response.status_code == 200 and not framed
 
 
 def _how(problem: Exception) -> How:
