@@ -23,7 +23,7 @@ def bearer_check(keys: tuple[Secret, ...]) -> Callable[[str], bool]:
     known = [hashlib.sha256(key).digest() for key in _plain(keys, "bearer token of a webhook")]
 
     def fits(token: str) -> bool:
-        given = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
+        given = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
         return _any([hmac.compare_digest(given, each) for each in known])
 
     return fits
