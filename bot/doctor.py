@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.app import Parts
 from bot.core.errors import Refused, Told
-from bot.core.handler import Need
+from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
 from bot.core.value import Value
-from bot.settings import SecretSource, Settings
+from bot.settings import Command, SecretSource, Settings
 
 
 class Finding(Value):
@@ -26,11 +26,13 @@ class Finding(Value):
 def examine(settings: Settings) -> Iterator[Finding]:
     """Everything, in the order in which one would mend it."""
     parts = Parts(settings)
-    yield from looked("settings", lambda: _handlers(parts))
-    yield from people(settings)
+    before = [*looked("settings", lambda: _handlers(parts))]
+    yield from before
+    commands = parts.handlers if before[0].good else {}
+    yield from people(settings, commands)
     yield from exposed(settings)
     yield from looked("store", lambda: _store(parts))
-    yield from vault(parts)
+    yield from vault(parts, commands)
     yield from slack(parts)
     yield from clusters(settings)
     yield from ci_jobs(settings)
@@ -48,21 +50,27 @@ def _handlers(parts: Parts) -> str:
     return f"commands {', '.join(parts.handler_settings)} are configured."
 
 
-def people(settings: Settings) -> Iterator[Finding]:
-    """Can each command be approved by enough people?"""
-    for name, command in settings.commands.items():
-        groups = [settings.groups[group] for group in command.approve]
-        users = {user for group in groups for user in group.users}
-        needed = command.approvals + (not any(group.self_approval for group in groups))
-        if not groups:
-            told = "nobody may approve it, so a plan of it can never run (commands that only look need nobody)."
-            yield Finding(subject=f"/{name}", good=None, told=told)
-        elif len(users) < needed and not any(group.slack_groups for group in groups):
-            told = f"{len(users)} may approve, but {needed} are needed so that the asker is never the only one."
-            yield Finding(subject=f"/{name}", good=False, told=told, now=f"Add people to {', '.join(command.approve)}.")
-        if any(group.self_approval for group in groups):
-            told = "its asker may approve alone (self_approval). That is for development."
-            yield Finding(subject=f"/{name}", good=None, told=told)
+def people(settings: Settings, commands: Mapping[str, Handler]) -> Iterator[Finding]:
+    """Can each command that changes something be approved by enough people?"""
+    for name, handler in commands.items():
+        if handler.steps:
+            yield from _approvers(name, settings)
+
+
+def _approvers(name: str, settings: Settings) -> Iterator[Finding]:
+    rule = settings.commands.get(name, Command()).rule
+    groups = [settings.groups[group] for group in rule.approve]
+    users = {user for group in groups for user in group.users}
+    needed = rule.approvals + (not any(group.self_approval for group in groups))
+    if not groups:
+        told, now = "nobody may approve it, so a plan of it can never run.", f"Name groups in commands.{name}.approve."
+        yield Finding(subject=f"/{name}", good=False, told=told, now=now)
+    elif len(users) < needed and not any(group.slack_groups for group in groups):
+        told = f"{len(users)} may approve, but {needed} are needed so that the asker is never the only one."
+        yield Finding(subject=f"/{name}", good=False, told=told, now=f"Add people to {', '.join(rule.approve)}.")
+    if any(group.self_approval for group in groups):
+        told = "its asker may approve alone (self_approval). That is for development."
+        yield Finding(subject=f"/{name}", good=None, told=told)
 
 
 def exposed(settings: Settings) -> Iterator[Finding]:
@@ -97,7 +105,7 @@ def _store(parts: Parts) -> str:
     return f"{engine.dialect.name} answers, and its keys are there."
 
 
-def vault(parts: Parts) -> Iterator[Finding]:
+def vault(parts: Parts, commands: Mapping[str, Handler]) -> Iterator[Finding]:
     """Can the bot log in, for how long, and may it do what each command needs?"""
     from bot.tools.vault import Vault
 
@@ -109,7 +117,7 @@ def vault(parts: Parts) -> Iterator[Finding]:
     yield from before
     if not before[0].good:
         return
-    for name, handler in parts.handlers.items():
+    for name, handler in commands.items():
         for need in handler.needs(parts.handler_settings[name]):
             yield from looked(f"vault for /{name}", lambda need=need: _rights(tool, need))  # type: ignore[misc]  # lambda
             if "update" in need.rights and (backup := tool.backup(need.path, run="r-check")):

@@ -6,6 +6,7 @@ An error names the place and the rule, never the input, because the input may be
 from __future__ import annotations
 
 import os
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -70,6 +71,13 @@ class Store(Part):
     keep_backups_hours: float = Field(
         default=72, gt=0, description="Hours that a verified run's backups wait before they are removed."
     )
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, url: str | None) -> str | None:
+        if url and re.search(r"//[^/?#]*:[^/?#]*@|[?&](password|passfile|sslpassword)=", url, re.I):
+            raise ValueError("holds a password; name it by reference in store.password")
+        return url
 
 
 class TokenAuth(Part):
@@ -224,10 +232,11 @@ def load(path: Path) -> Settings:
         raise Refused(
             f"The settings file {path} cannot be read.", "Check its permissions and that it is UTF-8 text."
         ) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:  # ValueError: 2026-02-30, unquoted
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
-        raise Refused(f"The settings file {path} is not valid YAML{place}.", "Correct that line.") from None
+        now = "Correct that line." if place else "Put dates and numbers that are none in quotes."
+        raise Refused(f"The settings file {path} is not valid YAML{place}.", now) from None
     return parse(document, str(path))
 
 

@@ -6,6 +6,7 @@ Parameters never appear in an error, and a foreign error never leaves this modul
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -83,12 +84,17 @@ def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turns what a database says into our words; a broken constraint or statement is our own fault and stays."""
+    """Turns what a database says into our words: Transient when it is away, Refused when it is damaged. A broken
+    constraint or statement is our own fault and stays."""
     try:
         yield
     except (exc.IntegrityError, exc.ProgrammingError, exc.DataError):
         raise
-    except (exc.DBAPIError, exc.TimeoutError):
+    except (exc.DBAPIError, exc.TimeoutError) as error:
+        if type(getattr(error, "orig", None)) is sqlite3.DatabaseError:  # none of its kinds: it cannot read the file
+            raise Refused(
+                "The store is damaged, or is no SQLite file.", "Put a copy back, or move it away to begin anew."
+            ) from None
         raise Transient("The store did not answer.", "Nothing was changed; try again in a minute.") from None
 
 

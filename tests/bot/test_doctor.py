@@ -121,6 +121,23 @@ def test_a_group_that_nobody_else_is_in_is_told(outside: Outside) -> None:
     assert "2 are needed" in found["/rotate-hive-tokens"].told
 
 
+def test_only_what_changes_something_needs_approvers(outside: Outside) -> None:
+    """A command that the settings leave out can be approved by nobody; one that only looks is not named at all."""
+    everything = [*doctor.examine(outside.settings(commands={}))]
+    (found,) = [finding for finding in everything if finding.subject.startswith("/")]
+    assert (found.subject, found.good) == ("/rotate-hive-tokens", False)
+    assert "commands.rotate-hive-tokens.approve" in found.now
+
+
+def test_a_mistake_in_a_command_s_settings_does_not_hide_the_rest(outside: Outside) -> None:
+    """It is told, and the systems are looked at all the same."""
+    commands = {"rotate-hive-tokens": {"approve": ["sre"], "settings": {"nonsense": 1}}}
+    everything = {finding.subject: finding for finding in doctor.examine(outside.settings(commands=commands))}
+    assert "commands.rotate-hive-tokens.settings" in everything["settings"].told
+    assert everything["vault"].good
+    assert everything["slack"].good
+
+
 def test_a_folder_that_is_not_there_is_told(outside: Outside) -> None:
     """The CI jobs' folder is named."""
     missing = str(outside.folder / "nowhere")

@@ -51,6 +51,25 @@ def test_a_mistake_is_told_by_its_place(document: dict[str, object], place: str)
         parse(document, "s.yaml")
 
 
+@pytest.mark.parametrize("url", ["postgresql://bee:{}@db.example.com/hive", "postgresql://db/hive?password={}"])
+def test_a_password_in_the_store_s_address_is_refused(url: str, canary: Canary) -> None:
+    """It belongs behind a reference; the sentence says where, and not what it is."""
+    word = canary("password")
+    with pytest.raises(Refused, match=r"store\.url: .*store\.password") as told:
+        parse({"store": {"url": url.format(word)}}, "s.yaml")
+    assert word not in repr(told.value)
+    assert parse({"store": {"url": "postgresql://bee@db.example.com:5432/hive"}}, "s.yaml").store.url
+
+
+@pytest.mark.parametrize("text", ["standing: {x: {until: 2026-02-30}}", "[" * 5000, "web: {port: !!int x}"])
+def test_a_value_that_yaml_cannot_make_is_told(tmp_path: Path, text: str) -> None:
+    """A day that no calendar has, nesting without end, a number that is none: a sentence, no stack."""
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(Refused, match="not valid YAML"):
+        load(path)
+
+
 def test_invalid_yaml_is_told_by_its_line(tmp_path: Path) -> None:
     """The line is named, its text is not."""
     path = tmp_path / "s.yaml"

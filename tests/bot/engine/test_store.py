@@ -63,10 +63,10 @@ def test_a_broken_file_is_told_in_our_words(tmp_path: Path, canary: object) -> N
     """Neither the path nor the database's text travels."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "hivekeeper.sqlite").write_bytes(b"this is no database" * 500)
-    with pytest.raises(Transient) as told, store.reading(store.connect(Settings(data_dir=tmp_path / "data"))) as conn:
+    with pytest.raises(Refused) as told, store.reading(store.connect(Settings(data_dir=tmp_path / "data"))) as conn:
         conn.exec_driver_sql("SELECT * FROM run")
     assert (str(told.value), told.value.__cause__) == (
-        "The store did not answer. Nothing was changed; try again in a minute.",
+        "The store is damaged, or is no SQLite file. Put a copy back, or move it away to begin anew.",
         None,
     )
 
