@@ -113,6 +113,8 @@ def _section(where: str, block: Block) -> None:
         _need(1 <= len(block["fields"]) <= 10, f"{where}: {len(block['fields'])} fields")
         for field in block["fields"]:
             _text(where, field, 2000)
+    if "accessory" in block:
+        _element(f"{where}.accessory", block["accessory"])
 
 
 def _header(where: str, block: Block) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from bot.core.ask import usage
 from bot.core.desk import AuditEntry
 from bot.core.handler import Handler
+from bot.core.incident import IncidentView
 from bot.core.people import Rule, listed
 from bot.core.view import RunView
-from bot.edges import outcome, proposal
+from bot.edges import incident, outcome, proposal
 from bot.edges.blocks import Message, check
 from bot.edges.elements import header, sections
 from bot.edges.text import code, count, mrkdwn, person, when
@@ -42,6 +43,13 @@ def runs_message(views: Sequence[RunView]) -> Message:
     lines = [run_line(view) for view in views[:200]] or ["No runs yet. /hivekeeper help lists what I can do."]
     text = f"{count(len(views), 'run')}, newest first." if views else lines[0]
     return _checked(Message(text, [header("runs", "Runs"), *sections("list", "", lines, 8000, " runs")]))
+
+
+def incidents_message(views: Sequence[IncidentView]) -> Message:
+    """Incidents, two lines each."""
+    lines = [incident.line(view) for view in views[:200]] or ["No incidents: no alert has come in yet."]
+    text = f"{count(len(views), 'incident')}, newest first." if views else lines[0]
+    return _checked(Message(text, [header("incidents", "Incidents"), *sections("list", "", lines, 8000, " incidents")]))
 
 
 def audit_message(entries: Sequence[AuditEntry]) -> Message:

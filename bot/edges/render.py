@@ -10,7 +10,8 @@ from bot.core.view import NoteView, RunView, State, StepState
 from bot.edges import proposal
 from bot.edges.blocks import TOTAL, Block, Message, check, texts
 from bot.edges.elements import context, header, section, sections, table
-from bot.edges.lists import audit_message, help_message, runs_message
+from bot.edges.incident import incident_message
+from bot.edges.lists import audit_message, help_message, incidents_message, runs_message
 from bot.edges.outcome import FAILED, failure, headline, story
 from bot.edges.text import code, count, mention, mrkdwn, notice, person, size, when
 
@@ -21,6 +22,8 @@ __all__ = [
     "error_message",
     "full_message",
     "help_message",
+    "incident_message",
+    "incidents_message",
     "note_message",
     "run_message",
     "runs_message",

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 _KEPT = "\u200c\u200d"  # joiners: some scripts and most composed emoji need them
 _JOINER = "\u200d"
+_ADDRESS = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(/[!-;=?-{}~]*)?(\?[!-;=?-{}~]*)?(#[!-;=?-{}~]*)?")
 _USER, _GROUP = re.compile(r"[UW][A-Z0-9]{1,40}"), re.compile(r"S[A-Z0-9]{1,40}")
 _MARKUP = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})  # look-alikes: Slack knows no escape for these
 _OUTER = re.compile(r"(?<![A-Za-z0-9_])_+|_+(?![A-Za-z0-9_])")  # an underscore inside a word formats nothing
@@ -54,6 +55,14 @@ def code(text: str, limit: int) -> str:
     """Foreign text as inline code: for names and paths that people copy."""
     inside = _escaped(clean(text, limit).replace("`", "ˋ"), limit - 2)
     return f"`{inside}`" if inside else ""
+
+
+def link(address: str, label: str, limit: int) -> str:
+    """A link for mrkdwn to an address that came from the settings; nothing for what is no plain web address."""
+    shown = _escaped(address, 10 * limit)
+    if not _ADDRESS.fullmatch(address) or size(shown) > limit:
+        return ""
+    return f"<{shown}|{mrkdwn(label, 80).replace('|', '¦') or 'link'}>"
 
 
 def cut(text: str, limit: int) -> str:
