@@ -46,7 +46,7 @@ class AlertChannel:
         event = body.get("event")
         if not isinstance(event, Mapping):
             raise Foreign("event")
-        if event.get("channel") not in self._channels:
+        if str(event.get("channel")) not in self._channels:
             return None
         ours = self._parts.ours()
         if not ours:

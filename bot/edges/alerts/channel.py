@@ -17,7 +17,7 @@ from bot.edges.alerts import subject, values
 from bot.edges.alerts.subject import Listed, Status
 from bot.edges.blocks import texts
 
-SPOKEN = frozenset({None, "bot_message", "file_share", "thread_broadcast", "me_message"})
+SPOKEN = (None, "bot_message", "file_share", "thread_broadcast", "me_message")
 _LINK = re.compile(r"<(https?://[^|<>\s]{1,2000})(?:\|([^<>]{0,2000}))?>")
 _INCIDENT = re.compile(r"https://[a-z0-9-]{1,63}(?:\.eu)?\.pagerduty\.com/incidents/([A-Za-z0-9]{1,40})\b")
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
@@ -53,7 +53,7 @@ def notice(
     posted = _seconds(message.get("ts"))
     if said is None or said == earlier or posted is None:
         return None
-    now = _seconds(event.get("event_ts")) or posted
+    now = (edited and _seconds(event.get("event_ts"))) or posted
     return Notice(
         key=f"channel:{values.line(event_id, 100) or sha256([channel, posted, said.text])}",
         origin="channel",
