@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from pydantic import Field
 
@@ -36,22 +36,32 @@ def belongs(user: str, group: Group, members: Members) -> bool:
     return user in group.users or any(user in members(g) for g in group.slack_groups)
 
 
+def groups_of(user: str, names: tuple[str, ...], groups: dict[str, Group], members: Members) -> Iterator[Group]:
+    """Those of the named groups that the user is in, one by one: first where the settings name the user, so that such
+    people may still act while Slack cannot say who is in its groups."""
+    for group in sorted((groups[name] for name in names), key=lambda group: user not in group.users):
+        if belongs(user, group, members):
+            yield group
+
+
 def check_ask(user: str, rule: Rule, groups: dict[str, Group], members: Members) -> None:
     """Raises Refused unless the user may ask."""
-    if rule.ask and not any(belongs(user, groups[name], members) for name in rule.ask):
+    if rule.ask and not any(groups_of(user, rule.ask, groups, members)):
         raise Refused("You may not ask for this command.", f"Ask someone in {listed(rule.ask)} to do it.")
 
 
 def check_approve(user: str, asker: str, rule: Rule, groups: dict[str, Group], members: Members) -> None:
     """Raises Refused unless the user may approve what the asker asked for (four eyes by default)."""
-    mine = [groups[name] for name in rule.approve if belongs(user, groups[name], members)]
-    if not mine:
+    is_member = False
+    for group in groups_of(user, rule.approve, groups, members):
+        if user != asker or group.self_approval:
+            return
+        is_member = True
+    if not is_member:
         raise Refused("You may not decide this plan.", f"Someone in {listed(rule.approve)} can.")
-    if user == asker and not any(group.self_approval for group in mine):
-        raise Refused(
-            "You asked for this plan, so you cannot approve it yourself.",
-            f"Someone else in {listed(rule.approve)} can.",
-        )
+    raise Refused(
+        "You asked for this plan, so you cannot approve it yourself.", f"Someone else in {listed(rule.approve)} can."
+    )
 
 
 def listed(names: tuple[str, ...]) -> str:

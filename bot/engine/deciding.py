@@ -15,13 +15,15 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision, Outcome
-from bot.core.people import belongs, check_approve
+from bot.core.people import check_approve, groups_of
 from bot.core.view import State
 from bot.engine import audit, runs
 from bot.engine.planning import approve
 from bot.engine.store import reading, writing
 from bot.engine.tables import decision as table
 from bot.engine.workshop import Workshop
+
+UNSURE = "Nothing was decided: try again in a minute, or ask someone whom the settings name by their user id."
 
 
 class No(Exception):
@@ -43,7 +45,8 @@ def decide(shop: Workshop, decision: Decision) -> Outcome:
     try:
         _check_person(shop, decision, row)
     except Told as error:
-        return _refused(shop, decision, str(error), remember=not isinstance(error, Transient))
+        unsure = isinstance(error, Transient)
+        return _refused(shop, decision, f"{error.what} {UNSURE}" if unsure else str(error), remember=not unsure)
     try:
         with writing(shop.store) as conn:
             told = _take(conn, shop, decision)
@@ -73,7 +76,7 @@ def _check_person(shop: Workshop, decision: Decision, row: Any) -> None:
         check_approve(decision.user, row.asker, rule, groups, members)
     elif decision.verdict == "cancel" and decision.user == row.asker:
         return
-    elif not any(belongs(decision.user, groups[name], members) for name in rule.approve):
+    elif not any(groups_of(decision.user, rule.approve, groups, members)):
         who = "the asker or an approver" if decision.verdict == "cancel" else "an approver"
         raise Refused(f"Only {who} can {decision.verdict} this plan.")
 
@@ -189,8 +192,7 @@ def may_decide(shop: Workshop, user: str) -> dict[str, bool]:
 
     found: dict[str, bool] = {}
     for name in shop.handlers:
-        groups = [shop.settings.groups[group] for group in shop.rule(name).approve]
-        mine = [group for group in groups if belongs(user, group, members)]
+        mine = list(groups_of(user, shop.rule(name).approve, shop.settings.groups, members))
         if mine:
             found[name] = any(group.self_approval for group in mine)
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.errors import Refused
+from bot.core.errors import Refused, Transient
 from bot.core.people import Group, Rule, check_approve, check_ask, listed
 
 GROUPS = {
@@ -71,3 +71,16 @@ def test_slack_is_not_asked_about_people_the_settings_know() -> None:
 def test_names_are_listed_as_people_do(names: tuple[str, ...], text: str) -> None:
     """Commas, then "or"."""
     assert listed(names) == text
+
+
+def test_whom_the_settings_name_needs_no_slack() -> None:
+    """While Slack cannot say who is in its groups, people named by their user id may ask and approve; others wait."""
+
+    def away(group: str) -> frozenset[str]:
+        raise Transient(f"Slack does not say who is in {group}.")
+
+    check_ask("U9", RULE, GROUPS, away)
+    check_approve("U9", "U2", RULE, GROUPS, away)
+    check_approve("U9", "U9", RULE, GROUPS, away)
+    with pytest.raises(Transient):
+        check_approve("U2", "U3", RULE, GROUPS, away)
