@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from starlette.applications import Starlette
 
-from playground.slack import web_api
+from playground.slack import incoming, web_api
 from playground.slack.delivery import Delivery, Transport
 from playground.slack.http_mode import HttpMode
 from playground.slack.methods import EVENT_SCOPES, EVERY_SCOPE
@@ -36,7 +36,7 @@ def create(
     install(workspace, manifest)
     transport = _transport(workspace, mode, request_url, signing_secret)
     delivery = Delivery(workspace, transport)
-    routes = [*web_api.routes(workspace), *People(workspace, delivery).routes()]
+    routes = [*web_api.routes(workspace), *People(workspace, delivery).routes(), incoming.route(workspace)]
     if isinstance(transport, SocketMode):
         routes.append(transport.route())
     app = Starlette(routes=routes)

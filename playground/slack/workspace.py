@@ -120,6 +120,7 @@ class Workspace:
     response_urls: dict[str, ResponseUrl] = field(default_factory=dict)
     tickets: set[str] = field(default_factory=set)
     uploads: dict[str, Json] = field(default_factory=dict)
+    incoming: dict[str, tuple[str, str]] = field(default_factory=dict)  # path of a webhook -> channel and bot
     scenarios: list[Json] = field(default_factory=list)
     watchers: list[Watcher] = field(default_factory=list)
 
