@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from bot.core.secret import Secret
 from bot.looking import Prometheus
 from bot.sources import FromEnv
+from bot.tools import http_answer
 from bot.tools.prometheus import PrometheusServers
 from playground import broken
 from playground.prometheus import PrometheusStandIn
@@ -43,6 +44,12 @@ class Served:
 
     def stop(self) -> None:
         self._server.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause before a second try is for the world's sake."""
+    monkeypatch.setattr(http_answer, "PAUSE", 0.01)
 
 
 @pytest.fixture(scope="session")

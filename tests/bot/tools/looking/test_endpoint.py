@@ -29,7 +29,7 @@ def api(served: Any) -> AccountsStandIn:
 @pytest.fixture
 def check(served: Any, api: AccountsStandIn) -> Check:
     def made(**changed: Any) -> Health:
-        endpoint = Endpoint.model_validate({"address": served.url + accounts.PATH, "timeout": 2, **changed})
+        endpoint = Endpoint.model_validate({"address": served.url + accounts.PATH, "timeout": 8, **changed})
         health = CheckedEndpoints({"accounts": endpoint}).check("accounts")
         assert health.told.startswith(("Accounts at 127.0.0.1", "No TLS", "The "))
         assert health.told.endswith(".")
@@ -65,7 +65,7 @@ def test_each_state_is_judged(
     assert (health.reachable, health.how, health.status) == (reachable, how, status)
     assert told in health.told
     assert health.latency is not None
-    assert 0 < health.latency < 2
+    assert 0 < health.latency < 8
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no"}', b"[]", b'"x"', b"<html>", b'{"kind": 7}', b""])
@@ -93,9 +93,9 @@ def test_broken_connections_are_answers(breaks: Any, how: str, check: Check) -> 
     """A failure to reach it is no error but what was asked for, in time."""
     with broken.broken(breaks) as server:
         began = time.monotonic()
-        health = check(address=server.url, timeout=0.6)
+        health = check(address=server.url, timeout=0.3 if how == "timeout" else 8)
     assert (health.reachable, health.how, health.status) == (False, how, None)
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 4
 
 
 def test_closed_port_and_unknown_name(api: AccountsStandIn) -> None:
@@ -132,7 +132,7 @@ def test_a_blip_is_looked_at_twice(served: Any, api: AccountsStandIn, check: Che
         assert way.connections == 4
         way.heal()
         way.blackhole = True
-        assert check(address=address, timeout=0.5).how == "timeout"
+        assert check(address=address, timeout=0.3).how == "timeout"
         assert way.connections == 5
 
 
