@@ -21,6 +21,7 @@ class Request(Value):
     source: Source = "slack"
     channel: str | None = None
     thread: str | None = None
+    incident: str | None = None  # whose offer it is: the run's message then goes to the incident's thread
 
 
 class Decision(Value):

@@ -187,6 +187,10 @@ class Messenger(Protocol):
 
     def delete(self, place: Place, ts: str) -> None: ...
 
+    def upload(self, place: Place, chart: Any, key: str) -> None:
+        """Draw a chart (bot.core.diagnosis.Chart) and put the picture there. `find` knows it again by the key."""
+        ...
+
 
 class Membership(Protocol):
     def of(self, slack_group: str) -> frozenset[str]:

@@ -92,7 +92,7 @@ def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
         if row is None or row.state != State.APPLYING:
             return
         again = Request(key=f"drift-{run}", command=row.command, ask=row.ask, text=row.text, asker=row.asker,
-                        source="drift", channel=row.channel, thread=row.thread)  # fmt: skip
+                        source="drift", channel=row.channel, thread=row.thread, incident=row.incident)  # fmt: skip
         new = runs.insert(conn, shop, again, supersedes=run)
         runs.change(conn, shop, run, [State.APPLYING], State.SUPERSEDED, who="bot", what="superseded",
                     facts={"by": new, "trouble": trouble},

@@ -7,19 +7,37 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
+from bot.core.alert import Notice
 from bot.core.desk import AuditEntry, ScheduleView
+from bot.core.diagnosis import AlertHandler
 from bot.core.errors import Refused, Transient
 from bot.core.handler import Handler, HandlerSettings
+from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
 from bot.core.people import Rule, check_ask
 from bot.core.ports import Membership, Messenger, ReadTools, Tools
 from bot.core.view import RunView
-from bot.engine import applying, audit, deciding, durable, planning, retiring, runs, schedules, schema, store
+from bot.engine import (
+    applying,
+    attending,
+    audit,
+    deciding,
+    diagnosing,
+    durable,
+    incidents,
+    notices,
+    planning,
+    retiring,
+    runs,
+    schedules,
+    schema,
+    store,
+)
 from bot.engine.durable import Checkpoint, Executor, Queues
 from bot.engine.outbox import Sender
 from bot.engine.sealing import Cipher
@@ -30,10 +48,14 @@ from bot.settings import Settings
 
 WORKS: dict[str, Callable[[Workshop, str, Checkpoint], None]] = {
     "plan": planning.plan,
+    "diagnose": diagnosing.diagnose,
     "apply": applying.apply,
     "retire": retiring.retire,
 }
+AT_ONCE = 5  # transactions that may collide on one incident before that is our own mistake
 GOING_DOWN = 20.0  # seconds that work under way gets to come to the end of its step
+
+T = TypeVar("T")
 
 
 class StoredDesk:
@@ -56,21 +78,43 @@ class StoredDesk:
             facts = {"command": request.command, "ask": request.ask, "told": str(error)}
             self.refuse(request.asker, "refused_ask", facts)
             raise
-        try:
-            return self._insert(request)
-        except IntegrityError:  # the same request came in through another replica at the same instant
-            return self._insert(request)
+        return self._write(lambda conn: runs.insert(conn, self._shop, request))
 
     def _check(self, request: Request) -> None:
         if request.command not in self._shop.handlers:
             raise Refused(f"There is no command /{request.command} here.", "See /hivekeeper help.")
         check_ask(request.asker, self.rule(request.command), self._shop.settings.groups, self._shop.recent.of)
 
-    def _insert(self, request: Request) -> str:
-        with store.writing(self._shop.store) as conn:
-            run = runs.insert(conn, self._shop, request)
-        self._shop.changed.set()
-        return run
+    def _write(self, change: Callable[[sa.Connection], T]) -> T:
+        """The change in a transaction, again when another one (of another replica, say) does the same just now."""
+        for _ in range(AT_ONCE):
+            try:
+                with store.writing(self._shop.store) as conn:
+                    result = change(conn)
+            except IntegrityError:
+                continue
+            self._shop.changed.set()
+            return result
+        raise Transient("The store was busy with the same.", "Nothing was changed; try again in a minute.")
+
+    def notice(self, notice: Notice) -> tuple[str, ...]:
+        return self._write(lambda conn: notices.take(conn, self._shop, notice))
+
+    def incident(self, incident: str) -> IncidentView | None:
+        with store.reading(self._shop.store) as conn:
+            return incidents.view(conn, incident)
+
+    def incidents(self, *, open_only: bool = False, limit: int = 20) -> tuple[IncidentView, ...]:
+        with store.reading(self._shop.store) as conn:
+            return incidents.views(conn, open_only=open_only, limit=limit)
+
+    def incident_action(self, key: str, incident: str, user: str, action: attending.Action, step: str = "") -> Outcome:
+        press = attending.Press(key, incident, user, action, step)
+        return self._write(lambda conn: attending.act(conn, self._shop, press))
+
+    def shown(self, owner: str) -> RunView | IncidentView | None:
+        """What the message of a run or an incident should show."""
+        return self.incident(owner) if incidents.is_incident(owner) else self.run(owner)
 
     def decide(self, decision: Decision) -> Outcome:
         return deciding.decide(self._shop, decision)
@@ -159,6 +203,8 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
     patience: Patience | None = None,
     lost: Callable[[], None] | None = None,
     life: float = LIFE,
+    alert_handlers: Mapping[str, AlertHandler] | None = None,
+    alert_settings: Mapping[str, HandlerSettings] | None = None,
 ) -> Running:
     """Start the engine in this process; one per process. `read_tools` cannot write, also at run time. `lost` is
     called when a replica may no longer work because it cannot say that it lives (for a part of `life`, in seconds);
@@ -168,17 +214,17 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
     schema.migrate(engine)
     queues = Queues(engine, cipher)
     shop = Workshop(engine, queues, settings, handlers, handler_settings, tools, read_tools, membership, clock,
-                    patience or Patience())  # fmt: skip
+                    patience or Patience(), alert_handlers or {}, alert_settings or {})  # fmt: skip
     executor = Executor(settings, cipher, unlock, {name: partial(work, shop) for name, work in WORKS.items()},
                         shop.stopping)  # fmt: skip
     with store.writing(engine) as conn:
         schedules.sync(conn, settings.schedules, clock())
     durable.migrate(settings, unlock)
-    queues.open(("plan", "retire"), by_subject="apply")
+    queues.open(("plan", "retire"), by_subject=("apply", "diagnose"))
     executor.start()
     threads = [threading.Thread(target=Ticker(shop).run, name="ticker", daemon=True)]
     if messenger is not None:
-        sender = Sender(engine, messenger, StoredDesk(shop).run, clock, lease=max(45.0, 2 * settings.slack.timeout))
+        sender = Sender(engine, messenger, StoredDesk(shop).shown, clock, lease=max(45.0, 2 * settings.slack.timeout))
         threads.append(
             threading.Thread(target=sender.run, args=(shop.stopping, shop.changed), name="sender", daemon=True)
         )
@@ -200,12 +246,14 @@ def submit_only(
     cipher: Cipher,
     unlock: store.Unlock | None = None,
     clock: Callable[[], float] = time.time,
+    alert_handlers: Mapping[str, AlertHandler] | None = None,
 ) -> Submitting:
     """A desk next to a running bot, or before its first start. Transient when the store is away."""
     engine = store.connect(settings, unlock)
     schema.migrate(engine)
     durable.migrate(settings, unlock)
-    shop = Workshop(engine, Queues(engine, cipher), settings, handlers, handler_settings, None, None, membership, clock)
+    shop = Workshop(engine, Queues(engine, cipher), settings, handlers, handler_settings, None, None, membership, clock,
+                    alert_handlers=alert_handlers or {})  # fmt: skip
     return Submitting(shop)
 
 

@@ -37,7 +37,7 @@ APP = "hivekeeper"
 VERSION = "1"  # what waits under one version is never taken by another; change it only after all work has ended
 POLL = 0.1  # seconds between two looks at a queue
 WORKERS = 4  # of one replica, for each queue
-APPLYING = 8  # plans that are applied at once, over all replicas
+AT_ONCE = 8  # plans that are applied (and incidents that are looked into) at once, over all replicas
 
 Checkpoint = Callable[[str, Callable[[], Any]], Any]
 """`keep(name, call)`: the call's result (small JSON, never a secret) from the store if it was kept, else by calling."""
@@ -75,16 +75,17 @@ class Queues:
             application_name=APP, lazy=True, retry_connection_errors=False,
         )  # fmt: skip
 
-    def open(self, names: tuple[str, ...], by_subject: str) -> None:
-        """Make the queues; `by_subject` is the one with subjects. Before the executor starts: it then looks into them
+    def open(self, names: tuple[str, ...], by_subject: tuple[str, ...]) -> None:
+        """Make the queues; `by_subject` are those with subjects. Before the executor starts: it then looks into them
         at once. Transient when the store is away."""
         try:
             for name in names:
                 self._client.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL)
-            self._client.register_queue(
-                by_subject, partition_concurrency=1, global_concurrency=APPLYING, worker_concurrency=WORKERS,
-                polling_interval_sec=POLL,
-            )  # fmt: skip
+            for name in by_subject:
+                self._client.register_queue(
+                    name, partition_concurrency=1, global_concurrency=AT_ONCE, worker_concurrency=WORKERS,
+                    polling_interval_sec=POLL,
+                )  # fmt: skip
         except Exception:  # its text may hold the database's address
             raise Transient("The store did not answer.", "Start again when the database is there.") from None
 

@@ -14,19 +14,20 @@ import sqlalchemy as sa
 from bot.engine.store import metadata
 from bot.engine.upsert import insert
 
-HEAD = "head"  # the slot of a run's own message; the others are notes in its thread
+HEAD = "head"  # the slot of the own message of a run or an incident; the others are in its thread
+CHART = "chart"  # the slot of its pictures
 APART = 1.0  # seconds between two posts in one channel (Slack's limit, for all replicas together)
 
 message = sa.Table(
     "message",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("run", sa.Text, nullable=False),
+    sa.Column("run", sa.Text, nullable=False),  # or an incident
     sa.Column("slot", sa.Text, nullable=False),
-    sa.Column("channel", sa.Text),  # a note takes place and thread from its run's head
+    sa.Column("channel", sa.Text),  # null: place and thread are those of the head
     sa.Column("thread", sa.Text),
     sa.Column("ts", sa.Text),
-    sa.Column("note", sa.JSON(none_as_null=True)),  # {"text", "mention"}
+    sa.Column("note", sa.JSON(none_as_null=True)),  # {"text", "mention"}, or a chart
     sa.Column("wanted", sa.Integer, nullable=False),  # the revision it should show at least
     sa.Column("shown", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", sa.Double, index=True),  # null: it shows what it should
@@ -60,13 +61,15 @@ def queue(conn: sa.Connection, limit: int, settle: float) -> list[Any]:
     ready = _latest(
         conn, message.c.due_at, message.c.leased_until, sa.func.coalesce(message_pace.c.free_at, 0.0), known
     )
-    thread = sa.case((message.c.slot == HEAD, message.c.thread), else_=sa.func.coalesce(_head.c.thread, _head.c.ts))
+    thread = sa.case(
+        (message.c.channel.is_not(None), message.c.thread), else_=sa.func.coalesce(_head.c.thread, _head.c.ts)
+    )
     labels = {"place_channel": channel, "place_thread": thread, "method": method, "ready_at": ready}
     query = (
         sa.select(message, *(column.label(name) for name, column in labels.items()))
         .outerjoin(_head, sa.and_(_head.c.run == message.c.run, _head.c.slot == HEAD))
         .outerjoin(message_pace, sa.and_(message_pace.c.channel == channel, message_pace.c.method == method))
-        .where(message.c.due_at.is_not(None), sa.or_(message.c.slot == HEAD, _head.c.ts.is_not(None)))
+        .where(message.c.due_at.is_not(None), sa.or_(message.c.channel.is_not(None), _head.c.ts.is_not(None)))
         .order_by("ready_at", message.c.id)
         .limit(limit)
     )

@@ -14,18 +14,22 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from bot.core.diagnosis import Chart
 from bot.core.errors import Told, Transient
+from bot.core.incident import IncidentView
 from bot.core.ports import Messenger, Place
 from bot.core.value import Value
 from bot.core.view import NoteView, RunView, State, Trouble
 from bot.engine import messages
-from bot.engine.messages import HEAD, message
+from bot.engine.messages import CHART, HEAD, message
 from bot.engine.store import reading, writing
 from bot.engine.upsert import insert
 
 log = structlog.get_logger()
+Shown = RunView | IncidentView | NoteView | Chart
 
 PROGRESS_APART = 2.0  # seconds between two updates of one message while its run is being applied
+STORY_APART = 3.0  # likewise of an incident's message, for a storm of alerts
 HOURLY = 3600.0  # seconds until something that Slack refused is tried again
 PATIENCE = 30.0  # seconds between two attempts, at most, while Slack is down
 DOWN = 3  # failures in a row after which Slack counts as down and the sender rests
@@ -34,7 +38,8 @@ BATCH = 20
 
 
 class Undelivered(Value):
-    """A message that Slack does not show as it should, and why. `slot` is "head" or "note-<name>"."""
+    """A message that Slack does not show as it should, and why. `slot` is "head", "chart" or "note-<name>"; `run` the
+    id of a run or an incident."""
 
     run: str
     slot: str
@@ -56,11 +61,37 @@ def want(conn: sa.Connection, *, run: str, revision: int, channel: str, thread: 
     conn.execute(new.on_conflict_do_update(index_elements=["run", "slot"], set_={"wanted": more, "due_at": soon}))
 
 
-def note(conn: sa.Connection, *, run: str, name: str, text: str, mention: tuple[str, ...], due: float) -> None:
-    """A line in the run's thread, once per name however often this is called. It waits for the head message."""
-    line = {"text": text, "mention": list(mention)}
-    new = insert(conn, message).values(run=run, slot=f"note-{name}", note=line, wanted=1, due_at=due)
+def note(
+    conn: sa.Connection,
+    *,
+    run: str,
+    name: str,
+    text: str,
+    mention: tuple[str, ...],
+    due: float,
+    at: Place | None = None,
+) -> None:
+    """A line in the run's thread, once per name however often this is called. It waits for the head message, unless it
+    goes elsewhere (`at`)."""
+    values: dict[str, Any] = {"note": {"text": text, "mention": list(mention)}, "wanted": 1, "due_at": due}
+    values |= {"channel": at.channel, "thread": at.thread} if at else {}
+    new = insert(conn, message).values(run=run, slot=f"note-{name}", **values)
     conn.execute(new.on_conflict_do_nothing(index_elements=["run", "slot"]))
+
+
+def chart(conn: sa.Connection, *, run: str, document: dict[str, Any], due: float) -> None:
+    """A picture in the thread. It waits for the head message; one that was not sent in time gives way to the next."""
+    values: dict[str, Any] = {"note": document, "due_at": due, "attempts": 0}
+    new = insert(conn, message).values(run=run, slot=CHART, wanted=1, **values)
+    values["wanted"] = message.c.wanted + 1
+    conn.execute(new.on_conflict_do_update(index_elements=["run", "slot"], set_=values))
+
+
+def move(conn: sa.Connection, *, run: str, channel: str, thread: str | None) -> bool:
+    """Let the run's head message go elsewhere; False if it is posted already, or just being posted."""
+    waits = message.c.run == run, message.c.slot == HEAD, message.c.ts.is_(None), message.c.attempting.is_(None)
+    new = {"channel": channel, "thread": thread, "turn": message.c.turn + 1}  # whoever has read the old place: too late
+    return conn.execute(message.update().where(*waits).values(**new)).rowcount == 1
 
 
 def place(conn: sa.Connection, run: str) -> tuple[str, str] | None:
@@ -96,15 +127,16 @@ def forget(conn: sa.Connection, runs: Sequence[str]) -> None:
 class Sender:
     """Brings Slack to what the rows say. One per replica; several at once share the work and Slack's limits.
 
-    `view_of` gives a run's view as it is now, None if there is no such run. `lease`: seconds, longer than any call
-    of the messenger takes. `settle`: seconds after an attempt of unknown outcome until its message is looked for.
+    `view_of` gives the view of a run or an incident as it is now, None if there is no such. `lease`: seconds, longer
+    than any call of the messenger takes. `settle`: seconds after an attempt of unknown outcome until its message is
+    looked for.
     """
 
     def __init__(
         self,
         engine: sa.Engine,
         messenger: Messenger,
-        view_of: Callable[[str], RunView | None],
+        view_of: Callable[[str], RunView | IncidentView | None],
         clock: Callable[[], float],
         *,
         lease: float = 45.0,
@@ -166,14 +198,16 @@ class Sender:
             return
         if view is None:
             self._settled(row, row.turn, due_at=None)
-        elif _too_soon(row, view, self._clock()):
-            self._settled(row, row.turn, due_at=row.sent_at + PROGRESS_APART)
+        elif self._clock() < (free := _not_before(row, view)):
+            self._settled(row, row.turn, due_at=free)
         elif (turn := self._claimed(row)) is not None:
             self._attempt(row, turn, view)
 
-    def _view(self, row: Any) -> RunView | NoteView | None:
+    def _view(self, row: Any) -> Shown | None:
         if row.slot == HEAD:
             return self._view_of(row.run)
+        if row.slot == CHART:
+            return Chart.model_validate(row.note)
         return NoteView(run=row.run, text=row.note["text"], mention=tuple(row.note["mention"]))
 
     def _claimed(self, row: Any) -> int | None:
@@ -183,7 +217,7 @@ class Sender:
                 return None
             return messages.claim(conn, row, now, self._lease)
 
-    def _attempt(self, row: Any, turn: int, view: RunView | NoteView) -> None:
+    def _attempt(self, row: Any, turn: int, view: Shown) -> None:
         try:
             values = self._call(row, view)
         except Transient as told:
@@ -198,10 +232,12 @@ class Sender:
             if not self._settled(row, turn, **values) and row.method == "update":
                 self._doubted(row)
 
-    def _call(self, row: Any, view: RunView | NoteView) -> dict[str, Any]:
+    def _call(self, row: Any, view: Shown) -> dict[str, Any]:
         """The one call this row needs next, and what the row says after it."""
         place, key = Place(channel=row.place_channel, thread=row.place_thread), f"{row.run}/{row.slot}"
-        revision = max(view.revision, row.wanted) if isinstance(view, RunView) else row.wanted
+        if isinstance(view, Chart):
+            return self._draw(row, place, view, f"{key}-{row.wanted}")
+        revision = row.wanted if isinstance(view, NoteView) else max(view.revision, row.wanted)
         if row.method == "update":
             self._messenger.update(place, row.ts, view)
             return messages.shows(revision) | {"sent_at": self._clock()}
@@ -214,6 +250,14 @@ class Sender:
         if row.slot == HEAD:  # which revision it shows is not known: the next turn updates it
             return {"ts": found, "attempting": None, "attempts": 0}
         return messages.shows(revision) | {"ts": found}
+
+    def _draw(self, row: Any, place: Place, chart: Chart, key: str) -> dict[str, Any]:
+        """Each picture is a message of its own: the row keeps no ts."""
+        if row.method == "find" and self._messenger.find(place, key) is None:
+            return {"attempting": None}
+        if row.method != "find":
+            self._messenger.upload(place, chart, key)
+        return messages.shows(row.wanted) | {"sent_at": self._clock()}
 
     def _unanswered(self, row: Any, turn: int, told: Transient) -> None:
         """Slack was busy (it said for how long) or did not answer, and then nobody knows what it did."""
@@ -245,10 +289,13 @@ class Sender:
             messages.doubt(conn, row.id, self._clock())
 
 
-def _too_soon(row: Any, view: RunView | NoteView, now: float) -> bool:
-    """Progress is shown every two seconds; every other news at once."""
-    applying = isinstance(view, RunView) and view.state is State.APPLYING
-    return bool(applying and row.method == "update" and now < (row.sent_at or 0.0) + PROGRESS_APART)
+def _not_before(row: Any, view: Shown) -> float:
+    """Progress is shown every two seconds, an incident's every three; other news at once."""
+    if row.method != "update":
+        return 0.0
+    if isinstance(view, RunView) and view.state is State.APPLYING:
+        return float(row.sent_at or 0.0) + PROGRESS_APART
+    return float(row.sent_at or 0.0) + STORY_APART if isinstance(view, IncidentView) else 0.0
 
 
 def _backoff(attempts: int) -> float:

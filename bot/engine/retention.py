@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
+from bot.core.incident import IncidentState
 from bot.core.view import OPEN
 from bot.engine import outbox
 from bot.engine.store import writing
-from bot.engine.tables import decision, run, run_step
+from bot.engine.tables import (
+    decision,
+    incident,
+    incident_action,
+    incident_alert,
+    incident_tick,
+    notice,
+    run,
+    run_step,
+)
 from bot.engine.workshop import Workshop
 
 DAY = 86400.0
+NOTICES = 7 * DAY  # seconds that a notice is kept to know it again
 BATCH = 500  # runs in one transaction, so that nobody waits long for it
 
 
 def forget(shop: Workshop) -> int:
-    """Delete runs, with all that belongs to them, that ended before the settings' keep_days; how many."""
+    """Delete runs and incidents, with all that belongs to them, that ended before the settings' keep_days; how many
+    runs. Notices go after a week."""
     before = shop.clock() - shop.settings.store.keep_days * DAY
+    total = _in_batches(shop, lambda conn: _forget(conn, before))
+    _in_batches(shop, lambda conn: _forget_incidents(conn, before))
+    _in_batches(shop, lambda conn: _forget_notices(conn, shop.clock() - NOTICES))
+    while not shop.stopping.is_set() and shop.queues.forget(before, BATCH) == BATCH:
+        continue
+    return total
+
+
+def _in_batches(shop: Workshop, forget: Callable[[sa.Connection], int]) -> int:
     total = 0
     while not shop.stopping.is_set():
         with writing(shop.store) as conn:
-            count = _forget(conn, before)
+            count = forget(conn)
         total += count
         if count < BATCH:
             break
-    while not shop.stopping.is_set() and shop.queues.forget(before, BATCH) == BATCH:
-        continue
     return total
 
 
@@ -37,3 +58,19 @@ def _forget(conn: sa.Connection, before: float) -> int:
     outbox.forget(conn, runs=ids)
     conn.execute(run.delete().where(run.c.id.in_(ids)))
     return len(ids)
+
+
+def _forget_incidents(conn: sa.Connection, before: float) -> int:
+    old = incident.c.closed_at < before, incident.c.state == IncidentState.CLOSED
+    ids = list(conn.execute(sa.select(incident.c.id).where(*old).limit(BATCH)).scalars())
+    for table in (incident_alert, incident_tick, incident_action):
+        conn.execute(table.delete().where(table.c.incident.in_(ids)))
+    outbox.forget(conn, runs=ids)
+    conn.execute(incident.delete().where(incident.c.id.in_(ids)))
+    return len(ids)
+
+
+def _forget_notices(conn: sa.Connection, before: float) -> int:
+    keys = list(conn.execute(sa.select(notice.c.key).where(notice.c.seen_at < before).limit(BATCH)).scalars())
+    conn.execute(notice.delete().where(notice.c.key.in_(keys)))
+    return len(keys)

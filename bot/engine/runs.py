@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bot.core.intake import Request
 from bot.core.plan import Answer, Plan
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
-from bot.engine import audit, outbox
+from bot.engine import audit, incidents, outbox
 from bot.engine.tables import decision, run, run_step
 from bot.engine.workshop import Workshop, stored_plan
 
@@ -37,19 +37,30 @@ def insert(conn: sa.Connection, shop: Workshop, request: Request, supersedes: st
     if known:
         return str(known)
     new, now = _free_id(conn, request.key), shop.clock()
+    channel, thread = _place(conn, shop, request)
     conn.execute(
         run.insert().values(
             id=new, key=hashed(request.key), command=request.command, ask=request.ask, text=request.text[:3000],
-            asker=request.asker, source=request.source, channel=request.channel or shop.settings.slack.channel,
-            thread=request.thread if request.channel else None, state=State.ASKED, revision=1, asked_at=now,
-            changed_at=now, approvals_needed=shop.rule(request.command).approvals, supersedes=supersedes,
+            asker=request.asker, source=request.source, channel=channel, thread=thread, state=State.ASKED, revision=1,
+            asked_at=now, changed_at=now, approvals_needed=shop.rule(request.command).approvals, supersedes=supersedes,
+            incident=request.incident,
         )
     )  # fmt: skip
     shop.queues.put(conn, "plan", new)
     _show(conn, shop, new)
+    if request.incident:
+        incidents.run_moved(conn, shop, request.incident, ended=False)
     facts = {"command": request.command, "ask": request.ask, "source": request.source}
     audit.append(conn, who=request.asker, what="asked", run=new, facts=facts, at=now)
     return new
+
+
+def _place(conn: sa.Connection, shop: Workshop, request: Request) -> tuple[str | None, str | None]:
+    """(channel, thread) of the run's message: in the incident's thread if it has one."""
+    of_incident = incidents.thread(conn, request.incident) if request.incident else None
+    if of_incident:
+        return of_incident
+    return request.channel or shop.settings.slack.channel, request.thread if request.channel else None
 
 
 def lock(conn: sa.Connection, id: str) -> Any | None:
@@ -75,6 +86,10 @@ def change(
     if found.rowcount != 1:
         return False
     _show(conn, shop, id)
+    if to is not None and to not in OPEN:
+        of_incident = conn.execute(sa.select(run.c.incident).where(run.c.id == id)).scalar()
+        if of_incident:
+            incidents.run_moved(conn, shop, of_incident, ended=True)
     audit.append(conn, who=who, what=what, run=id, facts=facts, at=now)
     return True
 

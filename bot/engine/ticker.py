@@ -1,4 +1,5 @@
-"""One thread per replica that wakes what is due: expiries, reminders, schedules, backups to remove, rows to forget.
+"""One thread per replica that wakes what is due: expiries, reminders, schedules, looks at incidents, backups to
+remove, rows to forget.
 
 Every change is compare-and-set, so several tickers do no harm: one wins, the others find nothing to do.
 """
@@ -15,7 +16,7 @@ from bot.core.errors import Transient
 from bot.core.intake import Request
 from bot.core.people import listed
 from bot.core.view import State
-from bot.engine import audit, ending, retention, retiring, runs, schedules
+from bot.engine import audit, ending, retention, retiring, runs, schedules, watching
 from bot.engine.durable import Halt
 from bot.engine.store import reading, writing
 from bot.engine.tables import run as run_table
@@ -54,11 +55,13 @@ class Ticker:
         for row in self._due(run_table.c.remind_at):
             remind(self._shop, row)
         fire_schedules(self._shop)
+        watching.tick(self._shop)
         with writing(self._shop.store) as conn:
             retiring.put_due(conn, self._shop, BATCH)
         if now >= self._heal_at:
             self._heal_at = now + HEAL_EVERY
             heal(self._shop)
+            watching.heal(self._shop)
         if now >= self._retain_at:
             self._retain_at = now + RETAIN_EVERY
             retention.forget(self._shop)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 from pydantic import ValidationError
 
+from bot.core.diagnosis import AlertHandler
 from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
 from bot.core.handler import Handler, HandlerSettings
 from bot.core.people import Rule
@@ -55,6 +56,8 @@ class Workshop:
     membership: Membership
     clock: Callable[[], float]
     patience: Patience = field(default_factory=Patience)
+    alert_handlers: Mapping[str, AlertHandler] = field(default_factory=dict)
+    alert_settings: Mapping[str, HandlerSettings] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: threading.Event = field(default_factory=threading.Event)  # something is to be shown: wakes the sender
 
