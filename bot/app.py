@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+import handlers
 from bot.core import ask
 from bot.core.desk import AuditEntry, Desk
 from bot.core.errors import Refused
@@ -99,6 +101,7 @@ class Parts:
         from bot.tools.endpoint import CheckedEndpoints
         from bot.tools.jobs import JobFiles
         from bot.tools.prometheus import PrometheusServers
+        from bot.tools.runbook_files import RunbookFiles
         from bot.tools.status_pages import ReadPages
         from bot.tools.tokens import JwtClaims
 
@@ -113,13 +116,36 @@ class Parts:
             prometheus=PrometheusServers(self.settings.prometheus, self.resolve),
             endpoints=CheckedEndpoints(self.settings.endpoints),
             status_pages=ReadPages(self.settings.status_pages),
+            runbooks=RunbookFiles(self._runbooks, self.settings.runbooks.variables),
+            commands=frozenset(self.handlers),
+            **self._callers(),
         )
+
+    @property
+    def _runbooks(self) -> tuple[Path, ...]:
+        own = self.settings.runbooks.folder
+        return (Path(handlers.__file__).parent, *([own] if own else []))
+
+    def _callers(self) -> dict[str, Any]:
+        """The systems that people are called through, as far as the settings name them."""
+        from bot.tools.github import Issues
+        from bot.tools.pagerduty import Pages
+        from bot.tools.redhat_cases import SupportCases
+
+        settings = self.settings
+        return {
+            **({"pager": Pages(settings.pagerduty, self.resolve)} if settings.pagerduty else {}),
+            **({"tracker": Issues(settings.github, self.resolve)} if settings.github else {}),
+            **({"cases": SupportCases(settings.redhat_support, self.resolve)} if settings.redhat_support else {}),
+        }
 
     @cached_property
     def read_tools(self) -> ReadTools:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
-        return ReadTools(**{**whole, "vault": self._vault_reader or self.vault})
+        callers = {name: whole[name] for name in ("pager", "tracker", "cases")}
+        readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
+        return ReadTools(**{**whole, **readers, "vault": self._vault_reader or self.vault})
 
     @cached_property
     def bot_token(self) -> Secret:

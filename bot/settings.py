@@ -15,6 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
+from bot.calling import GitHub, PagerDuty, RedhatSupport
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.looking import Endpoint, Prometheus, StatusPage
@@ -133,6 +134,15 @@ class CiJobs(Part):
     )
 
 
+class Runbooks(Part):
+    """An organisation's own runbooks, laid over ours by name."""
+
+    folder: Path | None = Field(default=None, description="Tree of Markdown files; front matter as in Jekyll is read.")
+    variables: dict[str, Any] = Field(
+        default_factory=dict, description="What stands for {{ site.data.… }} in them, below site.data."
+    )
+
+
 class Command(Part):
     """What an organisation decides about one command."""
 
@@ -190,6 +200,10 @@ class Settings(Part):
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
     endpoints: dict[str, Endpoint] = Field(default_factory=dict, description="Name -> what must be reachable.")
     status_pages: dict[str, StatusPage] = Field(default_factory=dict, description="Provider -> its status page.")
+    pagerduty: PagerDuty | None = None
+    github: GitHub | None = None
+    redhat_support: RedhatSupport | None = None
+    runbooks: Runbooks = Runbooks()
     groups: dict[str, Group] = Field(default_factory=dict)
     commands: dict[str, Command] = Field(default_factory=dict)
     standing: dict[str, Standing] = Field(default_factory=dict)

@@ -1,6 +1,25 @@
 """The knowledge: one subject per module, its runbook beside it. Listed here, never discovered."""
 
+from bot.core.diagnosis import AlertHandler
 from bot.core.handler import Handler
-from handlers import rotate_hive_tokens, secret_consumers
+from handlers import (
+    contact_redhat,
+    diagnose_redhat_auth,
+    escalate_redhat_auth,
+    offline_session,
+    open_cie,
+    rotate_hive_tokens,
+    runbook,
+    secret_consumers,
+)
 
-HANDLERS: tuple[Handler, ...] = (rotate_hive_tokens.HANDLER, secret_consumers.HANDLER)
+HANDLERS: tuple[Handler, ...] = (
+    rotate_hive_tokens.HANDLER,
+    secret_consumers.HANDLER,
+    diagnose_redhat_auth.HANDLER,
+    open_cie.HANDLER,
+    contact_redhat.HANDLER,
+    escalate_redhat_auth.HANDLER,
+    runbook.HANDLER,
+)
+ALERT_HANDLERS: tuple[AlertHandler, ...] = (diagnose_redhat_auth.ALERT_HANDLER, offline_session.ALERT_HANDLER)

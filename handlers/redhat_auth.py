@@ -6,8 +6,11 @@ Settings, the queries, and what is read for one region. Judging is in `redhat_au
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from pydantic import Field
 
+from bot.core.errors import Refused
 from bot.core.handler import Ask, HandlerSettings
 
 METRIC = "armada_kubx_deployer_redhat_auth"
@@ -29,6 +32,17 @@ class Region(Ask):
         pattern=r"^[A-Za-z0-9._-]*$",
         description="A region of the settings (prometheus); all of them if left out.",
         json_schema_extra={"positional": True},
+    )
+
+
+class ForIncident(Region):
+    """With the incident whose button was pressed, so that one incident calls once."""
+
+    incident: str = Field(
+        default="",
+        max_length=40,
+        pattern=r"^[A-Za-z0-9-]*$",
+        description="The incident it is for; its buttons fill it in, by hand it is left out.",
     )
 
 
@@ -61,3 +75,16 @@ class Settings(HandlerSettings):
     slack_channel: str = Field(default="", description="The squad's Slack channel, for what is no CIE.")
     issues: str = Field(default="", description="Address where an issue for later is opened by hand.")
     labels: tuple[str, ...] = Field(default=("cie",), description="Labels of the issue that a CIE opens.")
+
+
+def marker(what: str, ask: ForIncident, now: float) -> str:
+    """What a page, an issue or a case is known by: once for an incident; by hand, once a day for a region."""
+    told = ask.incident or datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return f"hivekeeper/redhat-auth/{what}/{told}/{ask.region or 'all'}"
+
+
+def known(region: str, regions: tuple[str, ...]) -> str:
+    """The region, if the settings know it. Refused with the list of those they know."""
+    if region and region not in regions:
+        raise Refused(f"The settings have no region {region}.", f"There are: {', '.join(regions) or 'none'}.")
+    return region

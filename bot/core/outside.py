@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Literal, NoReturn, Protocol
 
 from bot.core.errors import Refused
+from bot.core.runbook import Runbook
 from bot.core.value import Value
 
 
@@ -124,6 +125,16 @@ class CasesReader(Protocol):
 
 class Cases(CasesReader, Protocol):
     def open(self, summary: str, description: str, *, severity: str, marker: str) -> None: ...
+
+
+class Runbooks(Protocol):
+    """Runbooks by name: those beside the handlers, and the organisation's own laid over them."""
+
+    def names(self) -> tuple[str, ...]: ...
+
+    def find(self, name: str) -> Runbook | None:
+        """The runbook of this name, spelled as in `bot.core.runbook.named`. Refused when it cannot be read."""
+        ...
 
 
 class NotConfigured:

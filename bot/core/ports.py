@@ -129,6 +129,7 @@ _ENDPOINTS = cast(outside.Endpoints, outside.NotConfigured("The endpoint", "endp
 _STATUS_PAGES = cast(outside.StatusPages, outside.NotConfigured("A status page", "status_pages"))
 _PAGER = cast(outside.Pager, outside.NotConfigured("PagerDuty", "pagerduty"))
 _TRACKER = cast(outside.Tracker, outside.NotConfigured("The issue tracker", "github"))
+_RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
 
 
@@ -149,6 +150,8 @@ class ReadTools:
     pager: outside.PagerReader = _PAGER
     tracker: outside.TrackerReader = _TRACKER
     cases: outside.CasesReader = _CASES
+    runbooks: outside.Runbooks = _RUNBOOKS
+    commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pytest
 
 from bot import doctor
 from bot.settings import Settings, parse
+from handlers import HANDLERS
 from playground.cluster import ClusterStandIn
 from playground.server import Server, run_in_thread
 from playground.slack import Workspace, create
@@ -23,6 +24,9 @@ ENOUGH = {
     "sd-uhc/data/sandbox": ("read", "update"),
     "sys/capabilities-self": ("update",),
 }
+
+
+CHANGING = tuple(handler.name for handler in HANDLERS if handler.steps)
 
 
 class Outside:
@@ -61,7 +65,7 @@ class Outside:
             },
             "clusters": {"hive-integration": {"address": cluster}},
             "groups": {"sre": {"slack_groups": ["S0SRE"]}},
-            "commands": {"rotate-hive-tokens": {"approve": ["sre"]}},
+            "commands": {name: {"approve": ["sre"]} for name in CHANGING},
         }
         return parse(made | changed, "settings of the test")
 
@@ -124,9 +128,10 @@ def test_a_group_that_nobody_else_is_in_is_told(outside: Outside) -> None:
 def test_only_what_changes_something_needs_approvers(outside: Outside) -> None:
     """A command that the settings leave out can be approved by nobody; one that only looks is not named at all."""
     everything = [*doctor.examine(outside.settings(commands={}))]
-    (found,) = [finding for finding in everything if finding.subject.startswith("/")]
-    assert (found.subject, found.good) == ("/rotate-hive-tokens", False)
-    assert "commands.rotate-hive-tokens.approve" in found.now
+    found = {finding.subject: finding for finding in everything if finding.subject.startswith("/")}
+    assert set(found) == {f"/{name}" for name in CHANGING}
+    assert not any(finding.good for finding in found.values())
+    assert "commands.rotate-hive-tokens.approve" in found["/rotate-hive-tokens"].now
 
 
 def test_a_mistake_in_a_command_s_settings_does_not_hide_the_rest(outside: Outside) -> None:

@@ -6,32 +6,54 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 
 import handlers
 from bot.core.handler import Handler
+from bot.core.runbook import named
 from bot.settings import load
-from handlers import HANDLERS
+from handlers import ALERT_HANDLERS, HANDLERS, offline_session, redhat_auth_diagnosis
+from handlers.redhat_auth import ALERT
+from handlers.redhat_auth_verdict import Verdict
+from handlers.shelf import ours
 
 ROOT = Path(handlers.__file__).parent
 EXAMPLE = ROOT.parent / "docs" / "settings.example.yaml"
 
 
-def runbook(handler: Handler) -> tuple[dict[str, object], str]:
-    text = (ROOT / f"{handler.name.replace('-', '_')}.md").read_text(encoding="utf-8")
-    _, front, body = text.split("---\n", 2)
-    return yaml.safe_load(front), body
+DIAGNOSES = {"diagnose-redhat-auth": redhat_auth_diagnosis.STEPS, "offline-session": offline_session.STEPS}
+NAMES = tuple(dict.fromkeys([*(h.name for h in HANDLERS), *(h.runbook for h in ALERT_HANDLERS)]))
 
 
-@pytest.mark.parametrize("handler", HANDLERS, ids=lambda handler: handler.name)
-def test_each_marker_is_a_step_and_each_step_has_one(handler: Handler) -> None:
-    """The steps marked in the runbook are the kinds of step the handler uses, in the order of the list."""
-    front, body = runbook(handler)
-    marked = re.findall(r"^\d+\. .*<!-- step: ([a-z.-]+) -->$", body, re.MULTILINE)
-    assert marked == [kind.model_fields["kind"].default for kind in handler.steps]
-    assert body.count("<!-- step:") == len(marked)
-    assert front["command"] == handler.name
-    assert front["title"]
+@pytest.mark.parametrize("name", NAMES)
+def test_each_marker_is_a_step_and_each_step_has_one(name: str) -> None:
+    """The markers of a runbook are the kinds of step its handler uses, or the steps that a diagnosis calls for, in the
+    order of the list."""
+    book = ours(name)
+    kinds = [kind.model_fields["kind"].default for h in HANDLERS if h.name == name for kind in h.steps]
+    assert list(book.markers) == [*kinds, *DIAGNOSES.get(name, ())]
+    assert book.warnings == ()
+    assert book.front["title"] == book.title
+    assert {book.front.get("command"), book.front.get("alert")} & {name, ALERT}
+
+
+def test_every_runbook_belongs_to_something() -> None:
+    """No Markdown file lies beside the handlers without a handler."""
+    assert {named(path.name) for path in ROOT.glob("*.md")} == set(NAMES)
+
+
+def test_each_step_is_called_for_by_a_verdict() -> None:
+    """No step of a diagnosis' runbook is dead; no verdict calls for one that is not there."""
+    called = {step for steps in redhat_auth_diagnosis.CALLED.values() for step in steps} | {"check-endpoint"}
+    assert called == set(redhat_auth_diagnosis.STEPS)
+    assert {step for one in offline_session.REFUSALS for step in one.steps} == set(offline_session.STEPS)
+    assert set(redhat_auth_diagnosis.CALLED) == set(redhat_auth_diagnosis.TITLES) == set(Verdict)
+
+
+def test_each_verdict_stands_in_the_runbook() -> None:
+    """What the bot may say is explained where people look it up."""
+    text = (ROOT / "diagnose_redhat_auth.md").read_text(encoding="utf-8")
+    for verdict in Verdict:
+        assert f"| {verdict.value} |" in text or (verdict.value.startswith("no_data_") and "| no_data_… |" in text)
 
 
 @pytest.mark.parametrize("handler", HANDLERS, ids=lambda handler: handler.name)

@@ -1,0 +1,59 @@
+"""One call of an HTTP API that answers in JSON, and what its refusals mean in general. Each call is sent once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.core.errors import Refused, Told, Transient
+from bot.tools.http_answer import LOADING, Answer
+
+AGAIN = "Try again in a minute; if it goes on, check the network between the bot and it."
+
+
+@dataclass(frozen=True)
+class Service:
+    """Who is called. `name` begins a sentence, `setting` is its part of the settings; `seconds` for one call."""
+
+    name: str
+    setting: str
+    seconds: float
+    ca_file: Path | None = None
+
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], **content: Any) -> Answer:
+        """The answer, whatever it says. `content`: json, data or params. Raises when none came."""
+        with LOADING:
+            from bot.tools import http_session
+        session = http_session.Session(seconds=self.seconds, ca_file=self.ca_file)
+        answer = http_session.look(
+            session, lambda it: it.request(method, url, headers=dict(headers), allow_redirects=False, **content)
+        )
+        if answer.how != "answered":
+            raise self._unheard(answer)
+        return answer
+
+    def _unheard(self, answer: Answer) -> Told:
+        what = answer.silence(self.name, self.seconds)
+        if answer.how in ("certificate", "tls", "ca_file"):
+            return Refused(what, f"Check {self.setting}.ca_file and its address in the settings.")
+        if answer.how == "unsendable":
+            return Refused(what, f"Check the secrets that {self.setting} names; a line break at the end is enough.")
+        return Transient(what, AGAIN)
+
+    def refusal(self, answer: Answer, doing: str, known: Mapping[int, tuple[str, str]] | None = None) -> Told:
+        """The error for an answer that is not the one hoped for. `known`: status -> what it means, what to do."""
+        status = answer.status
+        if known and status in known and answer.after is None:
+            means, now = known[status]
+            return Refused(f"{self.name} did not {doing}: {means} ({status}).", now)
+        if status == 429 or answer.after is not None:
+            return Transient(f"{self.name} is asked too often ({status}).", "It is tried again.", after=answer.after)
+        if status >= 500 or status < 300:
+            return Transient(f"{self.name} could not {doing} ({status}).", AGAIN)
+        if status in (401, 403):
+            return Refused(f"{self.name} does not let the bot in ({status}).", f"Check the secrets of {self.setting}.")
+        if status < 400:
+            return Refused(f"{self.name} sent the bot elsewhere ({status}).", f"Correct {self.setting}.address.")
+        return Refused(f"{self.name} did not {doing} ({status}).", f"Check {self.setting} in the settings.")

@@ -1,0 +1,91 @@
+"""/diagnose-redhat-auth and the alert armada_kubx_deployer_redhat_auth (runbook beside this file). Changes nothing."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from bot.core.alert import Alert, Matcher
+from bot.core.diagnosis import AlertHandler, Diagnosis, Subject, Watching
+from bot.core.handler import Handler
+from bot.core.plan import Answer, Note
+from bot.core.ports import ReadTools
+from handlers.redhat_auth import ALERT, METRIC, RUNBOOK, Region, Settings, known
+from handlers.redhat_auth_course import clock
+from handlers.redhat_auth_diagnosis import STEPS, diagnose
+from handlers.redhat_auth_look import seconds
+
+COMMAND = RUNBOOK
+__all__ = ["ALERT_HANDLER", "HANDLER", "STEPS"]
+
+
+class DiagnoseRedhatAuth(Region):
+    """What a person types after /diagnose-redhat-auth."""
+
+    since: str = Field(
+        default="3h",
+        max_length=8,
+        description="How far back to look: 90m, 3h; a day at most.",
+        json_schema_extra={"positional": True},
+    )
+
+
+def plan(ask: DiagnoseRedhatAuth, settings: Settings, tools: ReadTools) -> Answer:
+    """The diagnosis of the alert, asked for by hand."""
+    region, now = known(ask.region, tools.prometheus.regions()), tools.now()
+    length = seconds(ask.since)
+    settings = settings.model_copy(update={"hours": length / 3600})
+    return answer(diagnose(Subject(incident="", key=region, began=now), settings, tools))
+
+
+def answer(found: Diagnosis) -> Answer:
+    """A diagnosis as the answer to a command."""
+    since = (f"Since {clock(found.since)}.",) if found.since is not None and not found.over else ()
+    chart = (Note(label="Over time", text=found.chart.alt),) if found.chart else ()
+    steps = tuple(Note(label=f"Step {i}", text=_step(step.text, step.offer)) for i, step in enumerate(found.steps, 1))
+    return Answer(
+        command=COMMAND,
+        title=found.title,
+        text=(f"Verdict: {found.verdict}.", *since, *found.reason),
+        table=found.table,
+        notes=(*found.evidence, *chart, *found.links, *steps),
+        warnings=tuple(f"{note.label}: {note.text}" for note in found.unchecked),
+    )
+
+
+def _step(text: str, offer: object) -> str:
+    command = getattr(offer, "command", "")
+    return f"{text} (/{command})" if command else text
+
+
+def region_of(alert: Alert) -> str:
+    return alert.labels.get("region", "")[:100]
+
+
+HANDLER = Handler(
+    name=COMMAND,
+    summary="Say whether logins to Red Hat fail, which ones, since when, and what to do.",
+    ask=DiagnoseRedhatAuth,
+    settings=Settings,
+    plan=plan,
+    example="us-south 3h",
+)
+
+ALERT_HANDLER = AlertHandler(
+    name="redhat-auth",
+    summary="armada-kubx-deployer fails to log in to Red Hat.",
+    settings=Settings,
+    matchers=(
+        (Matcher(label="alertname", equal=ALERT),),
+        (Matcher(label="alert_situation", equal=ALERT),),
+        (Matcher(label="alertname", regex=rf"(?s).*{METRIC}.*"),),
+        (
+            Matcher(label="service", regex="armada-kubx-deployer.*"),
+            Matcher(label="alertname", regex=".*redhat.?auth.*"),
+        ),
+    ),
+    diagnose=diagnose,
+    key=region_of,
+    recognises=lambda text: METRIC in text,
+    watching=Watching(every=120, quiet=1800, longest=12 * 3600),
+    runbook=RUNBOOK,
+)

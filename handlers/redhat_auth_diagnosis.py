@@ -1,0 +1,161 @@
+"""What people are told about Red Hat authentication: the judgement with its evidence, picture, steps and buttons."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.core.diagnosis import Diagnosis, Mood, Offer, RunbookStep, Subject
+from bot.core.errors import Told
+from bot.core.plan import Note
+from bot.core.ports import ReadTools
+from handlers.redhat_auth import QUERY, RUNBOOK, Settings
+from handlers.redhat_auth_course import clock
+from handlers.redhat_auth_look import Scene, look
+from handlers.redhat_auth_picture import chart, table
+from handlers.redhat_auth_verdict import CIE, MISSING, OVER, Verdict
+from handlers.shelf import step
+
+STEPS = ("check-endpoint", "find-method", "open-cie", "contact-redhat", "escalate", "monitor")
+ACT = ("contact-redhat", "escalate", "monitor")
+CALLED: dict[Verdict, tuple[str, ...]] = {
+    Verdict.ENDPOINT_DOWN: ("open-cie", *ACT),
+    Verdict.BOTH_FAILING: ("open-cie", *ACT),
+    Verdict.TOKEN_FAILING: ("find-method", *ACT),
+    Verdict.JWT_FAILING: ACT,
+    Verdict.UNCLEAR: ("find-method", "escalate"),
+    Verdict.JWT_OVER: ("monitor",),
+    Verdict.RECOVERED: ("monitor",),
+    Verdict.HEALTHY: (),
+    **dict.fromkeys(MISSING, ("find-method", "escalate")),
+}
+TITLES = {
+    Verdict.ENDPOINT_DOWN: "Red Hat's accounts endpoint is down: open a CIE",
+    Verdict.BOTH_FAILING: "Both logins to Red Hat fail{where}: no cluster is created or deleted, open a CIE",
+    Verdict.TOKEN_FAILING: "The token login to Red Hat fails{where}, jwt does not: look closer",
+    Verdict.JWT_FAILING: "The jwt login to Red Hat fails{where}; no CIE as long as token works",
+    Verdict.PROMETHEUS_DOWN: "Prometheus does not answer{where}: whether logins fail is not known",
+    Verdict.QUERY_FAILED: "Prometheus refused the query{where}: whether logins fail is not known",
+    Verdict.METRIC_ABSENT: "Prometheus has no data on Red Hat logins{where}: that is not good news",
+    Verdict.STALE: "The data on Red Hat logins are old{where}: what happens now is not known",
+    Verdict.NOT_CONFIGURED: "No Prometheus is configured{where}: whether logins fail is not known",
+    Verdict.UNCLEAR: "The data on Red Hat logins are not clear{where}: look at them",
+    Verdict.JWT_OVER: "The jwt login to Red Hat works again{where}; no CIE",
+    Verdict.RECOVERED: "Logins to Red Hat work again{where}",
+    Verdict.HEALTHY: "Logins to Red Hat are well{where}",
+}
+OFFERS = {
+    "open-cie": ("open-cie", "Open a CIE"),
+    "contact-redhat": ("contact-redhat", "Contact Red Hat"),
+    "escalate": ("escalate-redhat-auth", "Escalate"),
+}
+
+
+def diagnose(subject: Subject, settings: Settings, tools: ReadTools) -> Diagnosis:
+    """Look, judge and tell. Outside systems that do not answer are part of what is told."""
+    scene = look(subject, settings, tools)
+    return tell(subject, scene, settings, tools)
+
+
+def tell(subject: Subject, scene: Scene, settings: Settings, tools: ReadTools) -> Diagnosis:
+    judged = scene.worst.judgement
+    return Diagnosis(
+        verdict=judged.verdict.value,
+        mood=mood(judged.verdict),
+        title=TITLES[judged.verdict].format(where=_where(scene))[:150],
+        reason=judged.reason,
+        since=judged.since,
+        evidence=evidence(scene, settings),
+        table=table(scene),
+        chart=chart(scene.worst, settings),
+        links=links(scene, settings, tools),
+        unchecked=scene.unchecked,
+        steps=steps(subject, scene, tools),
+        runbook=RUNBOOK,
+        over=all(one.judgement.over for one in scene.looked),
+    )
+
+
+def mood(verdict: Verdict) -> Mood:
+    if verdict is Verdict.HEALTHY:
+        return Mood.GOOD
+    if verdict in OVER or verdict is Verdict.JWT_FAILING:
+        return Mood.WATCH
+    return Mood.BAD if verdict in CIE or verdict is Verdict.TOKEN_FAILING else Mood.UNKNOWN
+
+
+def _where(scene: Scene) -> str:
+    same = [one for one in scene.looked if one.judgement.verdict is scene.worst.judgement.verdict]
+    if len(same) > 1:
+        return f" in {len(same)} regions"
+    return f" in {scene.worst.region[:40]}" if scene.worst.region else ""
+
+
+def evidence(scene: Scene, settings: Settings) -> tuple[Note, ...]:
+    """The endpoint, what status pages say, how the other regions are, and who is to be told."""
+    judged = scene.worst.judgement
+    notes = [Note(label="Accounts endpoint", text=scene.health.told)] if scene.health else []
+    notes += [Note(label=f"Status page {page.name}", text=_page(page)) for page in scene.pages]
+    notes += [
+        Note(label=one.region or "Region", text=TITLES[one.judgement.verdict].format(where=""))
+        for one in scene.looked[1:]
+    ]
+    if judged.until is not None and judged.verdict is not Verdict.HEALTHY:
+        notes.append(Note(label="Last failure", text=clock(judged.until)))
+    if whom := whom_to_tell(judged.verdict, settings):
+        notes.append(Note(label="Escalate to", text=whom))
+    return tuple(notes)
+
+
+def whom_to_tell(verdict: Verdict, settings: Settings) -> str:
+    """The squad's policy: a CIE is paged; everything else goes to its channel, or becomes an issue for later."""
+    if verdict in CIE:
+        return settings.policy and f"PagerDuty policy {settings.policy}"
+    if verdict in OVER:
+        return ""
+    return " or ".join(filter(None, (settings.slack_channel and f"Slack {settings.slack_channel}", settings.issues)))
+
+
+def _page(page: Any) -> str:
+    if page.trouble:
+        return f"{page.trouble} By hand: open {page.address}"
+    found = "; ".join((*page.components, *page.incidents))
+    return found or "It reports nothing out of order."
+
+
+def links(scene: Scene, settings: Settings, tools: ReadTools) -> tuple[Note, ...]:
+    """Addresses from the settings; an alert's own are not among them."""
+    found = []
+    if scene.worst.region in tools.prometheus.regions():
+        try:
+            where = tools.prometheus.link(scene.worst.region, QUERY, hours=settings.hours)
+            found.append(Note(label=f"The query in {scene.worst.region}", text=where))
+        except Told:
+            pass  # the link is a convenience; what could not be read is told already
+    found.append(Note(label="Accounts endpoint", text=settings.endpoint_address))
+    found.append(Note(label="Red Hat support", text=settings.support))
+    return tuple(found)
+
+
+def steps(subject: Subject, scene: Scene, tools: ReadTools) -> tuple[RunbookStep, ...]:
+    """The runbook's steps for this verdict, each with a button if there is a command for it."""
+    judged = scene.worst.judgement
+    names = list(CALLED[judged.verdict])
+    if scene.health is None and not judged.over:
+        names.insert(0, "check-endpoint")
+    if judged.verdict is Verdict.STALE and judged.courses and all(one.failing for one in judged.courses):
+        names.insert(names.index("escalate"), "open-cie")
+    return tuple(
+        RunbookStep(name=name, text=step(tools, RUNBOOK, name).text, offer=offer(name, subject, scene, tools))
+        for name in names
+    )
+
+
+def offer(name: str, subject: Subject, scene: Scene, tools: ReadTools) -> Offer | None:
+    command, label = OFFERS.get(name, ("", ""))
+    if command not in tools.commands:
+        return None
+    known = scene.region if scene.region in tools.prometheus.regions() else ""
+    ask = {"region": known} if known else {}
+    if command == "open-cie" and subject.incident:
+        ask["incident"] = subject.incident
+    return Offer(label=label, command=command, ask=ask, danger=name == "open-cie")

@@ -1,0 +1,110 @@
+"""/runbook: list, search or show runbooks (runbook beside this file). Changes nothing."""
+
+from __future__ import annotations
+
+import difflib
+
+from pydantic import Field
+
+from bot.core.errors import Refused
+from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.plan import Answer, Note, Table
+from bot.core.ports import ReadTools
+from bot.core.runbook import Item, Runbook, named
+
+COMMAND = "runbook"
+LISTED = 40  # runbooks in one answer
+CUT = 300  # characters of one line
+
+
+class ShowRunbook(Ask):
+    """What a person types after /runbook."""
+
+    name: str = Field(
+        default="",
+        max_length=200,
+        description="Name of a runbook, or words to search for; all of them if left out.",
+        json_schema_extra={"positional": True},
+    )
+
+
+class Settings(HandlerSettings):
+    """Nothing of its own: the organisation's folder is in `runbooks.folder`."""
+
+
+def plan(ask: ShowRunbook, settings: Settings, tools: ReadTools) -> Answer:  # noqa: ARG001  one signature for all handlers
+    """One runbook as steps if there is one of that name, else those in which all the words occur."""
+    names = tools.runbooks.names()
+    wanted = named(ask.name.strip())
+    if wanted in names and (book := tools.runbooks.find(wanted)):
+        return show(book)
+    books = tuple(book for name in names if (book := tools.runbooks.find(name)))
+    found = tuple(book for book in books if matches(book, ask.name))
+    if len(found) == 1 and wanted:
+        return show(found[0])
+    if not found:
+        raise Refused(f"No runbook has all of these words: {ask.name.strip()[:60]}.", _nearest(wanted, names))
+    return listed(found, ask.name.strip())
+
+
+def _nearest(wanted: str, names: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(wanted, names, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else "Type /runbook for the list."
+
+
+def matches(book: Runbook, words: str) -> bool:
+    """Do all the words occur, in whatever case, in its name, title, front matter, headings or steps?"""
+    texts = (
+        book.name,
+        book.title,
+        *book.front.values(),
+        *(s.title for s in book.sections),
+        *(s.text for s in book.steps),
+    )
+    everything = " ".join(texts).casefold()
+    return all(word in everything for word in words.casefold().split())
+
+
+def listed(books: tuple[Runbook, ...], words: str) -> Answer:
+    count = f"{len(books)} runbook{'' if len(books) == 1 else 's'}"
+    rows = tuple((book.name, book.title[:CUT], str(len(book.steps))) for book in books[:LISTED])
+    more = len(books) - LISTED
+    return Answer(
+        command=COMMAND,
+        title=f"{count} with {words[:80]}" if words else count,
+        text=("Type /runbook NAME to see one.",),
+        table=Table(head=("name", "title", "steps"), rows=rows),
+        warnings=(f"{more} more are not shown: search with a word.",) if more > 0 else (),
+    )
+
+
+def show(book: Runbook) -> Answer:
+    """A runbook as what it is about and its steps, in order; code blocks follow, for they are to be copied."""
+    about = next((section.text[0] for section in book.sections if section.text), "")
+    codes = tuple(Note(label=code.language or "Code", text=code.text.strip()[:CUT]) for code in book.codes[:8])
+    return Answer(
+        command=COMMAND,
+        title=book.title[:150],
+        text=(about[:1000],) if about else (),
+        notes=(*(Note(label=label(step), text=told(step)) for step in book.steps), *codes),
+        warnings=book.warnings[:10],
+    )
+
+
+def label(step: Item) -> str:
+    return f"{step.section[:60]} {step.number}".strip()
+
+
+def told(step: Item) -> str:
+    """The step and the points below it, as one text."""
+    return " ".join(part for part in (step.text, *(f"• {point}" for point in step.details)))[:1500]
+
+
+HANDLER = Handler(
+    name=COMMAND,
+    summary="List runbooks, search them, or show one step by step.",
+    ask=ShowRunbook,
+    settings=Settings,
+    plan=plan,
+    example="diagnose-redhat-auth",
+)
