@@ -36,6 +36,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from slack(parts)
     yield from clusters(settings)
     yield from ci_jobs(settings)
+    yield from prometheus(parts)
+    yield from endpoints(parts)
 
 
 def looked(subject: str, look: Callable[[], str]) -> Iterator[Finding]:
@@ -205,3 +207,27 @@ def ci_jobs(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             subject=f"ci_jobs {folder}", good=good, told=told, now="" if good else "Correct ci_jobs.directories."
         )
+
+
+def prometheus(parts: Parts) -> Iterator[Finding]:
+    """Does the Prometheus of each region answer a query?"""
+
+    def answers(region: str) -> str:
+        warnings = parts.tools.prometheus.now(region, "count(up)").warnings
+        return "it answers queries" + (", but not wholly: " + "; ".join(warnings) if warnings else ".")
+
+    for region in parts.settings.prometheus:
+        yield from looked(f"prometheus {region}", lambda region=region: answers(region))  # type: ignore[misc]  # lambda
+
+
+def endpoints(parts: Parts) -> Iterator[Finding]:
+    """Is each endpoint reachable, and can each status page be read?"""
+    check = "If it is up for others, check its address in the settings and the network of the bot."
+    for name in parts.settings.endpoints:
+        health = parts.tools.endpoints.check(name)
+        yield Finding(subject=f"endpoint {name}", good=health.reachable, told=health.told,
+                      now="" if health.reachable else check)  # fmt: skip
+    for page in parts.tools.status_pages.read():
+        told = page.trouble or f"it can be read ({page.indicator})."
+        yield Finding(subject=f"status page {page.name}", good=not page.trouble, told=told,
+                      now=check if page.trouble else "")  # fmt: skip
