@@ -6,6 +6,8 @@ Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did
 from __future__ import annotations
 
 import sys
+import traceback
+from collections.abc import Sequence
 
 import click
 
@@ -17,6 +19,7 @@ from bot.cli.propose import plan, run
 from bot.cli.runs import approve, cancel, deny, runs, show
 from bot.cli.serve import demo, serve
 from bot.core.errors import Told, Transient
+from bot.edges import log
 
 REFUSED, UNREACHED = 1, 3
 
@@ -36,11 +39,12 @@ for command in (serve, demo, check, plan, run, runs, show, approve, deny, cancel
     hivekeeper.add_command(command)
 
 
-def main() -> None:
-    """The console script: errors become sentences, never stacks."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The console script: errors become sentences, never stacks. Ends by SystemExit."""
+    log.configure("WARNING")  # to standard error: standard output is for answers alone
     line = Line()
     try:
-        code = hivekeeper.main(obj=line, standalone_mode=False)
+        code = hivekeeper.main(arguments, obj=line, standalone_mode=False)
     except Told as told:
         line.paper.trouble(told)
         code = UNREACHED if isinstance(told, Transient) else REFUSED
@@ -49,7 +53,15 @@ def main() -> None:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        code = 0
+    except Exception as error:  # its text may hold anything, so its class and the place have to do
+        line.paper.trouble(unforeseen(error))
+        code = REFUSED
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def unforeseen(error: Exception) -> Told:
+    """A fault of ours, as far as it may be told."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno}"
+    return Told(f"hivekeeper failed with an error that it does not know ({type(error).__name__}, {where}).",
+                "Please report that; nothing more than this was said on purpose.")  # fmt: skip

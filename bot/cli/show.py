@@ -17,7 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from bot.core.errors import Told
-from bot.core.plan import Answer, Plan
+from bot.core.plan import Answer, Change, Plan
 from bot.core.value import Value
 from bot.core.view import OPEN, RunView, State, StepState, StepView
 
@@ -34,9 +34,24 @@ GOOD = frozenset({State.DONE, State.ANSWERED})
 COLOURS = {State.PROPOSED: "cyan", State.APPLYING: "cyan", State.DONE: "green", State.ANSWERED: "green"}
 
 
+HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+WIDE = 10_000  # columns where no person looks, so that each row of a table stays a line
+
+
 def plain(text: str) -> str:
-    """The text without control and direction characters, which could rewrite a terminal."""
-    return "".join(c if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "�" for c in text)
+    """The text without control and direction characters, which could rewrite a terminal. Lines stay lines."""
+    return "".join(c if c == "\n" or unicodedata.category(c) not in HIDDEN else "�" for c in text)
+
+
+def line(text: str) -> str:
+    """The same in one line: no text of others can look like a line of ours."""
+    return " ".join(plain(text).split())
+
+
+def spelled(document: Any) -> str:
+    """JSON in one line, with what could rewrite a terminal escaped."""
+    text = json.dumps(document, ensure_ascii=False, default=str)
+    return "".join(c if unicodedata.category(c) not in HIDDEN else json.dumps(c)[1:-1] for c in text)
 
 
 def when(at: float | None) -> str:
@@ -49,10 +64,12 @@ class Paper:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.out = Console(highlight=False, soft_wrap=True)
+        if not self.out.is_terminal:
+            self.out.width = WIDE
         self.err = Console(highlight=False, soft_wrap=True, stderr=True)
 
     def json(self, document: Any) -> None:
-        click.echo(json.dumps(document, ensure_ascii=False, default=str))
+        click.echo(spelled(document))
 
     def value(self, value: Value) -> None:
         self.json(value.model_dump(mode="json"))
@@ -78,7 +95,7 @@ class Paper:
         head = Text()
         head.append(view.id, style="bold")
         head.append(f"  {view.state.value}", style=COLOURS.get(view.state, "yellow"))
-        head.append(f"  /{view.command} {plain(view.text)}".rstrip())
+        head.append(f"  /{view.command} {line(view.text)}".rstrip())
         self.out.print(head)
         self.say(f"asked by {view.asker}, {when(view.asked_at)}", "dim")
         if view.answer:
@@ -86,7 +103,8 @@ class Paper:
         if view.plan:
             self.plan(view.plan, view.steps)
         for decision in view.decisions:
-            self.say(f"{decision.verdict} by {decision.user}, {when(decision.at)} {decision.reason}".rstrip())
+            said = f"{decision.verdict} by {decision.user}, {when(decision.at)} {decision.reason}"
+            self.say(line(said))
         if view.state is State.PROPOSED:
             self.say(f"waits for approval until {when(view.expires_at)}; digest {view.digest}", "cyan")
         if view.trouble:
@@ -96,57 +114,60 @@ class Paper:
             self.say(f"A newer plan stands in its place: {view.superseded_by}.")
         if view.state in GOOD and view.plan:
             for note in view.plan.then:
-                self.say(f"{note.label}: {note.text}")
+                self.say(line(f"{note.label}: {note.text}"))
 
     def plan(self, plan: Plan, steps: Iterable[StepView] = ()) -> None:
         """A plan: what changes, what warns, the steps."""
         if self.as_json:
             self.json({"digest": plan.digest, "plan": plan.model_dump(mode="json")})
             return
-        self.say(plan.title, "bold")
+        self.say(line(plan.title), "bold")
         for warning in plan.warnings:
-            self.say(f"⚠ {warning}", "yellow")
-        if plan.changes:
-            grid = _grid("what", "from", "to", "subject", "old → new")
-            for c in plan.changes:
-                fingerprints = "already matches" if c.matches else f"{c.old or 'absent'} → {c.new or 'absent'}"
-                grid.add_row(*(Text(plain(t)) for t in (c.name, c.source, c.target, c.subject, fingerprints)))
-            self.out.print(grid)
+            self.say(line(f"⚠ {warning}"), "yellow")
+        for change in plan.changes:
+            self.change(change)
         for note in plan.notes:
-            self.say(f"{note.label}: {note.text}")
+            self.say(line(f"{note.label}: {note.text}"))
         shown = tuple(steps) or tuple(
             StepView(stage=s, place=p, says=step.says(), reversible=step.reversible) for s, p, step in plan.steps
         )
         for step in shown:
             self.step(step)
 
+    def change(self, change: Change) -> None:
+        """What is copied, from where to where; the short codes are fingerprints."""
+        mark = "already matches" if change.matches else f"{change.old or 'absent'} → {change.new or 'absent'}"
+        about = f" ({change.subject})" if change.subject else ""
+        self.say(line(f"{change.name}{about}: {mark}"))
+        self.say(line(f"from {change.source} to {change.target}"), "dim")
+
     def step(self, step: StepView) -> None:
         sign, style = SIGNS[step.state]
-        line = Text(f"  {sign} ", style=style)
-        line.append(f"{step.stage + 1}.{step.place + 1} {plain(step.says)}", style="")
-        line.append(f"  [{step.state.value.replace('_', ' ')}]", style="dim")
+        told = Text(f"  {sign} ", style=style)
+        told.append(f"{step.stage + 1}.{step.place + 1} {line(step.says)}", style="")
+        told.append(f"  [{step.state.value.replace('_', ' ')}]", style="dim")
         if not step.reversible:
-            line.append("  cannot be undone", style="yellow")
-        self.out.print(line)
+            told.append("  cannot be undone", style="yellow")
+        self.out.print(told)
         if step.trouble:
-            self.say(f"      {step.trouble.what} {step.trouble.now}".rstrip(), "red")
+            self.say(f"      {line(step.trouble.what)} {line(step.trouble.now)}".rstrip(), "red")
 
     def answer(self, answer: Answer) -> None:
         if self.as_json:
             self.value(answer)
             return
-        self.say(answer.title, "bold")
-        for line in answer.text:
-            self.say(line)
+        self.say(line(answer.title), "bold")
+        for paragraph in answer.text:
+            self.say(paragraph)
         if answer.table:
             grid = _grid(*answer.table.head)
             for row in answer.table.rows:
-                grid.add_row(*(Text(plain(cell)) for cell in row))
+                grid.add_row(*(Text(line(cell)) for cell in row))
             self.out.print(grid)
         for note in answer.notes:
-            self.say(f"{note.label}: {note.text}")
+            self.say(line(f"{note.label}: {note.text}"))
         for warning in answer.warnings:
-            self.say(f"⚠ {warning}", "yellow")
+            self.say(line(f"⚠ {warning}"), "yellow")
 
     def runs(self, views: Iterable[RunView]) -> None:
         """One line a run, or one JSON document a line."""
@@ -159,12 +180,12 @@ class Paper:
             title = v.plan.title if v.plan else v.answer.title if v.answer else (v.trouble.what if v.trouble else "")
             state = Text(v.state.value, style=COLOURS.get(v.state, "" if v.state in OPEN else "yellow"))
             rest = (f"/{v.command} {v.text}".rstrip(), v.asker, when(v.asked_at), title)
-            grid.add_row(Text(v.id), state, *(Text(plain(t)) for t in rest))
+            grid.add_row(Text(v.id), state, *(Text(line(t)) for t in rest))
         self.out.print(grid if grid.row_count else Text("There are no runs yet."))
 
 
 def _grid(*head: str) -> Grid:
     grid = Grid(box=None, pad_edge=False, header_style="dim")
     for title in head:
-        grid.add_column(Text(plain(title)), overflow="fold")
+        grid.add_column(Text(line(title)), overflow="fold")
     return grid
