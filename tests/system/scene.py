@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+import yaml
 from cryptography.fernet import Fernet
 
 from bot.engine import audit
@@ -333,6 +334,11 @@ class Scene:
         command = [sys.executable, "-m", "bot", *words, "--settings", str(self.demo.folder / "settings.yaml")]
         return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False,
                               env=clean_environment() | {"COLUMNS": "200"})  # fmt: skip
+
+    def line_to_bot(self) -> str:
+        """Where the bot listens for Slack in HTTP mode."""
+        settings = yaml.safe_load((self.demo.folder / "settings.yaml").read_text())
+        return f"http://127.0.0.1:{settings['web']['port']}/slack/events"
 
     def log(self) -> str:
         return (self.demo.folder / "bot.log").read_text()[-3000:]
