@@ -49,7 +49,7 @@ def notice(key: str, *alerts: Alert, origin: str = "alertmanager", **more: Any) 
 
 
 @pytest.fixture
-def story(bench: Any) -> Any:
+def answering(bench: Any) -> Any:
     """The bench with one alert handler."""
     answer(bench, SSO)
     return bench
@@ -78,33 +78,33 @@ def rows(bench: Any, table: sa.Table, **which: Any) -> list[Any]:
     return bench.shop.read(lambda conn: list(conn.execute(query)))
 
 
-def test_an_alert_opens_an_incident_that_is_looked_into(story: Any) -> None:
+def test_an_alert_opens_an_incident_that_is_looked_into(answering: Any) -> None:
     """One row, one look to come, one message wanted, one line in the audit."""
-    (id,) = story.desk.notice(notice("n", alert()))
-    view = only(story)
+    (id,) = answering.desk.notice(notice("n", alert()))
+    view = only(answering)
     assert (view.id, view.handler, view.key, view.state) == (id, "sso", "us-south", IncidentState.OPEN)
     assert (view.firing, view.resolved, view.notices, view.channel) == (1, 0, 1, "C1")
-    assert story.shop.queues.state("diagnose", id) == "waiting"
-    assert [row.slot for row in rows(story, messages.message, run=id)] == ["head"]
-    assert story.audited() == ["incident_opened"]
+    assert answering.shop.queues.state("diagnose", id) == "waiting"
+    assert [row.slot for row in rows(answering, messages.message, run=id)] == ["head"]
+    assert answering.audited() == ["incident_opened"]
     assert id.startswith("i-")
     assert len(id) == 9
 
 
-def test_twice_is_once(story: Any) -> None:
+def test_twice_is_once(answering: Any) -> None:
     """The sender's retry, and its twin to another replica, give the same ids and change nothing."""
-    first = story.desk.notice(notice("n", alert()))
-    before = only(story)
-    assert story.desk.notice(notice("n", alert())) == first
-    assert only(story) == before
+    first = answering.desk.notice(notice("n", alert()))
+    before = only(answering)
+    assert answering.desk.notice(notice("n", alert())) == first
+    assert only(answering) == before
 
 
-def test_an_hour_later_the_same_is_a_repeat(story: Any) -> None:
+def test_an_hour_later_the_same_is_a_repeat(answering: Any) -> None:
     """It says that the alert still fires: counted, but no new story while there is one."""
-    story.desk.notice(notice("n", alert()))
-    story.now += notices.REPEAT
-    story.desk.notice(notice("n", alert()))
-    assert (only(story).notices, only(story).firing) == (2, 1)
+    answering.desk.notice(notice("n", alert()))
+    answering.now += notices.REPEAT
+    answering.desk.notice(notice("n", alert()))
+    assert (only(answering).notices, only(answering).firing) == (2, 1)
 
 
 def test_the_most_specific_handler_answers(bench: Any) -> None:
@@ -117,18 +117,18 @@ def test_the_most_specific_handler_answers(bench: Any) -> None:
     assert {view.handler: view.firing for view in bench.desk.incidents()} == {"exact": 1, "both": 1, "loose": 1}
 
 
-def test_text_is_recognised(story: Any) -> None:
+def test_text_is_recognised(answering: Any) -> None:
     """In a posted log, and in the annotations of an alert that no matcher fits."""
-    story.desk.notice(
+    answering.desk.notice(
         notice("log", text="can't get access token: invalid_grant", origin="channel", channel="C7", ts="1.1")
     )
-    view = only(story)
+    view = only(answering)
     assert (view.key, view.firing, view.channel) == ("", 0, "C7")
-    assert story.shop.read(lambda conn: conn.execute(sa.select(tables.incident.c.text)).scalar()).endswith(
+    assert answering.shop.read(lambda conn: conn.execute(sa.select(tables.incident.c.text)).scalar()).endswith(
         "invalid_grant"
     )
-    story.desk.notice(notice("n", alert(alertname="ci", region="", annotations={"summary": "invalid_grant"})))
-    assert only(story).firing == 1
+    answering.desk.notice(notice("n", alert(alertname="ci", region="", annotations={"summary": "invalid_grant"})))
+    assert only(answering).firing == 1
 
 
 def test_what_nobody_answers_is_counted_and_told_if_wanted(bench: Any) -> None:
@@ -143,10 +143,10 @@ def test_what_nobody_answers_is_counted_and_told_if_wanted(bench: Any) -> None:
     assert [row.unhandled for row in rows(bench, tables.notice)] == [1, 1, 1]
 
 
-def test_what_nobody_answers_is_not_told_by_itself(story: Any) -> None:
+def test_what_nobody_answers_is_not_told_by_itself(answering: Any) -> None:
     """Silence is the default."""
-    assert story.desk.notice(notice("n", alert(alertname="disk"))) == ()
-    assert rows(story, messages.message) == []
+    assert answering.desk.notice(notice("n", alert(alertname="disk"))) == ()
+    assert rows(answering, messages.message) == []
 
 
 def test_a_handler_that_fails_loses_nothing(bench: Any) -> None:
@@ -164,33 +164,33 @@ def test_a_handler_that_fails_loses_nothing(bench: Any) -> None:
     assert {view.handler: view.key for view in bench.desk.incidents()} == {"broken": "", "disk": "us-south"}
 
 
-def test_resolved_never_turns_back(story: Any) -> None:
+def test_resolved_never_turns_back(answering: Any) -> None:
     """A firing that comes late, for the same start, changes nothing; a later start fires anew."""
-    story.desk.notice(notice("2", alert(status="resolved", ends_at=NOW + 5)))
-    story.desk.notice(notice("1", alert()))
-    assert (only(story).firing, only(story).resolved, only(story).state) == (0, 1, IncidentState.QUIET)
-    story.desk.notice(notice("3", alert(at=NOW + 60)))
-    assert (only(story).firing, only(story).resolved, only(story).state) == (1, 0, IncidentState.OPEN)
+    answering.desk.notice(notice("2", alert(status="resolved", ends_at=NOW + 5)))
+    answering.desk.notice(notice("1", alert()))
+    assert (only(answering).firing, only(answering).resolved, only(answering).state) == (0, 1, IncidentState.QUIET)
+    answering.desk.notice(notice("3", alert(at=NOW + 60)))
+    assert (only(answering).firing, only(answering).resolved, only(answering).state) == (1, 0, IncidentState.OPEN)
 
 
-def test_a_channel_tells_less_than_a_webhook(story: Any) -> None:
+def test_a_channel_tells_less_than_a_webhook(answering: Any) -> None:
     """The same alert by both ways is one incident and one alert, and its end by webhook is its end."""
     by_channel = notice("c", alert("told"), origin="channel", channel="C7", ts="7.7")
-    assert story.desk.notice(notice("w", alert())) == story.desk.notice(by_channel)
-    assert only(story).firing == 1
-    story.desk.notice(notice("r", alert(status="resolved", ends_at=NOW)))
-    assert (only(story).firing, only(story).state) == (0, IncidentState.QUIET)
+    assert answering.desk.notice(notice("w", alert())) == answering.desk.notice(by_channel)
+    assert only(answering).firing == 1
+    answering.desk.notice(notice("r", alert(status="resolved", ends_at=NOW)))
+    assert (only(answering).firing, only(answering).state) == (0, IncidentState.QUIET)
 
 
-def test_an_alert_without_a_key_joins_the_only_incident(story: Any) -> None:
+def test_an_alert_without_a_key_joins_the_only_incident(answering: Any) -> None:
     """Whichever comes first; with two open incidents it has one of its own."""
-    first = story.desk.notice(notice("1", alert(region="")))
-    assert story.desk.notice(notice("2", alert())) == first
-    assert only(story).key == "us-south"
-    assert story.desk.notice(notice("3", alert("c", region=""))) == first
-    story.desk.notice(notice("4", alert(region="eu-de")))
-    story.desk.notice(notice("5", alert("d", region="")))
-    assert sorted(view.key for view in story.desk.incidents()) == ["", "eu-de", "us-south"]
+    first = answering.desk.notice(notice("1", alert(region="")))
+    assert answering.desk.notice(notice("2", alert())) == first
+    assert only(answering).key == "us-south"
+    assert answering.desk.notice(notice("3", alert("c", region=""))) == first
+    answering.desk.notice(notice("4", alert(region="eu-de")))
+    answering.desk.notice(notice("5", alert("d", region="")))
+    assert sorted(view.key for view in answering.desk.incidents()) == ["", "eu-de", "us-south"]
 
 
 def test_the_story_is_told_under_the_first_message(bench: Any) -> None:
@@ -204,50 +204,50 @@ def test_the_story_is_told_under_the_first_message(bench: Any) -> None:
     assert (head.channel, head.thread) == ("C7", "7.7")
 
 
-def test_a_message_that_comes_too_late_is_pointed_to_the_story(story: Any) -> None:
+def test_a_message_that_comes_too_late_is_pointed_to_the_story(answering: Any) -> None:
     """Once an hour, however many there are."""
-    (id,) = story.desk.notice(notice("w", alert()))
-    story.shop.write(lambda conn: conn.execute(messages.message.update().values(ts="5.5")))
+    (id,) = answering.desk.notice(notice("w", alert()))
+    answering.shop.write(lambda conn: conn.execute(messages.message.update().values(ts="5.5")))
     for n in range(4):
-        story.desk.notice(notice(f"c{n}", alert("told", at=NOW + n), origin="channel", channel="C7", ts=f"7.{n}"))
-    head, pointer = rows(story, messages.message, run=id)
+        answering.desk.notice(notice(f"c{n}", alert("told", at=NOW + n), origin="channel", channel="C7", ts=f"7.{n}"))
+    head, pointer = rows(answering, messages.message, run=id)
     assert (head.channel, head.ts, head.thread) == ("C1", "5.5", None)
     assert (pointer.channel, pointer.thread) == ("C7", "7.0")
     assert id in pointer.note["text"]
 
 
-def test_flapping_is_one_story(story: Any) -> None:
+def test_flapping_is_one_story(answering: Any) -> None:
     """What comes back within ten minutes of its end opens the same incident again; later it is a new one."""
-    (id,) = story.desk.notice(notice("1", alert()))
-    look(story, id)
+    (id,) = answering.desk.notice(notice("1", alert()))
+    look(answering, id)
     for turn in range(1, 4):
-        story.now += 60
-        story.desk.notice(notice(f"r{turn}", alert(status="resolved", at=NOW + turn - 1, ends_at=story.now)))
-        story.desk.incident_action(f"close{turn}", id, "U1", "close")
-        story.now += 500
-        story.desk.notice(notice(f"f{turn}", alert(at=story.now)))
-        assert only(story).state == IncidentState.OPEN
-    assert story.audited().count("incident_reopened") == 3
-    story.desk.incident_action("close", id, "U1", "close")
-    story.now += notices.REOPEN
-    story.desk.notice(notice("new", alert(at=story.now)))
-    assert len(story.desk.incidents()) == 2
+        answering.now += 60
+        answering.desk.notice(notice(f"r{turn}", alert(status="resolved", at=NOW + turn - 1, ends_at=answering.now)))
+        answering.desk.incident_action(f"close{turn}", id, "U1", "close")
+        answering.now += 500
+        answering.desk.notice(notice(f"f{turn}", alert(at=answering.now)))
+        assert only(answering).state == IncidentState.OPEN
+    assert answering.audited().count("incident_reopened") == 3
+    answering.desk.incident_action("close", id, "U1", "close")
+    answering.now += notices.REOPEN
+    answering.desk.notice(notice("new", alert(at=answering.now)))
+    assert len(answering.desk.incidents()) == 2
 
 
-def test_the_end_of_a_closed_story_opens_nothing(story: Any) -> None:
+def test_the_end_of_a_closed_story_opens_nothing(answering: Any) -> None:
     """The resolved that comes after it was closed, a late delivery, and what still fires as it did."""
-    (id,) = story.desk.notice(notice("1", alert(), alert("b")))
-    story.desk.incident_action("close", id, "U1", "close")
-    story.now += notices.REOPEN + 1
+    (id,) = answering.desk.notice(notice("1", alert(), alert("b")))
+    answering.desk.incident_action("close", id, "U1", "close")
+    answering.now += notices.REOPEN + 1
     for late in (notice("2", alert(), alert("b"), truncated=1), notice("3", alert(status="resolved", ends_at=NOW + 9))):
-        assert story.desk.notice(late) == (id,)
-    assert (only(story).state, only(story).firing, only(story).resolved) == (IncidentState.CLOSED, 1, 1)
-    story.now += Watching().longest
-    story.desk.notice(notice("1", alert("b")))
-    assert len(story.desk.incidents()) == 2
+        assert answering.desk.notice(late) == (id,)
+    assert (only(answering).state, only(answering).firing, only(answering).resolved) == (IncidentState.CLOSED, 1, 1)
+    answering.now += Watching().longest
+    answering.desk.notice(notice("1", alert("b")))
+    assert len(answering.desk.incidents()) == 2
 
 
-def test_a_storm_costs_few_looks_and_one_message(story: Any) -> None:
+def test_a_storm_costs_few_looks_and_one_message(answering: Any) -> None:
     """5,000 alerts in 150 notices, twice and shuffled, half of them resolved: the last state, one incident for each
     region, one head message each, and a look every few seconds."""
     calm = [alert(f"h{n}", region=f"r{n // 1000}") for n in range(5000)]
@@ -259,19 +259,19 @@ def test_a_storm_costs_few_looks_and_one_message(story: Any) -> None:
     every = every * 2
     random.Random(7).shuffle(every)
     for n, one in enumerate(every):
-        story.now = NOW + n * 0.05
-        story.desk.notice(one)
-    views = story.desk.incidents()
+        answering.now = NOW + n * 0.05
+        answering.desk.notice(one)
+    views = answering.desk.incidents()
     assert [(v.firing, v.resolved) for v in views] == [(500, 500)] * 5
-    assert len(rows(story, messages.message)) == 5
-    assert max(row.look_turn for row in rows(story, tables.incident)) == 1
-    assert audit.verify(story.shop.store).ok
+    assert len(rows(answering, messages.message)) == 5
+    assert max(row.look_turn for row in rows(answering, tables.incident)) == 1
+    assert audit.verify(answering.shop.store).ok
 
 
-def test_labels_may_hold_anything(story: Any) -> None:
+def test_labels_may_hold_anything(answering: Any) -> None:
     """Zero bytes, and much of it: stored, cut and shown."""
-    (id,) = story.desk.notice(notice("n\x00", alert("\x00", region="\x00" + "x" * 100), group="\x00"))
-    assert story.desk.incident(id).key == "x" * 100
+    (id,) = answering.desk.notice(notice("n\x00", alert("\x00", region="\x00" + "x" * 100), group="\x00"))
+    assert answering.desk.incident(id).key == "x" * 100
 
 
 occurrences = st.tuples(
@@ -282,12 +282,12 @@ occurrences = st.tuples(
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(told=st.lists(st.lists(occurrences, min_size=1, max_size=4), min_size=1, max_size=6), chance=st.randoms())
-def test_any_order_with_duplicates_ends_the_same(story: Any, told: Any, chance: random.Random) -> None:
+def test_any_order_with_duplicates_ends_the_same(answering: Any, told: Any, chance: random.Random) -> None:
     """The same notices in another order, some of them twice: the same incidents with the same alerts and states."""
     every = [one for n, group in enumerate(told) for one in notices_of(n, group)]
     mixed = every + chance.sample(every, len(every) // 2)
     chance.shuffle(mixed)
-    assert outcome(story, every) == outcome(story, mixed)
+    assert outcome(answering, every) == outcome(answering, mixed)
 
 
 def notices_of(n: int, group: list[Any]) -> list[Notice]:
