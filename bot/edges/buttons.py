@@ -1,4 +1,7 @@
-"""Buttons: approve, deny, details. Whoever sees a message can press them; the desk decides whether it counts."""
+"""Buttons of plans: approve, deny, details; those of incidents are in bot.edges.attending.
+
+Whoever sees a message can press them; the desk decides whether it counts.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision
 from bot.core.view import RunView
-from bot.edges import decisions, modal, render
+from bot.edges import attending, decisions, modal, render
 from bot.edges.parts import IN_TIME, Call, Parts
 from bot.edges.payloads import Click, Foreign, Target
 
@@ -19,9 +22,11 @@ LOOK_IN_TIME = 1.0  # seconds to look a run up before its form opens: the trigge
 async def handle(parts: Parts, click: Click, ack: Call) -> None:
     """Raises Foreign for a button that is not ours or whose value is not one we made."""
     pressed = click.actions[0]
+    if attending.OURS.fullmatch(pressed.action_id):
+        return await attending.handle(parts, click, ack)
     if pressed.action_id not in BUTTONS:
         raise Foreign(pressed.action_id[:40])
-    await BUTTONS[pressed.action_id](parts, click, Target.of(pressed.value), ack)
+    return await BUTTONS[pressed.action_id](parts, click, Target.of(pressed.value), ack)
 
 
 async def _approve(parts: Parts, click: Click, target: Target, ack: Call) -> None:

@@ -1,12 +1,13 @@
-"""The App Home: what waits for you, what runs, what ran, what is scheduled."""
+"""The App Home: what waits for you, what fails, what runs, what ran, what is scheduled."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from bot.core.desk import ScheduleView
+from bot.core.incident import IncidentView
 from bot.core.view import RunView
-from bot.edges import proposal
+from bot.edges import incident, proposal
 from bot.edges.blocks import Block, check
 from bot.edges.elements import context, header, section, sections
 from bot.edges.lists import run_line
@@ -21,15 +22,19 @@ def home(
     running: Sequence[RunView],
     last: Sequence[RunView],
     schedules: Sequence[ScheduleView],
+    *,
+    incidents: Sequence[IncidentView] = (),
 ) -> Block:
-    """The Home tab of one person. `waiting` are the plans this person may decide. No run is shown twice."""
+    """The Home tab of one person. `waiting` are the plans this person may decide, `incidents` those that are not
+    closed. No run is shown twice."""
     shown = {view.id for view in waiting}
     running = [view for view in running if view.id not in shown]
     shown |= {view.id for view in running}
     last = [view for view in last if view.id not in shown]
     blocks = [
         header("waiting", f"Waits for you ({len(waiting)})" if waiting else "Nothing waits for you"),
-        *(_waiting(waiting) if waiting else [section("hello", _hello(user, busy=bool(running or last)))]),
+        *(_waiting(waiting) if waiting else [section("hello", _hello(user, busy=bool(running or last or incidents)))]),
+        *_list("incidents", "Incidents", [incident.line(view) for view in incidents], "incidents"),
         *_list("running", "Under way", [run_line(view) for view in running]),
         *_list("last", "Last runs", [run_line(view) for view in last]),
         *_list("schedules", "Schedules", [_schedule(one) for one in schedules]),
@@ -68,10 +73,11 @@ def _proposal(view: RunView) -> list[Block]:
     ]
 
 
-def _list(block_id: str, head: str, lines: Sequence[str]) -> list[Block]:
+def _list(block_id: str, head: str, lines: Sequence[str], verb: str = "runs") -> list[Block]:
     if not lines:
         return []
-    return [header(f"{block_id}-head", head), *sections(block_id, "", lines, 6000, f": {code('/hivekeeper runs', 40)}")]
+    more = f": {code(f'/hivekeeper {verb}', 40)}"
+    return [header(f"{block_id}-head", head), *sections(block_id, "", lines, 6000, more)]
 
 
 def _schedule(one: ScheduleView) -> str:

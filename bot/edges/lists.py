@@ -19,6 +19,7 @@ OWN = (
     ("/hivekeeper help", "this list"),
     ("/hivekeeper runs", "what runs and what ran last"),
     ("/hivekeeper show RUN", "one run in full"),
+    ("/hivekeeper incidents", "what fails and what failed last"),
     ("/hivekeeper approve RUN", "approve a plan (deny RUN, cancel RUN likewise)"),
     ("/hivekeeper audit", "the last entries of the audit log"),
 )

@@ -20,13 +20,14 @@ SCOPES = {
     "channels:history": "read alerts posted in public channels; find our own message again after a crash",
     "groups:history": "the same in a private channel",
     "im:history": "the same in a direct message",
+    "files:write": "put the picture of an incident's course into its thread",
     "usergroups:read": "read who is in the user groups that may ask and approve",
 }
 EVENTS = ("app_home_opened", "message.channels", "message.groups")
 OWN_COMMAND = (
     "hivekeeper",
     "Runs, approvals and the audit log",
-    "help | runs | show RUN | approve RUN | deny RUN | cancel RUN | audit",
+    "help | runs | incidents | show RUN | approve RUN | deny RUN | cancel RUN | audit",
 )
 
 

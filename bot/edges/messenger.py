@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -9,11 +10,16 @@ from typing import Any
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.core.diagnosis import Chart
+from bot.core.incident import IncidentView
 from bot.core.ports import Place
 from bot.core.view import OPEN, NoteView, RunView
-from bot.edges import log, render, slack_errors
+from bot.edges import charts, log, render, slack_errors
+from bot.edges.text import plain
 
+View = RunView | IncidentView | NoteView
 EVENT = "hivekeeper"  # type of the metadata by which a message of ours is known again
+ALT = 1000  # characters of a picture's description
 PAGE, PAGES = 200, 5  # how far back `find` looks: Slack's recommended page, and how many of them
 
 
@@ -23,7 +29,7 @@ class SlackMessenger:
     def __init__(self, client: WebClient) -> None:
         self._client = client
 
-    def post(self, place: Place, view: RunView | NoteView, key: str) -> str:
+    def post(self, place: Place, view: View, key: str) -> str:
         message = rendered(view)
         answer = _asked(
             f"post a message in {place.channel}",
@@ -42,11 +48,11 @@ class SlackMessenger:
 
     def find(self, place: Place, key: str) -> str | None:
         for message in self._messages(place):
-            if _key(message) == key and isinstance(message.get("ts"), str):
+            if (_key(message) == key or _file(key) in _files(message)) and isinstance(message.get("ts"), str):
                 return str(message["ts"])
         return None
 
-    def update(self, place: Place, ts: str, view: RunView | NoteView) -> None:
+    def update(self, place: Place, ts: str, view: View) -> None:
         """Always with blocks: an update of the text alone would leave the old buttons to press."""
         message = rendered(view)
         _asked(
@@ -63,6 +69,21 @@ class SlackMessenger:
             f"delete a message in {place.channel}",
             lambda: self._client.chat_delete(channel=place.channel, ts=ts),
             fine="message_not_found",
+        )
+
+    def upload(self, place: Place, chart: Chart, key: str) -> None:
+        """Draw the chart and share the picture. It is called by its key, because a file carries no metadata."""
+        picture = charts.png(chart)
+        _asked(
+            f"upload a picture to {place.channel}",
+            lambda: self._client.files_upload_v2(
+                channel=place.channel,
+                thread_ts=place.thread,
+                content=picture,
+                filename=_file(key),
+                title=plain(chart.title, 150) or _file(key),
+                alt_txt=plain(chart.alt, ALT),
+            ),
         )
 
     def _messages(self, place: Place) -> Iterator[dict[str, Any]]:
@@ -84,11 +105,13 @@ class SlackMessenger:
         )
 
 
-def rendered(view: RunView | NoteView) -> render.Message:
+def rendered(view: View) -> render.Message:
+    if isinstance(view, IncidentView):
+        return render.incident_message(view)
     return render.run_message(view) if isinstance(view, RunView) else render.note_message(view)
 
 
-def _ended(view: RunView | NoteView) -> None:
+def _ended(view: View) -> None:
     """The final state of a run is delivered last and once: the moment for its line in the log."""
     if isinstance(view, RunView) and view.state not in OPEN:
         log.run_line(view)
@@ -100,6 +123,15 @@ def _key(message: dict[str, Any]) -> str | None:
         return None
     key = (metadata.get("event_payload") or {}).get("key")
     return key if isinstance(key, str) else None
+
+
+def _file(key: str) -> str:
+    """What the picture with this key is called."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", key) + ".png"
+
+
+def _files(message: dict[str, Any]) -> list[Any]:
+    return [file.get("name") for file in message.get("files") or () if isinstance(file, dict)]
 
 
 def _asked(doing: str, call: Callable[[], Any], fine: str = "") -> dict[str, Any]:

@@ -100,6 +100,23 @@ class Target(BaseModel):
             raise Foreign(cls.__name__) from None
 
 
+class About(BaseModel):
+    """What a button of an incident is about: the incident, and which offer or step of it, by name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    incident: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    offer: str = Field(default="", pattern=r"^([0-9a-f]{16})?$")
+    step: str = Field(default="", pattern=r"^([a-z][a-z0-9.-]{0,62})?$")
+
+    @classmethod
+    def of(cls, value: str) -> About:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
 class AskPlace(BaseModel):
     """The private metadata of a modal that asks for parameters: which command, and where it was typed."""
 

@@ -24,13 +24,13 @@ def why(diagnosis: Diagnosis) -> list[Block]:
     """The reason, then what else was found (what it means for a CIE, say)."""
     lines = [f"• {mrkdwn(line, 400)}" for line in diagnosis.reason]
     lines += [f"• *{mrkdwn(note.label, 80)}*: {mrkdwn(note.text, 400)}" for note in diagnosis.evidence]
-    return sections("why", "*Why*", lines, 1500, "") if lines else []
+    return sections("why", "*Why*", lines, 1400, "") if lines else []
 
 
 def figures(diagnosis: Diagnosis) -> list[Block]:
     if not diagnosis.table:
         return []
-    block, left_out = table("figures", diagnosis.table, 1100)
+    block, left_out = table("figures", diagnosis.table, 1000)
     rest = [context("figures-more", f"… and {count(left_out, 'more row')} not shown here.")] if left_out else []
     return [*([block] if block else []), *rest]
 
@@ -38,7 +38,7 @@ def figures(diagnosis: Diagnosis) -> list[Block]:
 def unchecked(diagnosis: Diagnosis) -> list[Block]:
     """What could not be found out, each with how a person does it."""
     lines = [f"⚠️ *{mrkdwn(note.label, 120)}*\n{mrkdwn(note.text, 450)}" for note in diagnosis.unchecked]
-    return sections("unchecked", "*Could not be checked; do it by hand*", lines, 1000, "") if lines else []
+    return sections("unchecked", "*Could not be checked; do it by hand*", lines, 900, "") if lines else []
 
 
 def links(diagnosis: Diagnosis) -> list[Block]:

@@ -81,6 +81,8 @@ class PaperDesk:
     refusals: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     notices: dict[str, Notice] = field(default_factory=dict)
     noticed: int = 0  # calls, repeats included
+    stories: dict[str, IncidentView] = field(default_factory=dict)
+    acted: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)  # key -> incident, user, action, step
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def _store(self) -> None:
@@ -160,15 +162,21 @@ class PaperDesk:
             return (f"i-{list(self.notices).index(notice.key):07d}",)
 
     def incidents(self, *, open_only: bool = False, limit: int = 20) -> tuple[IncidentView, ...]:
-        return ()
+        self._store()
+        return tuple(self.stories.values())[:limit]
 
     def incident(self, incident: str) -> IncidentView | None:
-        return None
+        self._store()
+        return self.stories.get(incident)
 
     def incident_action(
         self, key: str, incident: str, user: str, action: Literal["take", "tick", "look", "close"], step: str = ""
     ) -> Outcome:
-        return Outcome(accepted=False, told="There is no such incident.", run=incident)
+        self._store()
+        if incident not in self.stories:
+            return Outcome(accepted=False, told="There is no such incident.", run=incident)
+        self.acted.setdefault(key, (incident, user, action, step))
+        return Outcome(accepted=True, told=f"Noted: {action}.", run=incident)
 
 
 def view(run: str, request: Request) -> RunView:

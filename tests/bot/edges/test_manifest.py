@@ -26,6 +26,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "chat_delete": ("chat:write",),
     "conversations_history": ("channels:history", "groups:history", "im:history"),
     "conversations_replies": ("channels:history", "groups:history", "im:history"),
+    "files_upload_v2": ("files:write",),
     "usergroups_users_list": ("usergroups:read",),
     "views_open": (),
     "views_update": (),

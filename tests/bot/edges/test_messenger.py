@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.core.diagnosis import Chart, Series
 from bot.core.errors import Refused, Told, Transient
 from bot.core.ports import Place
 from bot.core.secret import Secret
@@ -20,6 +21,12 @@ from bot.settings import Slack
 from bot.tools import slack_clients
 
 HERE = Place(channel="C0ONCALL")
+CHART = Chart(
+    title="Logins <!channel>",
+    unit="logins",
+    series=(Series(name="jwt", points=((1.9e9, 1.0), (1.9e9 + 60, 9.0))),),
+    alt="9 of 10 fail",
+)
 NOTE = NoteView(run="r-1", text="a line *with* <!channel>")
 
 
@@ -191,3 +198,32 @@ def test_garbage_is_told_in_our_own_words(garbage: Callable[..., str], status: i
         assert "secret" not in said
         assert "<" not in said
         assert caught.value.__cause__ is None
+
+
+def test_a_picture_is_uploaded_into_the_thread_and_found(start: Callable[..., Any]) -> None:
+    """It is a PNG under the chart's title, described in words, in the thread, and found again by its key."""
+    world = start("http")
+    slack = messenger(world)
+    thread = Place(channel="C0ONCALL", thread=slack.post(HERE, NOTE, "i-1/head"))
+    assert slack.find(thread, "i-1/chart-2") is None
+    slack.upload(thread, CHART, "i-1/chart-2")
+    message = posted(world)[-1]
+    (file,) = message["files"]
+    assert message["thread_ts"] == thread.thread
+    assert (file["title"], file["mimetype"]) == ("Logins ‹!channel›", "image/png")
+    assert world.http.get(file["url_private"]).content.startswith(b"\x89PNG")
+    assert slack.find(thread, "i-1/chart-2") == message["ts"]
+    assert slack.find(thread, "i-1/chart-1") is None
+    asked = next(e for e in world.workspace.traffic.after(0) if e["what"] == "files.getUploadURLExternal")
+    assert asked["request"]["alt_txt"] == "9 of 10 fail"
+
+
+def test_an_upload_that_breaks_is_told_and_leaves_nothing(start: Callable[..., Any]) -> None:
+    """Slack fails at the last step: the error is for another try, and no message with a file is there."""
+    world = start("http")
+    world.person("fault", method="files.completeUploadExternal", kind="error500", count=1)
+    with pytest.raises(Transient):
+        messenger(world).upload(HERE, CHART, "i-1/chart-1")
+    assert not posted(world)
+    with pytest.raises(Refused):
+        messenger(world).upload(Place(channel="C0AWAY"), CHART, "i-1/chart-1")
