@@ -80,7 +80,7 @@ class Pages:
         }
         url = self._settings.address.rstrip("/") + "/v2/enqueue"
         answer = service.send("POST", url, headers={"Accept": "application/json"}, json=event)
-        if answer.status != 202:
+        if answer.status != 202 or (answer.object or {}).get("status") != "success":  # paging again is safe
             raise service.refusal(answer, "take the page", REFUSALS)
         self._accepted.add(key)
 

@@ -20,6 +20,7 @@ from bot.tools.calls import Service
 from bot.tools.http_answer import Answer
 
 Resolve = Callable[[SecretSource], Secret]
+UNTOLD = "of a number not told"
 EARLY = 30.0  # seconds before its end that an access token is no longer used
 LONGEST_SUMMARY = 255
 NUMBER = re.compile(r"\b0?\d{6,9}\b")
@@ -41,7 +42,7 @@ class CaseReader:
         return True
 
     def find(self, marker: str) -> str | None:
-        if marker in self._known:
+        if self._known.get(marker, UNTOLD) != UNTOLD:
             return self._known[marker]
         answer = self._portal.send("/support/v1/cases/filter", {"keyword": marker, "maxResults": 50, "offset": 0})
         if answer.status not in (200, 201) or _listed(answer) is None:
@@ -49,7 +50,9 @@ class CaseReader:
         mine = (
             one for one in _listed(answer) or () if shown(marker) in str(one.get("summary") or one.get("caseSummary"))
         )
-        return next((_number(str(one.get("caseNumber") or one.get("id") or "")) for one in mine), None)
+        return next(
+            (_number(str(one.get("caseNumber") or one.get("id") or "")) for one in mine), self._known.get(marker)
+        )
 
 
 class SupportCases:
@@ -149,9 +152,9 @@ def _opened(answer: Answer) -> str:
     document = answer.object or {}
     places = (document.get("caseNumber"), document.get("id"), document.get("location"), document.get("uri"))
     numbers = (_number(str(place)) for place in places if place)
-    return next((number for number in numbers if number != "of a number not told"), "of a number not told")
+    return next((number for number in numbers if number != UNTOLD), UNTOLD)
 
 
 def _number(text: str) -> str:
     found = NUMBER.search(text[:200])
-    return found.group() if found else "of a number not told"
+    return found.group() if found else UNTOLD
