@@ -17,6 +17,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from bot.core.alert import Alert, Matcher, Notice
+from bot.core.diagnosis import AlertHandler, Chart, Diagnosis, Mood, Series, Subject, Watching
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer, Plan, Premise, RunRef, Stage, Step
@@ -198,6 +200,9 @@ class Board:
     def delete(self, place: Place, ts: str) -> None:
         self._file(ts).unlink()
 
+    def upload(self, place: Place, chart: Chart, key: str) -> None:
+        self.post(place, chart, key)
+
     def _file(self, key: str) -> Path:
         return self._folder / key.replace("/", "_")
 
@@ -214,6 +219,30 @@ def document(folder: Path, store: str | None = None) -> dict[str, Any]:
         },
         "commands": {"world": {"approve": ["keepers", "devs"]}},
     }
+
+
+# --- an alert ---------------------------------------------------------------------------------------------
+
+
+def diagnose(subject: Subject, settings: HandlerSettings, tools: ReadTools) -> Diagnosis:
+    event()
+    firing = any(alert.status == "firing" for alert in subject.alerts)
+    chart = Chart(title="Alarms", unit="", series=(Series(name="a", points=((subject.began, 1.0),)),), alt="one")
+    if firing:
+        return Diagnosis(verdict="ringing", mood=Mood.BAD, title="It rings", chart=chart)
+    return Diagnosis(verdict="silent", mood=Mood.GOOD, title="It is silent", over=True, chart=chart)
+
+
+ALARM = AlertHandler(
+    "alarm", "An alarm", HandlerSettings, ((Matcher(label="alertname", equal="alarm"),),), diagnose,
+    watching=Watching(every=0.5, quiet=1.0, longest=600),
+)  # fmt: skip
+
+
+def alarm(status: Literal["firing", "resolved"], name: str = "a") -> Notice:
+    ends = 20.0 if status == "resolved" else None
+    alert = Alert(identity=name, status=status, labels={"alertname": "alarm"}, starts_at=10.0, ends_at=ends)
+    return Notice(key=f"{status}-{name}", origin="alertmanager", alerts=(alert,))
 
 
 # --- the chaos program ------------------------------------------------------------------------------------
@@ -234,16 +263,35 @@ def bot(order: dict[str, Any]) -> None:
     running = engine.start(
         parse(document(folder, order.get("store")), "world"), {"world": HANDLER}, {"world": HandlerSettings()},
         tools(), tools(), Friends(), Board(folder / "slack"), cipher=Fernet(order["key"]),
-        patience=Patience(attempts=3, first=0.01, most=0.05), life=4,
+        patience=Patience(attempts=3, first=0.01, most=0.05), life=4, alert_handlers={"alarm": ALARM},
+        alert_settings={"alarm": HandlerSettings()},
     )  # fmt: skip
     if order.get("after", 0):
         threading.Timer(order["after"], os.kill, (os.getpid(), signal.SIGKILL)).start()
     desk = running.desk
+    if order.get("alarm"):
+        listen(desk, folder)
     run = desk.ask(Request(key="order", command="world", ask=order["ask"], asker="U1"))
     while (view := desk.run(run)) is None or view.state in OPEN or not shown(folder, run, view):
         if view and view.state == "proposed":
             desk.decide(Decision(key="click", run=run, verdict="approve", user="U2", digest=view.digest))
         time.sleep(0.005)
+    (folder / "outcome").write_text(view.model_dump_json())
+    (folder / "events").write_text(str(EVENTS["count"]))
+    os._exit(0)
+
+
+def listen(desk: Any, folder: Path) -> None:
+    """Hear an alarm, and that it is over, as from a sender that repeats itself; until the story has ended."""
+    (id,) = desk.notice(alarm("firing"))
+    while (view := desk.incident(id)) is None or view.diagnosis is None:
+        time.sleep(0.005)
+    while view.state != "closed" or not shown(folder, id, view):
+        desk.notice(alarm("resolved"))
+        time.sleep(0.02)
+        view = desk.incident(id)
+    while sum("_note-" in file.name for file in (folder / "slack").iterdir()) < 2:
+        time.sleep(0.02)
     (folder / "outcome").write_text(view.model_dump_json())
     (folder / "events").write_text(str(EVENTS["count"]))
     os._exit(0)
