@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import glob
 import os
+import pwd
 import secrets
 import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import settings
 
 # A busy machine is no defect: what takes long is for the benchmarks to say.
@@ -140,3 +148,58 @@ def server_binary() -> Callable[[str], str]:
         return found
 
     return find
+
+
+def unprivileged() -> None:
+    """In the child: PostgreSQL refuses root, and ends with the tests."""
+    if os.getuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        os.setgroups([])
+        os.setgid(nobody.pw_gid)
+        os.setuid(nobody.pw_uid)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
+    """The address of a real PostgreSQL, once for all tests: its user is `postgres`, without a password, on loopback."""
+    initdb, postgres = server_binary("initdb"), server_binary("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="hk-pg-"))
+    if os.getuid() == 0:
+        shutil.chown(folder, "nobody")
+    arguments = [initdb, "-D", folder / "d", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    subprocess.run(arguments, preexec_fn=unprivileged, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "full_page_writes=off",
+               "synchronous_commit=off", "shared_buffers=32MB"]  # fmt: skip
+    command = [postgres, "-D", folder / "d", "-p", str(port), *(word for o in options for word in ("-c", o))]
+    server = subprocess.Popen(command, preexec_fn=unprivileged, stderr=subprocess.DEVNULL, cwd="/")  # noqa: PLW1509 - the child only gives up rights
+    address = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+    _answers(server, address)
+    yield address
+    server.send_signal(signal.SIGINT)
+    server.wait(20)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(server: subprocess.Popen[bytes], address: str) -> None:
+    engine, end = sa.create_engine(address, poolclass=sa.NullPool), time.monotonic() + 60
+    while server.poll() is None and time.monotonic() < end:
+        try:
+            engine.connect().close()
+        except sa.exc.OperationalError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("PostgreSQL did not start")
+
+
+@pytest.fixture
+def database(postgresql: str) -> str:
+    """The address of a fresh database there."""
+    name = f"d{secrets.token_hex(8)}"
+    engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as conn:
+        conn.execute(sa.text(f"CREATE DATABASE {name}"))
+    return f"{postgresql.rpartition('/')[0]}/{name}"

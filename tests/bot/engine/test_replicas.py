@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,71 +25,6 @@ from bot.engine.ticker import Ticker
 from bot.settings import parse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def as_nobody() -> None:
-    """PostgreSQL refuses to run as root; and it ends with the tests."""
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.setgroups([])
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-
-
-@pytest.fixture(scope="module")
-def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
-    """The address of a PostgreSQL of this module's own; the user is `postgres`, without a password, on loopback."""
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    folder.chmod(0o777)
-    common: dict[str, Any] = {
-        "cwd": "/", "preexec_fn": as_nobody, "stdin": subprocess.DEVNULL, "env": {"PATH": os.environ["PATH"], "LC_ALL": "C"}
-    }  # fmt: skip
-    data = folder / "data"
-    initdb = [
-        server_binary("initdb"),
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]
-    subprocess.run(initdb, check=True, capture_output=True, **common)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "synchronous_commit=off",
-               "full_page_writes=off", "shared_buffers=32MB"]  # fmt: skip
-    server = subprocess.Popen(
-        [server_binary("postgres"), "-D", data, "-p", str(port), *(a for o in options for a in ("-c", o))],
-        stdout=(folder / "log").open("w"), stderr=subprocess.STDOUT, start_new_session=True, **common,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while subprocess.run(
-        [server_binary("pg_isready"), "-h", "127.0.0.1", "-p", str(port)], capture_output=True, check=False
-    ).returncode:
-        assert server.poll() is None, (folder / "log").read_text()
-        assert time.monotonic() < deadline, "PostgreSQL did not start"
-        time.sleep(0.05)
-    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def database(postgresql: str, request: pytest.FixtureRequest) -> str:
-    """A fresh database."""
-    name = f"d{abs(hash(request.node.nodeid))}"
-    engine = sa.create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    with engine.connect() as conn:
-        conn.execute(sa.text(f"CREATE DATABASE {name}"))
-    engine.dispose()
-    return f"{postgresql.rpartition('/')[0]}/{name}"
 
 
 class Replica:

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
-import pwd
-import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -30,50 +21,11 @@ pytestmark = pytest.mark.slow
 TABLES = [audit.audit, audit.audit_head, schedules.schedule, messages.message, messages.message_pace]
 
 
-def unprivileged() -> None:
-    """In the child: PostgreSQL refuses root, and dies with the test."""
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-@pytest.fixture(scope="module")
-def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
-    """The address of a PostgreSQL of our own."""
-    initdb, postgres = server_binary("initdb"), server_binary("postgres")
-    folder = Path(tempfile.mkdtemp(prefix="hk-pg-"))
-    if os.getuid() == 0:
-        shutil.chown(folder, "nobody")
-    arguments = [initdb, "-D", folder / "d", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    subprocess.run(arguments, preexec_fn=unprivileged, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=32MB"]
-    command = [postgres, "-D", folder / "d", "-p", str(port), *(word for o in options for word in ("-c", o))]
-    server = subprocess.Popen(command, preexec_fn=unprivileged, stderr=subprocess.DEVNULL, cwd="/")  # noqa: PLW1509 - no thread is running yet that could hold a lock
-    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
-    shutil.rmtree(folder)
-
-
 @pytest.fixture
-def engine(postgresql: str) -> Iterator[sa.Engine]:
+def engine(database: str) -> Iterator[sa.Engine]:
     """Empty tables with their triggers."""
-    engine = store.connect(Settings(store=Store(url=postgresql)))
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            with engine.connect():
-                break
-        except sa.exc.OperationalError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+    engine = store.connect(Settings(store=Store(url=database)))
     with store.writing(engine) as conn:
-        store.metadata.drop_all(conn, tables=TABLES)
         store.metadata.create_all(conn, tables=TABLES)
         for statement in audit.TRIGGERS["postgresql"] * 2:  # twice is harmless
             conn.execute(sa.text(statement))
