@@ -104,6 +104,10 @@ class Listeners:
             status=200, body={"response_type": "ephemeral", "text": message.text, "blocks": message.blocks}
         )
 
+    async def unreadable(self, body: Body) -> None:
+        """Bolt itself could not take this payload apart."""
+        await self._refuse(body, "unreadable")
+
     def _check_team(self, body: Body) -> None:
         """People of other workspaces see shared channels too; their clicks are not for us."""
         ours = self._parts.team()

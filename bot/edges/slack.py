@@ -18,6 +18,7 @@ from bot.core.errors import Refused, Told
 from bot.edges import web
 from bot.edges.alert_channel import AlertChannel, AlertSources
 from bot.edges.connection import Connection
+from bot.edges.guarded import GuardedApp
 from bot.edges.listeners import Listeners
 from bot.edges.metrics import Metrics
 from bot.edges.parts import Parts
@@ -47,7 +48,9 @@ def bolt(client: AsyncWebClient, parts: Parts, alerts: AlertChannel | None = Non
     async def authorize() -> AuthorizeResult:
         return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=client.token)
 
-    app = AsyncApp(
+    listeners = Listeners(parts, alerts)
+    app = GuardedApp(
+        listeners.unreadable,
         name="hivekeeper",
         logger=BOLT,
         client=client,
@@ -59,7 +62,7 @@ def bolt(client: AsyncWebClient, parts: Parts, alerts: AlertChannel | None = Non
         attaching_conversation_kwargs_enabled=False,
         raise_error_for_unhandled_request=True,
     )
-    Listeners(parts, alerts).join(app)
+    listeners.join(app)
     return app
 
 

@@ -293,6 +293,7 @@ def test_foreign_payloads_are_answered_and_audited(start: Start, mode: str) -> N
             "value": "",
         },
         {"type": "no_such_thing", "user": click["user"]},
+        {**click, "actions": []},
     ]
     for payload in odd:
         assert world.forge("interactive", payload)["ok"], payload["type"]
