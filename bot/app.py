@@ -12,20 +12,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 import handlers
+from bot import enabled
 from bot.core import ask
 from bot.core.desk import AuditEntry, Desk
+from bot.core.diagnosis import AlertHandler
 from bot.core.errors import Refused
 from bot.core.handler import Handler, HandlerSettings
 from bot.core.plan import Answer, Plan
 from bot.core.ports import Membership, Messenger, ReadTools, Tools, VaultReader, VaultWriter
 from bot.core.secret import Secret
 from bot.settings import SecretSource, Settings
-from handlers import HANDLERS
+from handlers import ALERT_HANDLERS, HANDLERS
 
 if TYPE_CHECKING:
+    from bot.edges.alert_channel import AlertSources
     from bot.engine.audit import Verified
     from bot.engine.desk import Running
 
@@ -39,27 +40,20 @@ class Parts:
     @cached_property
     def handlers(self) -> dict[str, Handler]:
         """The enabled commands by name. Refused for a command in the settings that no handler knows."""
-        known = {handler.name: handler for handler in HANDLERS}
-        for name in self.settings.commands:
-            if name not in known:
-                raise Refused(f"commands.{name} in the settings is no command.", f"There are: {', '.join(known)}.")
-        off = {name for name, command in self.settings.commands.items() if not command.enabled}
-        return {name: handler for name, handler in known.items() if name not in off}
+        return enabled.of(HANDLERS, self.settings.commands, "commands")
 
     @cached_property
     def handler_settings(self) -> dict[str, HandlerSettings]:
-        return {name: self._settings_of(handler) for name, handler in self.handlers.items()}
+        return enabled.settings(self.handlers, self.settings.commands, "commands")
 
-    def _settings_of(self, handler: Handler) -> HandlerSettings:
-        command = self.settings.commands.get(handler.name)
-        try:
-            return handler.settings.model_validate(command.settings if command else {})
-        except ValidationError as error:
-            wrong = error.errors(include_input=False, include_context=False, include_url=False)
-            lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in wrong]
-            raise Refused(
-                f"commands.{handler.name}.settings is not right: {'; '.join(lines)}.", "See docs/settings.example.yaml."
-            ) from None
+    @cached_property
+    def alert_handlers(self) -> dict[str, AlertHandler]:
+        """The enabled alert handlers by name. Refused for one in the settings that there is not."""
+        return enabled.of(ALERT_HANDLERS, self.settings.alerts.handlers, "alerts.handlers")
+
+    @cached_property
+    def alert_settings(self) -> dict[str, HandlerSettings]:
+        return enabled.settings(self.alert_handlers, self.settings.alerts.handlers, "alerts.handlers")
 
     def resolve(self, source: SecretSource) -> Secret:
         """A secret by its reference; one that lies in Vault is read through Vault."""
@@ -174,7 +168,26 @@ class Parts:
         return desk.start(
             self.settings, self.handlers, self.handler_settings, self.tools, self.read_tools, membership, messenger,
             cipher=keys.cipher(self.settings, self.resolve), unlock=keys.unlock(self.settings, self.resolve),
+            alert_handlers=self.alert_handlers, alert_settings=self.alert_settings,
         )  # fmt: skip
+
+    def alert_sources(self, desk: Desk) -> AlertSources:
+        """The ways alerts come in, with the checks of who posts. Refused when a key is missing or too short."""
+        from bot.edges.alert_channel import AlertSources
+        from bot.edges.webhooks import Keys
+        from bot.tools import webhook_keys
+
+        hooks = self.settings.webhooks
+        keys = Keys(
+            alertmanager=webhook_keys.bearer_check(self._all(hooks.alertmanager)) if hooks.alertmanager else None,
+            grafana=webhook_keys.bearer_check(self._all(hooks.grafana)) if hooks.grafana else None,
+            pagerduty=webhook_keys.pagerduty_check(self._all(hooks.pagerduty)) if hooks.pagerduty else None,
+        )
+        known = self.alert_handlers.values()
+        return AlertSources(desk, keys, recognises=lambda text: any(each.recognises(text) for each in known))
+
+    def _all(self, sources: tuple[SecretSource, ...]) -> tuple[Secret, ...]:
+        return tuple(self.resolve(source) for source in sources)
 
 
 def desk(settings: Settings) -> Desk:
@@ -187,6 +200,7 @@ def desk(settings: Settings) -> Desk:
     return engine.submit_only(
         settings, parts.handlers, parts.handler_settings, membership,
         cipher=keys.cipher(settings, parts.resolve), unlock=keys.unlock(settings, parts.resolve),
+        alert_handlers=parts.alert_handlers,
     ).desk  # fmt: skip
 
 
@@ -256,6 +270,7 @@ async def serve(settings: Settings) -> None:
     metrics = Metrics()
     _gauges(metrics, running)
     try:
+        alerts = await asyncio.to_thread(parts.alert_sources, running.desk)
         await slack.serve(
             settings,
             running.desk,
@@ -264,6 +279,7 @@ async def serve(settings: Settings) -> None:
             verify=slack_clients.signature_check(parts.resolve(signing)) if signing else None,
             make_socket=slack_clients.socket(parts.resolve(app_token)) if app_token else None,
             metrics=metrics,
+            alerts=alerts,
         )
     finally:
         await asyncio.get_running_loop().run_in_executor(None, running.stop)

@@ -65,7 +65,7 @@ class IncidentDesk(Protocol):
         ...
 
 
-class Desk(Protocol):
+class Desk(IncidentDesk, Protocol):
     """Everything blocks (a few milliseconds, on the store); call it from a thread in async code.
 
     All raise Transient when the store does not answer within its time (2 s).
