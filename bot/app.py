@@ -286,7 +286,11 @@ async def serve(settings: Settings) -> None:
 
 
 def _gauges(metrics: Any, running: Running) -> None:
-    from bot.engine import outbox, store
+    from bot.engine import outbox, runs, store
+
+    def open_runs() -> int:
+        with store.reading(running.store) as conn:
+            return runs.count_open(conn)
 
     def waiting() -> tuple[int, float]:
         with store.reading(running.store) as conn:
@@ -294,4 +298,4 @@ def _gauges(metrics: Any, running: Running) -> None:
 
     metrics.gauge("outbox_messages", "Slack messages that wait to be sent or updated.", lambda: waiting()[0])
     metrics.gauge("outbox_lag_seconds", "How long the oldest of them has been due.", lambda: waiting()[1])
-    metrics.gauge("runs_open", "Runs that have not ended.", lambda: len(running.desk.runs(open_only=True, limit=1000)))
+    metrics.gauge("runs_open", "Runs that have not ended.", open_runs)

@@ -230,6 +230,7 @@ def stranded(conn: sa.Connection, me: str) -> dict[str, float]:
 
 def migrate(settings: Settings, unlock: Unlock | None) -> None:
     """Make the executor's tables, or bring them up to date, without starting anything."""
+    check_sqlite(settings)
     url = address(settings)
     keywords: dict[str, Any] = {}
     if url.get_backend_name() != "sqlite" and unlock is not None:

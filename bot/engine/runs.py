@@ -135,6 +135,11 @@ def views(conn: sa.Connection, shop: Workshop, *, open_only: bool, limit: int) -
     return tuple(_view(conn, shop, row) for row in conn.execute(query).all())
 
 
+def count_open(conn: sa.Connection) -> int:
+    """How many have not ended."""
+    return int(conn.execute(sa.select(sa.func.count()).where(run.c.state.in_(list(OPEN)))).scalar_one())
+
+
 def proposals(conn: sa.Connection, shop: Workshop, own: dict[str, bool], user: str, limit: int) -> tuple[RunView, ...]:
     """Proposals of these commands (name -> also those that the user asked for), soonest expiry first."""
     others = run.c.command.in_([name for name, also in own.items() if not also]) & (run.c.asker != user)

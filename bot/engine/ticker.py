@@ -7,6 +7,7 @@ Every change is compare-and-set, so several tickers do no harm: one wins, the ot
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -44,27 +45,39 @@ class Ticker:
                 self.tick()
             except (Transient, Halt):
                 continue  # the store is away, or we stop: the rows wait
-            except Exception as error:  # one bad row must not stop the clock for all others
+            except Exception as error:
                 log.error("tick failed", error=type(error).__name__)
 
     def tick(self) -> None:
         """Wake what is due now. Transient when the store is away."""
         now = self.last = self._shop.clock()
         for row in self._due(run_table.c.expires_at):
-            expire(self._shop, row)
+            self._go_on(expire, self._shop, row)
         for row in self._due(run_table.c.remind_at):
-            remind(self._shop, row)
-        fire_schedules(self._shop)
-        watching.tick(self._shop)
-        with writing(self._shop.store) as conn:
-            retiring.put_due(conn, self._shop, BATCH)
+            self._go_on(remind, self._shop, row)
+        self._go_on(fire_schedules, self._shop)
+        self._go_on(watching.tick, self._shop)
+        self._go_on(self._retire)
         if now >= self._heal_at:
             self._heal_at = now + HEAL_EVERY
-            heal(self._shop)
-            watching.heal(self._shop)
+            self._go_on(heal, self._shop)
+            self._go_on(watching.heal, self._shop)
         if now >= self._retain_at:
             self._retain_at = now + RETAIN_EVERY
-            retention.forget(self._shop)
+            self._go_on(retention.forget, self._shop)
+
+    def _go_on(self, work: Callable[..., object], *arguments: Any) -> None:
+        """One bad row must not stop the clock for all that comes after it, at this tick and at every other."""
+        try:
+            work(*arguments)
+        except Transient:
+            raise
+        except Exception as error:
+            log.error("tick failed", work=getattr(work, "__name__", "?"), error=type(error).__name__)
+
+    def _retire(self) -> None:
+        with writing(self._shop.store) as conn:
+            retiring.put_due(conn, self._shop, BATCH)
 
     def _due(self, column: sa.Column[Any]) -> list[Any]:
         query = sa.select(run_table).where(run_table.c.state == State.PROPOSED, column <= self._shop.clock())
@@ -157,7 +170,3 @@ def _give_up(shop: Workshop, row: Any) -> None:
         runs.change(conn, shop, row.id, [State(row.state)], to, who="bot", what=to.value,
                     facts={"trouble": trouble}, values={"trouble": trouble})  # fmt: skip
     shop.changed.set()
-
-
-def thread(ticker: Ticker) -> threading.Thread:
-    return threading.Thread(target=ticker.run, name="ticker", daemon=True)

@@ -266,8 +266,9 @@ def test_a_sqlite_that_is_too_old_is_told(monkeypatch: Any, python: Any, sqlite:
     monkeypatch.setattr(sqlite3, "sqlite_version", sqlite)
     if good:
         return durable.check_sqlite(Settings())
-    with pytest.raises(Refused, match=r"3\.42 is needed"):
-        durable.check_sqlite(Settings())
+    for begin in (durable.check_sqlite, lambda settings: durable.migrate(settings, None)):  # also beside a bot
+        with pytest.raises(Refused, match=r"3\.42 is needed"):
+            begin(Settings())
     return None
 
 

@@ -224,6 +224,23 @@ def test_ten_thousand_pending_approvals_are_rows(bench: Any) -> None:
     assert time.perf_counter() - began < 1
 
 
+def test_what_comes_after_a_bad_row_is_done_all_the_same(bench: Any) -> None:
+    """A schedule that nobody can read keeps no lost run and no backup waiting, at this tick or at any other."""
+    view = bench.carried_out()
+    broken = {"name": "b", "command": "world", "ask": "{", "every": 1.0, "jitter": 0.0, "tick": 0.0, "next_at": 0.0}
+    bench.shop.write(lambda conn: conn.execute(schedules.schedule.insert().values(**broken)))
+    bench.now += bench.shop.settings.store.keep_backups_hours * 3600 + 1
+    Ticker(bench.shop).tick()
+    assert bench.shop.queues.state("retire", view.id, turn=1) == "waiting"
+
+
+def test_open_runs_are_counted_not_read(bench: Any) -> None:
+    """For the metrics: those that wait count, those that ended do not."""
+    bench.carried_out("done")
+    bench.proposal("waits", stages=[["b"]])
+    assert bench.shop.read(runs.count_open) == 1
+
+
 def test_one_bad_row_does_not_stop_the_clock(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread outlives an error in a tick, and ends when told to."""
     ticked = threading.Event()
