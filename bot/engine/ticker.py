@@ -6,7 +6,6 @@ Every change is compare-and-set, so several tickers do no harm: one wins, the ot
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
