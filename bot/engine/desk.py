@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -63,6 +64,7 @@ class StoredDesk:
 
     def __init__(self, shop: Workshop, executor: Executor | None = None) -> None:
         self._shop, self._executor = shop, executor
+        self._one_writes = threading.Lock() if shop.store.dialect.name == "sqlite" else nullcontext()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -98,7 +100,8 @@ class StoredDesk:
         raise Transient("The store was busy with the same.", "Nothing was changed; try again in a minute.")
 
     def notice(self, notice: Notice) -> tuple[str, ...]:
-        return self._write(lambda conn: notices.take(conn, self._shop, notice))
+        with self._one_writes:  # a storm's threads wait here in line, and not for SQLite's lock, which is unfair
+            return self._write(lambda conn: notices.take(conn, self._shop, notice))
 
     def incident(self, incident: str) -> IncidentView | None:
         with store.reading(self._shop.store) as conn:
