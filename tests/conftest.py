@@ -19,10 +19,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine is no defect: what takes long is for the benchmarks to say.
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=30)  # for `scripts/test fast`
 settings.load_profile("patient")
 
 ON_CI = bool(os.environ.get("CI"))
