@@ -201,7 +201,7 @@ def view(run: str, request: Request) -> RunView:
     )
 
 
-def eventually(what: Callable[[], Any], seconds: float = 5) -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 30) -> Any:
     """The first true answer; fails after the deadline."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -20,6 +20,7 @@ both = pytest.mark.parametrize("mode", ["socket", "http"])
 def proposed(world: Any) -> tuple[Any, str]:
     """A plan that waits, shown in the channel: its view and the ts of its message."""
     world.command("/rotate-demo alpha")
+    world.told("Looking into it")  # stored, however busy the machine
     (view,) = world.desk.views.values()
     client = WebClient(world.tokens[0], base_url=world.api_url, retry_handlers=[])
     return view, SlackMessenger(client).post(Place(channel=CHANNEL), view, "key-1")
@@ -49,10 +50,10 @@ def test_a_command_is_stored_and_answered(start: Start, mode: str) -> None:
     """What was typed is in the store with who, where and which parameters, and the person reads the run's id."""
     world = start(mode)
     assert world.command("/rotate-demo alpha") == {"ok": True}
+    assert "r-0000000" in world.told("Looking into it")
     (request,) = world.desk.requests.values()
     assert (request.command, request.ask, request.asker) == ("rotate-demo", {"only": "alpha"}, ASKER)
     assert (request.channel, request.text, request.source) == (CHANNEL, "alpha", "slack")
-    assert "r-0000000" in world.told("Looking into it")
 
 
 @both
@@ -60,6 +61,7 @@ def test_a_command_delivered_twice_is_one_request(start: Start, mode: str) -> No
     """A replay of the very same payload stores nothing new and names the same run."""
     world = start(mode)
     world.command("/rotate-demo alpha")
+    world.told("Looking into it")
     again = last_payload(world, "command")
     assert world.forge("slash_commands", again)["ok"]
     assert len(world.desk.requests) == 1
@@ -75,14 +77,13 @@ def test_bad_input_is_told_with_the_usage(start: Start, mode: str) -> None:
 
 
 @both
-def test_hostile_text_is_an_error_and_harmless(start: Start, mode: str) -> None:
+def test_hostile_text_is_an_error_and_harmless(start: Start, until: Start, mode: str) -> None:
     """Mentions of everybody, markup, direction marks and 100,000 characters come back inert or not at all."""
     world = start(mode)
     for text in ("<!channel> *x*", "\u202egnp.exe", "a" * 90_000, "'unclosed", "\x00"):
         assert world.command(f"/rotate-demo {text}") == {"ok": True}
     assert not world.desk.requests
-    said = world.whispers()
-    assert len(said) == 5
+    said = until(lambda: world.whispers() if len(world.whispers()) == 5 else None)
     assert not any(
         "<!channel>" in each or "\u202e" in each or "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" in each for each in said
     )
@@ -139,9 +140,9 @@ def test_missing_parameters_open_a_form(start: Start, mode: str) -> None:
     block = next(b for b in view["blocks"] if b["type"] == "input")
     values = {block["block_id"]: {block["element"]["action_id"]: {"value": "somebody"}}}
     assert world.person("submit", user=ASKER, view_id=view["id"], state={"values": values}) == {"ok": True}
+    assert world.told("Looking into it")
     (request,) = world.desk.requests.values()
     assert (request.command, request.ask, request.channel) == ("grant-demo", {"who": "somebody"}, CHANNEL)
-    assert world.told("Looking into it")
     assert world.forge("interactive", last_payload(world, "view_submission"))["ok"]
     assert len(world.desk.requests) == 1
 
@@ -200,9 +201,9 @@ def test_denying_asks_why(start: Start, mode: str) -> None:
     block = next(b for b in modal["blocks"] if b["type"] == "input")
     values = {block["block_id"]: {block["element"]["action_id"]: {"value": "not during the freeze"}}}
     assert world.person("submit", user=APPROVER, view_id=modal["id"], state={"values": values}) == {"ok": True}
+    assert world.told("deny counted", APPROVER)
     (decision,) = world.desk.decided
     assert (decision.verdict, decision.reason, decision.digest) == ("deny", "not during the freeze", view.digest)
-    assert world.told("deny counted", APPROVER)
 
 
 @both
@@ -265,7 +266,7 @@ def test_a_wrong_digest_reaches_the_desk_and_is_refused(start: Start, mode: str)
 
 
 @both
-def test_foreign_payloads_are_answered_and_audited(start: Start, mode: str) -> None:
+def test_foreign_payloads_are_answered_and_audited(start: Start, until: Start, mode: str) -> None:
     """Other workspaces, unknown buttons, forms, shortcuts and shapes get a 200, change nothing, and are audited."""
     world = start(mode)
     _, ts = proposed(world)
@@ -297,8 +298,8 @@ def test_foreign_payloads_are_answered_and_audited(start: Start, mode: str) -> N
     ]
     for payload in odd:
         assert world.forge("interactive", payload)["ok"], payload["type"]
+    until(lambda: len(world.desk.refusals) == len(odd))
     assert not world.desk.decided
-    assert len(world.desk.refusals) == len(odd)
 
 
 @both
