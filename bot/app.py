@@ -256,6 +256,7 @@ async def serve(settings: Settings) -> None:
     """Run the bot until SIGTERM or SIGINT; what is under way comes to the end of its step."""
     from bot.edges import log, slack
     from bot.edges.metrics import Metrics
+    from bot.engine import gauges
     from bot.tools import slack_clients
 
     log.configure(settings.log_level)
@@ -268,7 +269,7 @@ async def serve(settings: Settings) -> None:
     app_token, signing = settings.slack.app_token, settings.slack.signing_secret
     running = await asyncio.to_thread(parts.start, messenger, membership)
     metrics = Metrics()
-    _gauges(metrics, running)
+    gauges.offer(metrics.gauge, running.store)
     try:
         alerts = await asyncio.to_thread(parts.alert_sources, running.desk)
         await slack.serve(
@@ -283,19 +284,3 @@ async def serve(settings: Settings) -> None:
         )
     finally:
         await asyncio.get_running_loop().run_in_executor(None, running.stop)
-
-
-def _gauges(metrics: Any, running: Running) -> None:
-    from bot.engine import outbox, runs, store
-
-    def open_runs() -> int:
-        with store.reading(running.store) as conn:
-            return runs.count_open(conn)
-
-    def waiting() -> tuple[int, float]:
-        with store.reading(running.store) as conn:
-            return outbox.lag(conn, time.time())
-
-    metrics.gauge("outbox_messages", "Slack messages that wait to be sent or updated.", lambda: waiting()[0])
-    metrics.gauge("outbox_lag_seconds", "How long the oldest of them has been due.", lambda: waiting()[1])
-    metrics.gauge("runs_open", "Runs that have not ended.", open_runs)
