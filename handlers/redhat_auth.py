@@ -79,8 +79,10 @@ class Settings(HandlerSettings):
 
 def marker(what: str, ask: ForIncident, now: float) -> str:
     """What a page, an issue or a case is known by: once for an incident; by hand, once a day for a region."""
-    told = ask.incident or datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
-    return f"hivekeeper/redhat-auth/{what}/{told}/{ask.region or 'all'}"
+    if ask.incident:
+        return f"hivekeeper/redhat-auth/{what}/{ask.incident}"
+    day = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d")
+    return f"hivekeeper/redhat-auth/{what}/{day}/{ask.region or 'all'}"
 
 
 def known(region: str, regions: tuple[str, ...]) -> str:

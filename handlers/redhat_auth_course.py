@@ -21,7 +21,8 @@ Problem = Literal["down", "failed", "not_configured"]
 
 class Evidence(Value):
     """What was read in one region at `now`. `problem` with `told`: the counts could not be read. `lines` None: the
-    course over time could not be read, `untimed` says why. `few` and `stale`: thresholds (failures, seconds)."""
+    course over time could not be read, `untimed` says why. `begins` and
+    `every`: the grid of the lines (seconds). `few` and `stale`: thresholds (failures, seconds)."""
 
     now: float
     window: float
@@ -32,6 +33,8 @@ class Evidence(Value):
     told: str = ""
     untimed: str = ""
     endpoint: Health | None = None
+    begins: float | None = None  # of the lines
+    every: float = 60.0
     few: int = 3
     stale: float = 900.0
 

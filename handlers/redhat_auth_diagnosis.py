@@ -8,7 +8,7 @@ from bot.core.diagnosis import Diagnosis, Mood, Offer, RunbookStep, Subject
 from bot.core.errors import Told
 from bot.core.plan import Note
 from bot.core.ports import ReadTools
-from handlers.redhat_auth import QUERY, RUNBOOK, Settings
+from handlers.redhat_auth import QUERY, RUNBOOK, ForIncident, Settings, marker
 from handlers.redhat_auth_course import clock
 from handlers.redhat_auth_look import Scene, look
 from handlers.redhat_auth_picture import chart, table
@@ -58,21 +58,34 @@ def diagnose(subject: Subject, settings: Settings, tools: ReadTools) -> Diagnosi
 
 def tell(subject: Subject, scene: Scene, settings: Settings, tools: ReadTools) -> Diagnosis:
     judged = scene.worst.judgement
+    opened, unsure = cie(subject, tools)
     return Diagnosis(
         verdict=judged.verdict.value,
         mood=mood(judged.verdict),
         title=TITLES[judged.verdict].format(where=_where(scene))[:150],
         reason=judged.reason,
         since=judged.since,
-        evidence=evidence(scene, settings),
+        evidence=(*opened, *evidence(scene, settings)),
         table=table(scene),
         chart=chart(scene.worst, settings),
         links=links(scene, settings, tools),
-        unchecked=scene.unchecked,
-        steps=steps(subject, scene, tools),
+        unchecked=(*scene.unchecked, *unsure),
+        steps=steps(subject, scene, tools, opened=bool(opened)),
         runbook=RUNBOOK,
         over=all(one.judgement.over for one in scene.looked),
     )
+
+
+def cie(subject: Subject, tools: ReadTools) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
+    """The CIE that this incident has in the issue tracker; and a note if that could not be found out."""
+    if not subject.incident or not tools.tracker.configured():
+        return (), ()
+    mark = marker("cie", ForIncident(incident=subject.incident), tools.now())
+    try:
+        where = tools.tracker.find(mark)
+    except Told as told:
+        return (), (Note(label="Is a CIE open?", text=f"{told} By hand: look in the issue tracker."),)
+    return ((Note(label="CIE", text=f"It is open: {where}"),), ()) if where else ((), ())
 
 
 def mood(verdict: Verdict) -> Mood:
@@ -136,7 +149,7 @@ def links(scene: Scene, settings: Settings, tools: ReadTools) -> tuple[Note, ...
     return tuple(found)
 
 
-def steps(subject: Subject, scene: Scene, tools: ReadTools) -> tuple[RunbookStep, ...]:
+def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: bool) -> tuple[RunbookStep, ...]:
     """The runbook's steps for this verdict, each with a button if there is a command for it."""
     judged = scene.worst.judgement
     names = list(CALLED[judged.verdict])
@@ -145,7 +158,11 @@ def steps(subject: Subject, scene: Scene, tools: ReadTools) -> tuple[RunbookStep
     if judged.verdict is Verdict.STALE and judged.courses and all(one.failing for one in judged.courses):
         names.insert(names.index("escalate"), "open-cie")
     return tuple(
-        RunbookStep(name=name, text=step(tools, RUNBOOK, name).text, offer=offer(name, subject, scene, tools))
+        RunbookStep(
+            name=name,
+            text=step(tools, RUNBOOK, name).text,
+            offer=None if opened and name == "open-cie" else offer(name, subject, scene, tools),
+        )
         for name in names
     )
 
@@ -156,6 +173,5 @@ def offer(name: str, subject: Subject, scene: Scene, tools: ReadTools) -> Offer 
         return None
     known = scene.region if scene.region in tools.prometheus.regions() else ""
     ask = {"region": known} if known else {}
-    if command == "open-cie" and subject.incident:
-        ask["incident"] = subject.incident
+    ask |= {"incident": subject.incident} if subject.incident else {}
     return Offer(label=label, command=command, ask=ask, danger=name == "open-cie")

@@ -107,6 +107,8 @@ def _read(region: str, subject: Subject, settings: Settings, tools: ReadTools, h
     return base.model_copy(
         update={
             "samples": counts.samples,
+            "begins": begins,
+            "every": every,
             "lines": None if course is None else course.lines,
             "untimed": str(trouble) if trouble else "",
             "warnings": tuple(dict.fromkeys((*counts.warnings, *(course.warnings if course else ())))),

@@ -22,10 +22,10 @@ def chart(one: Looked, settings: Settings) -> Chart | None:
     return Chart(
         title=f"Red Hat logins{where}, samples in {WINDOW / 60:g} minutes",
         unit="samples",
-        series=tuple(Series(name=_name(line), points=line.points, bad=_bad(line)) for line in lines),
+        series=tuple(Series(name=_name(line), points=_gaps(line, one.evidence), bad=_bad(line)) for line in lines),
         begins=one.judgement.since,
         threshold=round(settings.alert_failures * WINDOW / ALERT_WINDOW, 2),
-        alt=f"Red Hat logins{where}. " + " ".join(_words(line) for line in lines),
+        alt=f"Red Hat logins{where}. " + " ".join(_words(line, one.evidence) for line in lines),
     )
 
 
@@ -41,10 +41,21 @@ def _bad(line: Line) -> bool:
     return line.labels.get("status") != SUCCESS
 
 
-def _words(line: Line) -> str:
+def _gaps(line: Line, evidence: Evidence) -> tuple[tuple[float, float | None], ...]:
+    """The line on the whole grid: Prometheus leaves out the times at which there is nothing, which is not zero."""
+    if evidence.begins is None:
+        return line.points
+    begins, every = evidence.begins, evidence.every
+    known = {round((at - begins) / every): value for at, value in line.points}
+    return tuple((begins + i * every, known.get(i)) for i in range(round((evidence.now - begins) / every) + 1))
+
+
+def _words(line: Line, evidence: Evidence) -> str:
     values = [(value, at) for at, value in line.points if value is not None]
     most, at = max(values)
-    return f"{_name(line)}: {values[-1][0]:g} at the end, at most {most:g} at {clock(at)}."
+    last, when = line.points[-1][1], line.points[-1][0]
+    end = f"{last:g}" if last is not None and when >= evidence.now - WINDOW / 2 else "none"
+    return f"{_name(line)}: {end} at the end, at most {most:g} at {clock(at)}."
 
 
 def table(scene: Scene) -> Table | None:

@@ -38,8 +38,7 @@ def plan(ask: ShowRunbook, settings: Settings, tools: ReadTools) -> Answer:  # n
     wanted = named(ask.name.strip())
     if wanted in names and (book := tools.runbooks.find(wanted)):
         return show(book)
-    books = tuple(book for name in names if (book := tools.runbooks.find(name)))
-    found = tuple(book for book in books if matches(book, ask.name))
+    found = tuple(book for book in tools.runbooks.all() if matches(book, ask.name))
     if len(found) == 1 and wanted:
         return show(found[0])
     if not found:

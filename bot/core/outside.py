@@ -136,6 +136,10 @@ class Runbooks(Protocol):
         """The runbook of this name, spelled as in `bot.core.runbook.named`. Refused when it cannot be read."""
         ...
 
+    def all(self) -> tuple[Runbook, ...]:
+        """All of them by name; one that cannot be read says so in its warnings."""
+        ...
+
 
 class NotConfigured:
     """Stands in for a system that the settings do not name; any use of it is refused with the setting's name."""

@@ -25,14 +25,24 @@ class RunbookFiles:
     def find(self, name: str) -> Runbook | None:
         """Refused when the file is there but cannot be read."""
         path = self._files().get(named(name))
-        if path is None:
-            return None
+        return None if path is None else self._read(named(name), path)
+
+    def all(self) -> tuple[Runbook, ...]:
+        return tuple(self._read_or_say(name, path) for name, path in sorted(self._files().items()))
+
+    def _read_or_say(self, name: str, path: Path) -> Runbook:
+        try:
+            return self._read(name, path)
+        except Refused as refusal:
+            return Runbook(name=name, title=name, warnings=(str(refusal),))
+
+    def _read(self, name: str, path: Path) -> Runbook:
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
                 text = file.read(LONGEST)
         except OSError:
-            raise Refused(f"The runbook {named(name)} cannot be read.", "Check the file's permissions.") from None
-        return parse(named(name), text, self._variables)
+            raise Refused(f"The runbook {name} cannot be read.", "Check the file's permissions.") from None
+        return parse(name, text, self._variables)
 
     def _files(self) -> dict[str, Path]:
         found: dict[str, Path] = {}

@@ -25,6 +25,7 @@ def test_a_later_folder_wins(tmp_path: Path) -> None:
     assert shelf.names() == ("more", "open-cie", "other")
     titles = [book.title for name in shelf.names() if (book := shelf.find(name))]
     assert titles == ["More", "Theirs of squad", "Other"]
+    assert [book.title for book in shelf.all()] == titles
     assert shelf.find("open_CIE.md") == shelf.find("open-cie")
     assert shelf.find("none") is None
 
