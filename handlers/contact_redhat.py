@@ -65,8 +65,9 @@ def _endpoint(health: Health | None, settings: Settings) -> str:
     address = settings.endpoint_address
     if health is None:
         return f"Whether {address} works: [fill in, the bot could not check it]."
-    took = "" if health.latency is None or not health.reachable else f", in {health.latency:.2f} s"
-    return f"{address} {'answers' if health.reachable else 'does not work'}{took}. {health.told}"
+    if not health.reachable:
+        return f"{address} does not work: {health.told}"
+    return f"{address} answers" + ("." if health.latency is None else f", in {health.latency * 1000:.0f} ms.")
 
 
 def _method(method: str, scene: Scene, settings: Settings) -> tuple[str, ...]:

@@ -10,10 +10,9 @@ from bot.core.plan import Note
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import QUERY, RUNBOOK, ForIncident, Settings, marker
 from handlers.redhat_auth_course import clock
-from handlers.redhat_auth_look import Scene, look
+from handlers.redhat_auth_look import Scene, by_hand, look
 from handlers.redhat_auth_picture import chart, table
 from handlers.redhat_auth_verdict import CIE, MISSING, OVER, Verdict
-from handlers.shelf import step
 
 STEPS = ("check-endpoint", "find-method", "open-cie", "contact-redhat", "escalate", "monitor")
 ACT = ("contact-redhat", "escalate", "monitor")
@@ -160,7 +159,7 @@ def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: bool) -> 
     return tuple(
         RunbookStep(
             name=name,
-            text=step(tools, RUNBOOK, name).text,
+            text=by_hand(name, tools),
             offer=None if opened and name == "open-cie" else offer(name, subject, scene, tools),
         )
         for name in names

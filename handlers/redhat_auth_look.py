@@ -80,8 +80,8 @@ def endpoint(settings: Settings, tools: ReadTools) -> tuple[Health | None, tuple
     try:
         return tools.endpoints.check(settings.endpoint), ()
     except Told as told:
-        by_hand = step(tools, RUNBOOK, "check-endpoint").text
-        return None, (Note(label="Accounts endpoint", text=f"{told} By hand: {by_hand}"),)
+        text = f"{told} By hand: {by_hand('check-endpoint', tools)}"
+        return None, (Note(label="Accounts endpoint", text=text),)
 
 
 def _pages(tools: ReadTools) -> tuple[StatusPage, ...]:
@@ -141,8 +141,14 @@ def _missed(one: Looked, tools: ReadTools) -> tuple[Note, ...]:
     told = evidence.told if evidence.problem else evidence.untimed if evidence.lines is None else ""
     if not told:
         return ()
-    by_hand = step(tools, RUNBOOK, "find-method").text
-    return (Note(label=f"Logins in {one.region}" if one.region else "Logins", text=f"{told} By hand: {by_hand}"),)
+    label = f"Logins in {one.region}" if one.region else "Logins"
+    return (Note(label=label, text=f"{told} By hand: {by_hand('find-method', tools)}"),)
+
+
+def by_hand(name: str, tools: ReadTools) -> str:
+    """A step of the runbook as a text that stands alone: in Slack there is no query further down."""
+    text = step(tools, RUNBOOK, name).text
+    return f"{text} The query: {QUERY}" if name in ("find-method", "monitor") else text
 
 
 def seconds(text: str) -> float:

@@ -137,7 +137,9 @@ def test_prometheus_does_not_tell(fault: Any, verdict: str, world: Any) -> None:
     found = world.diagnose()
     assert found.verdict.startswith(f"no_data_{verdict}")
     assert (found.mood, found.over) == (Mood.UNKNOWN, False)
-    assert "By hand: Run the query" in found.unchecked[0].text
+    assert "By hand: Run the runbook's query" in found.unchecked[0].text
+    assert QUERY in found.unchecked[0].text
+    assert QUERY in found.steps[0].text
     assert names(found) == ["find-method", "escalate"]
 
 
