@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from pydantic import Field
 
 from bot.core.value import Value
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 LONGEST = 200_000  # characters; the rest of a longer file is not read
 FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -86,6 +87,8 @@ def named(file: str) -> str:
 def parse(name: str, text: str, variables: Mapping[str, Any] | None = None) -> Runbook:
     """The runbook in a text. `variables` fill `{{ site.data.… }}`, looked up by their dotted names from the top or
     below `site.data`; a variable nobody has set is left as it stands, and named in `warnings`."""
+    from markdown_it import MarkdownIt
+
     text, unknown = _filled(text[:LONGEST].replace("\r\n", "\n").lstrip("\ufeff"), variables or {})
     found = FRONT.match(text)
     front, trouble = _front(found.group(1)) if found else ({}, "")
