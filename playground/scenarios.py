@@ -9,12 +9,14 @@ from typing import Any
 
 from playground import people
 from playground.child import Child
+from playground.redhat import STORM, RedHat
 from playground.slack import Workspace
 from playground.vault import OnWrite
 from playground.world import World
 
 SLACK_DOWN = 20  # seconds
 RETRY_AFTER = 5  # seconds
+ALERTS, RED_HAT = "#roks-alerts", "Red Hat"
 BACKUP = "-before-"  # part of the path where KV 1 keeps what was there before a run
 
 
@@ -44,14 +46,20 @@ class Stage:
         workspace: Workspace,
         bot: Child,
         *,
+        redhat: RedHat,
         say: Callable[[str, str, str], object],
+        alert: Callable[[bool], object],
+        storm: Callable[[], int],
         fault: Callable[[dict[str, Any]], object],
         afresh: Callable[[], None],
     ) -> None:
         self.world = world
         self.workspace = workspace
         self.bot = bot
+        self.redhat = redhat
         self._say = say
+        self._alert = alert
+        self._storm = storm
         self._fault = fault
         self._afresh = afresh
 
@@ -80,6 +88,35 @@ class Stage:
         self.world.edit_config()
         return "Somebody has changed the config in sd-uhc/sandbox. A plan that was shown before does not fit any more."
 
+    def jwt_fails(self) -> str:
+        self.redhat.jwt_fails()
+        self._alert(True)
+        return f"In us-south jwt fails and token carries the load. The alert is in {ALERTS}."
+
+    def both_fail(self) -> str:
+        self.redhat.both_fail()
+        self._alert(True)
+        return f"In us-south neither method logs in any more. The alert is in {ALERTS}."
+
+    def recovers(self) -> str:
+        self.redhat.recovers()
+        self._alert(False)
+        return f"In us-south logins have worked again for nine minutes; {ALERTS} says resolved."
+
+    def endpoint_down(self) -> str:
+        self.redhat.endpoint_down()
+        self._alert(True)
+        return f"The accounts endpoint answers 503, and quay.io admits an outage. The alert is in {ALERTS}."
+
+    def prometheus_down(self) -> str:
+        self.redhat.prometheus_down()
+        self._alert(True)
+        return f"Prometheus of us-south answers 503, so nobody knows what fails. The alert is in {ALERTS}."
+
+    def storm(self) -> str:
+        self.redhat.storm()
+        return f"{self._storm()} calls with {STORM} alerts of eu-de, each call twice, half of the alerts resolved."
+
     def slack_down(self) -> str:
         self._fault({"method": "*", "kind": "down", "seconds": SLACK_DOWN})
         return f"Slack is down for {SLACK_DOWN} seconds: nothing reaches the bot, and nothing it says arrives."
@@ -102,6 +139,7 @@ class Stage:
         self.world.vault.on_write = None
         self._fault({"kind": "none"})
         self.world.start_over()
+        self.redhat.start_over()
         self._afresh()
         self.bot.start()
         return "Everything is as it was at first."
@@ -130,6 +168,17 @@ def scenarios(stage: Stage) -> dict[str, Scenario]:
         Scenario("deny", "Deny writing to sd-uhc", "The bot's role loses create and update there.", "Vault",
                  stage.deny, danger=True),
         Scenario("allow", "Allow writing again", "The role has its rights back.", "Vault", stage.allow),
+        Scenario("jwt-fails", "Red Hat SSO: jwt fails", "The deployer's first way to log in fails, the second one "
+                 "works: no CIE.", RED_HAT, stage.jwt_fails),
+        Scenario("both-fail", "Red Hat SSO: both fail", "No cluster is created or deleted: a CIE.", RED_HAT,
+                 stage.both_fail, danger=True),
+        Scenario("recovers", "Red Hat SSO: recovers", "Press Look again in the thread, or wait two minutes.", RED_HAT,
+                 stage.recovers),
+        Scenario("endpoint-down", "Endpoint down", "The accounts endpoint and quay.io are out of order.", RED_HAT,
+                 stage.endpoint_down, danger=True),
+        Scenario("prometheus-down", "Prometheus down", "What cannot be found out is not called well.", RED_HAT,
+                 stage.prometheus_down, danger=True),
+        Scenario("storm", "Alert storm", f"{STORM} alerts by webhook become one message.", RED_HAT, stage.storm),
         Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
                  "once.", "Slack", stage.slack_down, danger=True),
         Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",

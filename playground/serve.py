@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Mapping
@@ -20,13 +21,13 @@ from typing import Any, Literal, Self
 import yaml
 from starlette.applications import Starlette
 
-from playground import ci_jobs, people, world
+from playground import ci_jobs, people, redhat, world
 from playground.broken import unused_port
 from playground.child import Child, clean_environment
 from playground.door import with_page
 from playground.scenarios import Stage, scenarios
 from playground.server import Server, run_in_thread
-from playground.slack import Workspace, create
+from playground.slack import Workspace, create, incoming
 from playground.vault_answers import Entry
 
 WRITES = ("POST", "PUT", "DELETE")
@@ -55,6 +56,7 @@ class Demo:
         self._talks, self._adjust = chatter, adjust
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
         self.world = world.World(kv, stale)
+        self.redhat = redhat.RedHat()
         self.workspace = Workspace.of(
             name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
         )
@@ -81,30 +83,32 @@ class Demo:
     def close(self) -> None:
         """End the bot, then the servers, and remove all files."""
         self.bot.close()
+        self.redhat.close()
         for server in self._servers:
             server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def url(self) -> str:
-        return self._servers[-1].url
+        return self._page.url
 
     def _begin(self, host: str, port: int) -> None:
         vault = self._serve(self.world.vault.app())
         cluster = self._serve(self.world.cluster.app())
         bot_token, app_token = f"xoxb-demo-{secrets.token_hex(16)}", f"xapp-demo-{secrets.token_hex(16)}"
-        signing_secret, web_port = secrets.token_hex(16), unused_port() if self._mode == "http" else 0
+        signing_secret, web_port = secrets.token_hex(16), unused_port()
+        self._web = f"http://127.0.0.1:{web_port}"
         slack = create(
             self.workspace,
             mode=self._mode,
-            request_url=f"http://127.0.0.1:{web_port}/slack/events",
+            request_url=f"{self._web}/slack/events",
             signing_secret=signing_secret,
             bot_token=bot_token,
             app_token=app_token,
             manifest=manifest(),
         )
         self.app = self._application(slack, host)
-        page = self._serve(self.app, port, host)
+        page = self._page = self._serve(self.app, port, host)
         inside = f"http://127.0.0.1:{page.port}"  # also where the page is shown on all addresses
         self.workspace.base_url = page.url
         self._keep("bot-token", bot_token)
@@ -121,14 +125,22 @@ class Demo:
             mode=self._mode,
             port=web_port,
         )
+        more = self.redhat.settings(self._serve, self._keep)
+        settings["commands"].update(more.pop("commands"))
+        settings.update(more)
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
         self._chatter()
+        self.redhat.start()
         self.bot.start()
 
     def _application(self, slack: Starlette, host: str) -> Starlette:
-        stage = Stage(self.world, self.workspace, self.bot, say=self._say, fault=self._fault, afresh=self._afresh)
+        self._monitoring = incoming.install(self.workspace, people.ALERTS_CHANNEL)
+        stage = Stage(
+            self.world, self.workspace, self.bot, redhat=self.redhat, say=self._say, alert=self._alert,
+            storm=self._storm, fault=self._fault, afresh=self._afresh,
+        )  # fmt: skip
         deeds = scenarios(stage)
         self.workspace.scenarios = [deed.button for deed in deeds.values()]
         return with_page(
@@ -145,10 +157,11 @@ class Demo:
         self._servers.append(server)
         return server
 
-    def _keep(self, name: str, text: str) -> None:
+    def _keep(self, name: str, text: str) -> Path:
         path = self.folder / name
         path.touch(mode=0o600)
         path.write_text(text, encoding="utf-8")
+        return path
 
     def _vault_was_asked(self, entry: Entry) -> None:
         self.app.state.loop.call_soon_threadsafe(self._note, entry)
@@ -162,15 +175,25 @@ class Demo:
     def _say(self, channel: str, user: str, text: str) -> object:
         return self._post("message", {"channel": channel, "user": user, "text": text})
 
+    def _alert(self, firing: bool) -> object:
+        """Monitoring posts into its channel."""
+        return self._send(self._monitoring, redhat.posted(firing))
+
+    def _storm(self) -> int:
+        return redhat.send_storm(f"{self._web}/webhooks/alertmanager", self.redhat.alert_key, time.time())
+
     def _fault(self, body: dict[str, Any]) -> object:
         return self._post("fault", body)
 
     def _post(self, what: str, body: dict[str, Any]) -> object:
-        address = f"http://127.0.0.1:{self._servers[-1].port}/playground/{what}"
+        return json.loads(self._send(f"/playground/{what}", body))
+
+    def _send(self, path: str, body: dict[str, Any]) -> bytes:
+        address = f"http://127.0.0.1:{self._page.port}{path}"
         request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy has no business on loopback
         with opener.open(request, timeout=10) as answer:
-            return json.load(answer)
+            return bytes(answer.read())
 
     def _afresh(self) -> None:
         """An empty workspace and an empty store. The bot is down meanwhile."""

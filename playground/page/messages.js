@@ -117,7 +117,14 @@ function attachment(a, context) {
   return node;
 }
 
+// A picture is shown from this page's own server, whatever address it was asked for under.
 function file(f) {
+  if (/^image\//.test(f.mimetype ?? "") && f.url_private) {
+    const src = new URL(f.url_private, location.href).pathname;
+    return h("figure", { class: "b-image" },
+      h("figcaption", {}, f.title || f.name),
+      h("a", { href: src, target: "_blank", rel: "noopener" }, h("img", { src, alt: f.alt_txt || f.title || "", class: "picture wide" }))); // prettier-ignore
+  }
   return h("div", { class: "file" }, f.title || f.name || "file", f.mimetype ? h("span", { class: "file-type" }, f.mimetype) : null);
 }
 

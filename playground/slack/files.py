@@ -20,7 +20,8 @@ def get_upload_url(workspace: Workspace, args: Json) -> Json:
         raise ApiError("invalid_arguments", ["must be more than 0 [json-pointer:/length]"])
     file_id, ticket = "F" + secrets.token_hex(5).upper(), secrets.token_urlsafe(18)
     name = str(args["filename"])
-    workspace.uploads[file_id] = {"ticket": ticket, "name": name, "length": length, "data": None, "shared": False}
+    upload = {"ticket": ticket, "name": name, "length": length, "data": None, "shared": False}
+    workspace.uploads[file_id] = {**upload, "alt": str(args.get("alt_txt") or "")}
     return {"upload_url": f"{workspace.base_url}/upload/{ticket}", "file_id": file_id}
 
 
@@ -62,6 +63,7 @@ def _file(workspace: Workspace, file: Json) -> Json:
         "name": upload["name"],
         "title": file.get("title") or upload["name"],
         "mimetype": mime(upload["name"]),
+        "alt_txt": upload["alt"],
         "size": upload["length"],
         "user": BOT_USER,
         "url_private": address,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from playground.people import APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL
+from playground.people import ALERTS_CHANNEL, APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
 
 pytestmark = pytest.mark.slow
@@ -193,3 +193,35 @@ def arguments(process: Path) -> str:
         return (process / "cmdline").read_text()
     except OSError:
         return ""
+
+
+def test_an_alert_is_answered_in_its_thread(demo: Any, person: Any, until: Any) -> None:
+    """Both methods fail: under the alert stand what fails, the steps and the picture; recovery is told there too."""
+    asker = person(ASKER)
+    until(lambda: asker.state()["bot"]["connected"])
+    asker.post("scenario", name="both-fail")
+
+    def thread() -> list[Any]:
+        return [m for m in asker.messages(ALERTS_CHANNEL) if m.get("thread_ts") and m.get("bot_id") != "B0ALERTS"]
+
+    until(lambda: any("Both logins to Red Hat fail in us-south" in m["text"] for m in thread()), 60)
+    until(lambda: any(file["mimetype"] == "image/png" for m in thread() for file in m.get("files", [])), 60)
+    head = next(m for m in thread() if "Both logins" in m["text"])
+    labels = {b["accessory"]["text"]["text"] for b in head["blocks"] if "accessory" in b}
+    assert {"Open a CIE", "Contact Red Hat", "Escalate", "Done"} <= labels
+    asker.post("scenario", name="recovers")
+    press = {"block_id": "incident", "action_id": "look", "value": head["blocks"][-1]["elements"][1]["value"]}
+    asker.post("action", channel=ALERTS_CHANNEL, message_ts=head["ts"], **press)
+    until(lambda: any("Logins to Red Hat work again in us-south" in m["text"] for m in thread()), 60)
+    assert len({m["thread_ts"] for m in thread() if m["ts"] == head["ts"] or m.get("files")}) == 1
+
+
+def test_a_storm_of_alerts_is_one_message(demo: Any, person: Any, until: Any) -> None:
+    """A thousand alerts by webhook, each call twice: one incident in the channel, with the counts."""
+    asker = person(ASKER)
+    until(lambda: asker.state()["bot"]["connected"])
+    told = asker.post("scenario", name="storm")["told"]
+    assert told.startswith("40 calls")
+    until(lambda: any("500 firing, 500 resolved" in str(m.get("blocks")) for m in asker.messages(ONCALL_CHANNEL)), 60)
+    heads = [m for m in asker.messages(ONCALL_CHANNEL) if "in eu-de" in m["text"] and "Incident i-" in m["text"]]
+    assert len(heads) == 1

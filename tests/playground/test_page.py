@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from handlers import HANDLERS
 from playground.people import APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL
 
 pytestmark = pytest.mark.slow
@@ -74,7 +75,7 @@ def test_completes_commands_by_keyboard(opened: Any) -> None:
     field = write(page)
     field.press_sequentially("/")
     options = page.get_by_role("option")
-    expect(options).to_have_count(3)
+    expect(options).to_have_count(1 + len(HANDLERS))
     expect(options.first).to_have_attribute("aria-selected", "true")
     field.press("ArrowDown")
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
