@@ -5,6 +5,7 @@ with broken(reset) as server: …            # or: silent, cut(b"HTTP/1.1 200 OK
 
 from __future__ import annotations
 
+import random
 import socket
 import struct
 import threading
@@ -49,6 +50,14 @@ def unused_port() -> int:
     """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def lasting_port() -> int:
+    """The same for one that is listened on only later: not one of those that the system hands out meanwhile."""
+    while True:
+        port = random.randrange(15_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
 
 
 def reset(connection: socket.socket, _: threading.Event) -> None:

@@ -23,16 +23,33 @@ from cryptography.fernet import Fernet
 from playground.broken import unused_port
 
 
-@pytest.fixture(scope="session")
-def system() -> ModuleType:
-    """tests/system/scene.py."""
-    spec = importlib.util.spec_from_file_location("system_scene", Path(__file__).with_name("scene.py"))
+def loaded(name: str) -> ModuleType:
+    """A module beside this file."""
+    spec = importlib.util.spec_from_file_location(f"system_{name}", Path(__file__).with_name(f"{name}.py"))
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
-    sys.modules["system_scene"] = module
+    sys.modules[f"system_{name}"] = module
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def system() -> ModuleType:
+    """tests/system/scene.py."""
+    return loaded("scene")
+
+
+@pytest.fixture(scope="session")
+def monitoring() -> ModuleType:
+    """tests/system/monitoring.py."""
+    return loaded("monitoring")
+
+
+@pytest.fixture(scope="session")
+def servers() -> ModuleType:
+    """tests/system/servers.py."""
+    return loaded("servers")
 
 
 @pytest.fixture(scope="session")
@@ -118,10 +135,22 @@ def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
     folder, port = Path(tempfile.mkdtemp(prefix="hk-pg-")), unused_port()
     if os.getuid() == 0:
         shutil.chown(folder, "nobody")
-    arguments = [initdb, "-D", folder / "d", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    arguments = [
+        initdb,
+        "-D",
+        str(folder / "d"),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--no-sync",
+    ]
     subprocess.run(arguments, preexec_fn=unprivileged, check=True, stdout=subprocess.DEVNULL, cwd="/")
     options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=32MB"]
-    command = [postgres, "-D", folder / "d", "-p", str(port), *(word for o in options for word in ("-c", o))]
+    command = [postgres, "-D", str(folder / "d"), "-p", str(port), *(word for o in options for word in ("-c", o))]
     server = subprocess.Popen(command, preexec_fn=unprivileged, stderr=subprocess.DEVNULL, cwd="/")  # noqa: PLW1509 - the child sets its own ids and dies with us
     yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
     server.send_signal(signal.SIGINT)
