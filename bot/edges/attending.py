@@ -14,7 +14,7 @@ from typing import Literal, cast
 from pydantic import ValidationError
 
 from bot.core import ask as asks
-from bot.core.desk import Desk, IncidentDesk
+from bot.core.desk import Desk
 from bot.core.diagnosis import Offer
 from bot.core.errors import Refused, Told, Transient
 from bot.core.handler import Ask, Handler
@@ -54,21 +54,18 @@ async def _attend(parts: Parts, click: Click, about: About, doing: str) -> None:
 
 def _done(parts: Parts, click: Click, about: About, doing: str) -> Message:
     """Blocking. Raises Told."""
-    desk = parts.incidents
-    if desk is None:
-        raise Refused("This bot takes no alerts in.", "So it cannot work on this incident.")
     if doing == "offer":
-        return _offered(parts.desk, desk, click, about)
+        return _offered(parts.desk, click, about)
     try:
-        outcome = desk.incident_action(click.key, about.incident, click.user.id, cast(Action, doing), about.step)
+        outcome = parts.desk.incident_action(click.key, about.incident, click.user.id, cast(Action, doing), about.step)
     except Transient as error:
         raise Transient("I could not store that; nothing was changed.", f"{error.what} Press it again.") from None
     return render.ephemeral(outcome.told)
 
 
-def _offered(desk: Desk, incidents: IncidentDesk, click: Click, about: About) -> Message:
+def _offered(desk: Desk, click: Click, about: About) -> Message:
     """What the store says now counts, not what the button looked like when it was drawn."""
-    view = _current(incidents, about.incident)
+    view = _current(desk, about.incident)
     offer = offers.find(view.diagnosis, about.offer)
     if offer is None:
         raise Refused("That offer is out of date: the last look found something else.", "See the message as it is now.")
@@ -84,7 +81,7 @@ def _offered(desk: Desk, incidents: IncidentDesk, click: Click, about: About) ->
     )
 
 
-def _current(desk: IncidentDesk, incident: str) -> IncidentView:
+def _current(desk: Desk, incident: str) -> IncidentView:
     view = desk.incident(incident)
     if view is None:
         raise Refused("That incident is not in the store any more.", "/hivekeeper incidents lists the ones that are.")

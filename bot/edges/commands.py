@@ -32,7 +32,7 @@ async def handle(parts: Parts, command: Command, ack: Call, respond: Call) -> No
 
 async def _keep(parts: Parts, command: Command) -> Message:
     try:
-        message = await parts.threads.call(keeper.answer, parts.desk, parts.incidents, command)
+        message = await parts.threads.call(keeper.answer, parts.desk, command)
     except Told as error:
         return render.error_message(error)
     parts.threads.start(tab.refresh(parts, command.user_id))

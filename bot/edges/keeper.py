@@ -7,7 +7,7 @@ import shlex
 from difflib import get_close_matches
 
 from bot.core import ask
-from bot.core.desk import Desk, IncidentDesk
+from bot.core.desk import Desk
 from bot.core.errors import Refused, Told
 from bot.core.intake import Decision
 from bot.core.view import RunView
@@ -21,7 +21,7 @@ VERDICTS = {"approve": "approve", "deny": "deny", "cancel": "cancel", "reject": 
 RUN = re.compile(r"[a-z0-9-]{1,64}")
 
 
-def answer(desk: Desk, incidents: IncidentDesk | None, command: Command) -> Message:
+def answer(desk: Desk, command: Command) -> Message:
     """What to show the person. Raises Told."""
     word, _, rest = command.text.strip().partition(" ")
     verb, rest = word.lower(), rest.strip()
@@ -30,9 +30,9 @@ def answer(desk: Desk, incidents: IncidentDesk | None, command: Command) -> Mess
     if verb == "runs":
         return render.runs_message(desk.runs(limit=20))
     if verb == "incidents":
-        return render.incidents_message(incidents.incidents(limit=20) if incidents else ())
+        return render.incidents_message(desk.incidents(limit=20))
     if verb == "show":
-        return _shown(desk, incidents, _id(rest))
+        return _shown(desk, _id(rest))
     if verb == "audit":
         return _audit(desk, rest)
     if verb in VERDICTS:
@@ -78,11 +78,11 @@ def _run(desk: Desk, run: str) -> RunView:
     return view
 
 
-def _shown(desk: Desk, incidents: IncidentDesk | None, wanted: str) -> Message:
+def _shown(desk: Desk, wanted: str) -> Message:
     """A run or an incident in full: ids tell which."""
     if not wanted.startswith("i-"):
         return render.full_message(_run(desk, wanted))
-    view = incidents.incident(wanted) if incidents else None
+    view = desk.incident(wanted)
     if view is None:
         raise Refused(f"There is no incident {wanted}.", f"/{NAME} incidents lists them.")
     return render.incident_message(view)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from bot.core.desk import Desk, IncidentDesk
+from bot.core.desk import Desk
 from bot.core.errors import Refused, Told, Transient
 from bot.edges import render, whisper
 from bot.edges.metrics import Metrics
@@ -28,7 +28,6 @@ class Parts:
     metrics: Metrics
     team: Callable[[], str | None] = lambda: None  # the workspace the bot belongs to, once Slack has said which
     ours: Callable[[], frozenset[str]] = frozenset  # the ids the bot posts under, likewise
-    incidents: IncidentDesk | None = None  # None where no alerts are taken in
 
 
 async def show(ack: Call, message: Message) -> None:

@@ -95,7 +95,6 @@ async def serve(
         metrics,
         team=lambda: known[0].team() if known else None,
         ours=lambda: known[0].ours() if known else frozenset(),
-        incidents=alerts.desk if alerts else None,
     )
     app = bolt(client, parts, _alert_channel(settings, alerts, parts, intake))
     connection = Connection(client, _socket(settings, app, make_socket))

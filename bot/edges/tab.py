@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.core.desk import Desk, IncidentDesk
+from bot.core.desk import Desk
 from bot.core.errors import Told
 from bot.edges import home
 from bot.edges.parts import Parts
 
 
-def view_for(desk: Desk, incidents: IncidentDesk | None, user: str) -> dict[str, Any]:
+def view_for(desk: Desk, user: str) -> dict[str, Any]:
     """Blocking. Raises Told when the store does not answer."""
     newest = desk.runs(limit=20)
     running = desk.runs(open_only=True, limit=20)
-    failing = incidents.incidents(open_only=True, limit=20) if incidents else ()
+    failing = desk.incidents(open_only=True, limit=20)
     return home.home(user, desk.waiting_for(user), running, newest, desk.schedules(), incidents=failing)
 
 
 async def refresh(parts: Parts, user: str) -> None:
     try:
-        view = await parts.threads.call(view_for, parts.desk, parts.incidents, user)
+        view = await parts.threads.call(view_for, parts.desk, user)
     except Told:
         return  # it only mirrors the store: it is drawn when it is opened next
     await parts.whisper.publish(user, view)
