@@ -41,6 +41,12 @@ def system() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def kills() -> ModuleType:
+    """tests/system/kills.py."""
+    return loaded("kills")
+
+
+@pytest.fixture(scope="session")
 def monitoring() -> ModuleType:
     """tests/system/monitoring.py."""
     return loaded("monitoring")

@@ -9,7 +9,6 @@ import pwd
 import re
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -54,7 +53,7 @@ class Scene:
     ) -> None:  # fmt: skip
         self.canary: Any = None
         self._key = Fernet.generate_key()
-        self._store, self._also = store, adjust
+        self.store, self._also = store, adjust
         self.demo = Demo("127.0.0.1", 0, kv, mode=mode, chatter=False, adjust=self._adjust, environment=environment)
         self.db = sa.create_engine(store or f"sqlite:///{self.demo.folder}/data/hivekeeper.sqlite",
                                    poolclass=sa.NullPool)  # fmt: skip
@@ -67,8 +66,8 @@ class Scene:
         with open(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as out:
             out.write(self._key)
         settings["store"]["encryption_keys"] = [{"file": file}]
-        if self._store:
-            settings["store"]["url"] = self._store
+        if self.store:
+            settings["store"]["url"] = self.store
         self._also(settings)
 
     def close(self) -> None:
@@ -195,8 +194,8 @@ class Scene:
             return conn.execute(sa.text(query), values).all()
 
     def cells(self) -> Iterator[Any]:
-        names = {None: sa.inspect(self.db).get_table_names()}
-        if self._store:
+        names: dict[str | None, list[str]] = {None: sa.inspect(self.db).get_table_names()}
+        if self.store:
             names["dbos"] = sa.inspect(self.db).get_table_names("dbos")
         for schema, tables in names.items():
             for table in tables:
@@ -269,63 +268,11 @@ class Scene:
         """How many requests Vault has had."""
         return self.vault.log[-1].number if self.vault.log else 0
 
-    def kill_at(self, path: str, when: str, nth: int = 1) -> threading.Event:
-        """Kill the bot "before" or "after" the nth write to this path (or to paths that begin so, if it ends with a
-        dash). Killed before, it does not write: the request is lost."""
-        killed, seen = threading.Event(), [0]
-
-        def hook(at: str, moment: str) -> None:
-            at = at.replace("/data/", "/")
-            seen[0] += moment == when and (at.startswith(path) if path.endswith("-") else at == path)
-            if not killed.is_set() and seen[0] == nth:
-                self.kill()
-                killed.set()
-                if when == "before":
-                    raise ConnectionAbortedError
-
-        self.vault.on_write = hook
-        return killed
-
-    def kill_when_slack(self, wanted: Callable[[dict[str, Any]], bool]) -> threading.Event:
-        """Kill the bot, once, when Slack has done what is wanted (an entry of its traffic) and has not answered yet."""
-        killed, told = threading.Event(), self.space.traffic.told
-
-        def tell(entry: dict[str, Any]) -> None:
-            if entry["direction"] == "to_slack" and not killed.is_set() and wanted(entry):
-                killed.set()
-                self.demo.bot.kill()
-                self.space.traffic.told = told
-            told(entry)
-
-        self.space.traffic.told = tell
-        return killed
-
-    def kill_when_vault(self, wanted: Callable[[str, str], bool]) -> threading.Event:
-        """Kill the bot, once, when Vault has done what is wanted (method, path) and has not answered yet."""
-        killed, told = threading.Event(), self.vault.on_request
-
-        def tell(entry: Any) -> None:
-            if not killed.is_set() and wanted(entry.method, entry.path.replace("/data/", "/")):
-                killed.set()
-                self.demo.bot.kill()
-                self.vault.on_request = told
-            if told:
-                told(entry)
-
-        self.vault.on_request = tell
-        return killed
-
     def kill(self) -> None:
         """kill -9, and wait until it is gone; it is started again by itself."""
         pid = self.demo.bot.pid
         self.demo.bot.kill()
         until(lambda: self.demo.bot.pid != pid)
-
-    def age_the_dead(self) -> None:
-        """On PostgreSQL a replica counts as dead after forty seconds: let them have passed for those that are gone."""
-        if self._store:
-            with self.db.begin() as conn:
-                conn.execute(sa.text("UPDATE replica SET seen = seen - 1000"))
 
     # --- the machine --------------------------------------------------------------------------------------
 

@@ -31,13 +31,13 @@ def key(message: Any) -> str | None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS, ids=named)
-def test_killed_at_a_write(moment: Any, started: Start, watched: Callable[[Any], Any], system: Any) -> None:
+def test_killed_at_a_write(moment: Any, started: Start, watched: Callable[[Any], Any], system: Any, kills: Any) -> None:
     """Killed right before or right after any write to Vault, the run goes on by itself and ends as without."""
     kv, path, when = moment
     scene = watched(started(kv))
     run, since, before = scene.proposed(), scene.asked, scene.versions()
     starts = scene.demo.bot.starts
-    killed = scene.kill_at(path, when)
+    killed = kills.at(scene, path, when)
     scene.approve(run)
     assert killed.wait(60), scene.about(run)
     scene.once(run, since)
@@ -45,21 +45,21 @@ def test_killed_at_a_write(moment: Any, started: Start, watched: Callable[[Any],
     assert scene.versions() == [number + 1 for number in before]
 
 
-def planning(scene: Any) -> Any:
-    return scene.kill_when_vault(lambda _, path: path == CONFIG)
+def planning(kills: Any, scene: Any) -> Any:
+    return kills.when_vault(scene, lambda _, path: path == CONFIG)
 
 
-def proposing(scene: Any) -> Any:
-    return scene.kill_when_slack(lambda entry: entry["what"] == "chat.postMessage")
+def proposing(kills: Any, scene: Any) -> Any:
+    return kills.when_slack(scene, lambda entry: entry["what"] == "chat.postMessage")
 
 
 @pytest.mark.parametrize("arm", [planning, proposing])
 def test_killed_before_the_proposal(
-    arm: Callable[[Any], Any], started: Start, watched: Callable[[Any], Any], system: Any
+    arm: Callable[[Any, Any], Any], started: Start, watched: Callable[[Any], Any], system: Any, kills: Any
 ) -> None:
     """Killed while it plans, or when Slack has the message and the bot does not know: one plan, one message."""
     scene = watched(started(1))
-    killed = arm(scene)
+    killed = arm(kills, scene)
     run = scene.ask()
     assert killed.wait(30)
     system.until(lambda: scene.button(run, "approve"), 60, lambda: scene.about(run))
@@ -77,11 +77,11 @@ def test_killed_while_it_waits(started: Start, watched: Callable[[Any], Any]) ->
     scene.once(run, since)
 
 
-def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], system: Any) -> None:
+def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], system: Any, kills: Any) -> None:
     """Killed between the click and the decision: nothing is decided, and the second click counts, once."""
     scene = watched(started(1))
     run, since = scene.proposed(), scene.asked
-    killed = scene.kill_when_slack(lambda entry: entry["what"] == "usergroups.users.list")
+    killed = kills.when_slack(scene, lambda entry: entry["what"] == "usergroups.users.list")
     scene.press(system.APPROVER, scene.button(run, "approve"))
     assert killed.wait(30)
     scene.connected()
@@ -92,26 +92,28 @@ def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], 
     assert scene.audited(run).count("approved") == 1
 
 
-def checking(scene: Any) -> Any:
-    return scene.kill_when_vault(lambda _, path: path == HANDOVER)
+def checking(kills: Any, scene: Any) -> Any:
+    return kills.when_vault(scene, lambda _, path: path == HANDOVER)
 
 
-def reporting(scene: Any) -> Any:
-    return scene.kill_when_slack(lambda entry: "Done and verified" in str(entry["request"]))
+def reporting(kills: Any, scene: Any) -> Any:
+    return kills.when_slack(scene, lambda entry: "Done and verified" in str(entry["request"]))
 
 
-def noting(scene: Any) -> Any:
-    return scene.kill_when_slack(lambda entry: entry["what"] == "chat.postMessage" and "thread_ts" in entry["request"])
+def noting(kills: Any, scene: Any) -> Any:
+    return kills.when_slack(
+        scene, lambda entry: entry["what"] == "chat.postMessage" and "thread_ts" in entry["request"]
+    )
 
 
 @pytest.mark.parametrize("arm", [checking, reporting, noting])
 def test_killed_after_the_approval(
-    arm: Callable[[Any], Any], started: Start, watched: Callable[[Any], Any], system: Any
+    arm: Callable[[Any, Any], Any], started: Start, watched: Callable[[Any], Any], system: Any, kills: Any
 ) -> None:
     """Killed while it looks once more, when Slack shows the end, or when the note is posted: all is told once."""
     scene = watched(started(1))
     run, since = scene.proposed(), scene.asked
-    killed = arm(scene)
+    killed = arm(kills, scene)
     scene.approve(run)
     assert killed.wait(60), scene.about(run)
     scene.once(run, since)
@@ -120,12 +122,12 @@ def test_killed_after_the_approval(
 
 
 @pytest.mark.parametrize("moment", UNDOING, ids=named)
-def test_killed_while_it_undoes(moment: Any, started: Start, watched: Callable[[Any], Any]) -> None:
+def test_killed_while_it_undoes(moment: Any, started: Start, watched: Callable[[Any], Any], kills: Any) -> None:
     """The proof fails, and it is killed while putting back: everything is as it was, and the message says so."""
     kv, path, when = moment
     scene = watched(started(kv))
     before = [scene.vault.get(HANDOVER), scene.vault.get(CONFIG)]
-    run, killed = scene.proposed(), scene.kill_at(path, when, nth=2)
+    run, killed = scene.proposed(), kills.at(scene, path, when, nth=2)
     for account in ACCOUNTS:
         scene.world.cluster.revoke(scene.vault.get(account.source)["token"])
     scene.approve(run)

@@ -30,12 +30,12 @@ def test_hand_over(scene: Any, system: Any) -> None:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("path", [HANDOVER, CONFIG])
-def test_killed_at_a_write(path: str, when: str, scene: Any) -> None:
+def test_killed_at_a_write(path: str, when: str, scene: Any, kills: Any) -> None:
     """Killed at a write, the run is taken over when the dead replica's time is up, and each write happened once."""
     run, since, before = scene.proposed(), scene.asked, scene.versions()
-    killed = scene.kill_at(path, when)
+    killed = kills.at(scene, path, when)
     scene.approve(run)
     assert killed.wait(60), scene.about(run)
-    scene.age_the_dead()
+    kills.age_the_dead(scene)
     scene.once(run, since)
     assert scene.versions() == [number + 1 for number in before]

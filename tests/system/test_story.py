@@ -187,25 +187,25 @@ def test_home_decides(either: Any, system: Any) -> None:
     system.until(lambda: f"decide-{run}" not in json.dumps(either.space.homes[system.APPROVER]))
 
 
-def test_command_line(either: Any, system: Any) -> None:
+def test_command_line(started: Start, watched: Callable[[Any], Any], system: Any) -> None:
     """Beside the running bot: `run` posts a plan in Slack, `approve` counts as the login's person, `show` tells all."""
-    asked = either.line("run", "rotate-hive-tokens", "--no-wait", "--json")
+    scene = watched(started(1, mode="socket"))
+    asked = scene.line("run", "rotate-hive-tokens", "--no-wait", "--json")
     assert asked.returncode == 4, asked
     view = json.loads(asked.stdout.splitlines()[-1])
     run = view["id"]
-    system.until(lambda: either.button(run, "approve"), told=lambda: either.about(run))
-    own = either.line("approve", run, "--json")
+    system.until(lambda: scene.button(run, "approve"), told=lambda: scene.about(run))
+    own = scene.line("approve", run, "--json")
     assert (own.returncode, json.loads(own.stdout)["accepted"]) == (1, False)
-    either.approve(run, system.SECOND)
-    either.ended(run, "done")
-    seen = json.loads(either.line("show", run, "--json").stdout)
-    assert (seen["state"], seen["digest"]) == ("done", view["digest"])
-    second = either.world.recycle() or either.hide() or either.proposed()
-    assert either.line("approve", second, "--digest", "0" * 64).returncode == 1
-    approved = either.line("approve", second)
+    scene.type(system.SECOND, "/hivekeeper", f"cancel {run}")
+    second = scene.proposed()
+    assert scene.line("approve", second, "--digest", "0" * 64).returncode == 1
+    approved = scene.line("approve", second)
     assert (approved.returncode, approved.stdout.strip()) == (0, "Approved. It starts now.")
-    either.ended(second, "done")
-    assert either.handed_over()
+    scene.ended(second, "done")
+    seen = json.loads(scene.line("show", second, "--json").stdout)
+    assert (seen["state"], seen["steps"][0]["state"]) == ("done", "done")
+    assert scene.handed_over()
 
 
 def test_expires(started: Start, watched: Callable[[Any], Any], system: Any) -> None:
