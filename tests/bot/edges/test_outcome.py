@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
-from bot.core.plan import Note, Plan, Stage, Step
+from bot.core.plan import Note
 from bot.core.view import DecisionView, RunView, State, StepState, StepView, Trouble
-from bot.edges import blocks, render
-
-
-class Write(Step):
-    kind: Literal["test.write"] = "test.write"
-    text: str
-
-    def says(self) -> str:
-        return self.text
-
-    def undo(self, tools: object, run: object) -> None:
-        """Nothing to put back."""
-
-
-def run(state: State, **more: Any) -> RunView:
-    basic = {"id": "r-abc2345", "revision": 1, "command": "try-it", "asker": "U123", "source": "slack", "asked_at": 1e9}
-    return RunView.model_validate({**basic, "state": state, **more})
-
-
-def plan(*says: str, **more: Any) -> Plan:
-    stages = tuple(Stage(steps=(Write(text=text),)) for text in says)
-    return Plan(**{"command": "try-it", "title": "Move 2 tokens", "subject": "s", "stages": stages, **more})
-
-
-def shown(document: Any) -> str:
-    """All that a person can read of it."""
-    return "\n".join(blocks.texts(document.blocks if isinstance(document, render.Message) else document["blocks"]))
+from bot.edges import render
+from tests.bot.edges.shown import plan, run, shown
 
 
 def progress(*states: StepState, trouble: Trouble | None = None) -> dict[str, Any]:

@@ -6,56 +6,16 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.errors import Refused
-from bot.core.plan import Answer, Change, Note, Plan, Premise, Stage, Step, Table
+from bot.core.plan import Answer, Change, Note, Plan, Stage, Table
 from bot.core.view import DecisionView, NoteView, RunView, State, StepState, StepView, Trouble
 from bot.edges import blocks, home, modal, render
 from playground.slack import rules
-
-
-class Write(Step):
-    kind: Literal["test.write"] = "test.write"
-    text: str
-
-    def says(self) -> str:
-        return self.text
-
-    def undo(self, tools: object, run: object) -> None:
-        """Nothing to put back."""
-
-
-class Burn(Write):
-    kind: Literal["test.burn"] = "test.burn"  # type: ignore[assignment] # another kind of the same shape
-    undo = Step.undo
-
-
-class Stands(Premise):
-    kind: Literal["test.stands"] = "test.stands"
-    text: str
-
-    def says(self) -> str:
-        return self.text
-
-
-def run(state: State, **more: Any) -> RunView:
-    basic = {"id": "r-abc2345", "revision": 1, "command": "try-it", "asker": "U123", "source": "slack", "asked_at": 1e9}
-    return RunView.model_validate({**basic, "state": state, **more})
-
-
-def shown(document: Any) -> str:
-    """All that a person can read of it."""
-    return "\n".join(blocks.texts(document.blocks if isinstance(document, render.Message) else document["blocks"]))
-
-
-def buttons(document: Any) -> Iterator[dict[str, Any]]:
-    listed = document.blocks if isinstance(document, render.Message) else document["blocks"]
-    return (e for block in listed if block["type"] == "actions" for e in block["elements"])
-
+from tests.bot.edges.shown import Burn, Stands, Write, buttons, run, shown
 
 HOSTILE = st.builds(
     lambda piece, times: piece * times,
