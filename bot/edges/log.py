@@ -24,6 +24,7 @@ LOOKS_SECRET = re.compile(
     r"|(?i:(?<=bearer )|(?<=basic ))[\w.~+/=-]{8,}|-----BEGIN [A-Z ]+-----[\s\S]*"
 )
 OURS = ("bot", "handlers")
+QUOTES = ("urllib3",)  # warns in the words of servers: header lines it could not read, whole addresses
 log = logging.getLogger("bot.run")
 
 
@@ -37,6 +38,8 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    for name in QUOTES:
+        logging.getLogger(name).setLevel(logging.ERROR)
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,13 +17,14 @@ from hypothesis import strategies as st
 from bot.core.secret import Secret
 from bot.core.view import RunView, State
 from bot.edges import log
+from playground import broken
 
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
     """The stream of a configured log; logging is put back as it was afterwards."""
     root = logging.getLogger()
-    before = (root.handlers[:], root.level, {name: logging.getLogger(name).level for name in log.OURS})
+    before = (root.handlers[:], root.level, {name: logging.getLogger(name).level for name in (*log.OURS, *log.QUOTES)})
     stream = io.StringIO()
     log.configure("INFO", stream)
     yield stream
@@ -47,6 +49,13 @@ def test_a_line_is_json_with_time_level_and_name(written: io.StringIO) -> None:
         "r-1",
     )
     assert line["timestamp"].endswith("Z")
+
+
+def test_what_servers_say_is_not_logged(written: io.StringIO) -> None:
+    """A library that warns in the words of a server writes nothing here: the tool has told it in ours."""
+    with broken.broken(broken.cut(b"HTTP/1.1 200 OK\r\nno-colon session=made-up\r\n\r\n")) as server:
+        assert requests.get(server.url, timeout=5).status_code == 200
+    assert written.getvalue() == ""
 
 
 def test_both_ways_of_logging_write_the_same(written: io.StringIO) -> None:
