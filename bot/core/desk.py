@@ -88,6 +88,12 @@ class Desk(IncidentDesk, Protocol):
         the outcome tells, and the refusal is audited. Cancel: the asker or an approver, while proposed."""
         ...
 
+    def tick(self, key: str, run: str, step: str, user: str, *, done: bool = True) -> Outcome:
+        """Tick a step of an answer's checklist (`step` is its name), or take one's own tick back. The same `key` again
+        returns the same outcome. Who may ask for the command may tick. Never raises for a refusal: the outcome tells,
+        and the refusal is audited."""
+        ...
+
     def run(self, run: str) -> RunView | None: ...
 
     def runs(self, *, open_only: bool = False, limit: int = 20) -> tuple[RunView, ...]:

@@ -10,10 +10,13 @@ from typing import Any
 from pydantic import Field
 
 from bot.core.alert import Alert, Matcher
+from bot.core.checklist import Offer, RunbookStep
 from bot.core.handler import HandlerSettings
 from bot.core.plan import Note, Table
 from bot.core.ports import ReadTools
 from bot.core.value import Value
+
+__all__ = ["Offer", "RunbookStep"]  # defined elsewhere, known from here
 
 
 class Mood(StrEnum):
@@ -23,23 +26,6 @@ class Mood(StrEnum):
     WATCH = "watch"  # degraded, or over but not yet quiet long enough
     BAD = "bad"
     UNKNOWN = "unknown"  # could not be found out, which is not good
-
-
-class Offer(Value):
-    """A button that asks for a command with these parameters filled in; its plan then waits for approval."""
-
-    label: str = Field(max_length=75)
-    command: str
-    ask: dict[str, Any] = Field(default_factory=dict)
-    danger: bool = False
-
-
-class RunbookStep(Value):
-    """One step of the runbook that this verdict calls for. `offer` does it; without one a person ticks it."""
-
-    name: str  # the marker in the runbook
-    text: str  # what to do, plain text
-    offer: Offer | None = None
 
 
 class Series(Value):

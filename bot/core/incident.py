@@ -5,9 +5,12 @@ from __future__ import annotations
 from enum import StrEnum
 
 from bot.core.alert import Alert
+from bot.core.checklist import Tick
 from bot.core.diagnosis import Diagnosis
 from bot.core.value import Value
 from bot.core.view import Trouble
+
+__all__ = ["Tick"]  # defined elsewhere, known from here
 
 
 class IncidentState(StrEnum):
@@ -15,14 +18,6 @@ class IncidentState(StrEnum):
     QUIET = "quiet"  # over or resolved; closed when it stays so
     CLOSED = "closed"
     HANDED_OVER = "handed_over"  # watched for the longest time; people go on
-
-
-class Tick(Value):
-    """A runbook step that a person has ticked."""
-
-    step: str
-    user: str
-    at: float
 
 
 class IncidentView(Value):

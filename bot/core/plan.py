@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from bot.core.checklist import RunbookStep
 from bot.core.ports import ReadTools, Tools
 from bot.core.value import Value, sha256
 
@@ -133,7 +134,8 @@ class Table(Value):
 
 
 class Answer(Value):
-    """What a command that changes nothing has found. `text` lines are plain text."""
+    """What a command that changes nothing has found. `text` lines are plain text. `checklist`: what people do now, to
+    be ticked one by one."""
 
     command: str
     title: Annotated[str, Field(min_length=1, max_length=150)]
@@ -141,6 +143,7 @@ class Answer(Value):
     table: Table | None = None
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
+    checklist: tuple[RunbookStep, ...] = ()
 
 
 class Vocabulary:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from pydantic import SerializeAsAny
 
+from bot.core.checklist import Tick
 from bot.core.plan import Answer, Plan
 from bot.core.value import Value
 
@@ -84,6 +85,7 @@ class RunView(Value):
     plan: SerializeAsAny[Plan] | None = None
     digest: str | None = None
     answer: Answer | None = None
+    ticks: tuple[Tick, ...] = ()  # of the answer's checklist
     steps: tuple[StepView, ...] = ()
     decisions: tuple[DecisionView, ...] = ()
     approvals_needed: int = 1

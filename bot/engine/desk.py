@@ -38,6 +38,7 @@ from bot.engine import (
     schedules,
     schema,
     store,
+    ticking,
 )
 from bot.engine.durable import Checkpoint, Executor, Queues
 from bot.engine.outbox import Sender
@@ -121,6 +122,21 @@ class StoredDesk:
 
     def decide(self, decision: Decision) -> Outcome:
         return deciding.decide(self._shop, decision)
+
+    def tick(self, key: str, run: str, step: str, user: str, *, done: bool = True) -> Outcome:
+        press = ticking.Press(key, run, step, user, done, self._barred(run, user))
+        return self._write(lambda conn: ticking.act(conn, self._shop, press))
+
+    def _barred(self, run: str, user: str) -> str:
+        """Why this person may not work on that run, empty if he may: who may ask may also work on the answer."""
+        with store.reading(self._shop.store) as conn:
+            row = runs.get(conn, run)
+        try:
+            if row is not None:
+                check_ask(user, self.rule(row.command), self._shop.settings.groups, self._shop.recent.of)
+        except Refused as error:
+            return str(error)
+        return ""
 
     def run(self, run: str) -> RunView | None:
         with store.reading(self._shop.store) as conn:

@@ -18,7 +18,9 @@ from bot.engine.tables import (
     incident_tick,
     notice,
     run,
+    run_action,
     run_step,
+    run_tick,
 )
 from bot.engine.workshop import Workshop
 
@@ -53,7 +55,7 @@ def _in_batches(shop: Workshop, forget: Callable[[sa.Connection], int]) -> int:
 def _forget(conn: sa.Connection, before: float) -> int:
     old = run.c.finished_at < before, run.c.state.not_in(list(OPEN)), run.c.retire_at.is_(None)
     ids = list(conn.execute(sa.select(run.c.id).where(*old).limit(BATCH)).scalars())
-    for table in (run_step, decision):
+    for table in (run_step, run_tick, run_action, decision):
         conn.execute(table.delete().where(table.c.run.in_(ids)))
     outbox.forget(conn, runs=ids)
     conn.execute(run.delete().where(run.c.id.in_(ids)))

@@ -10,11 +10,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from bot.core.checklist import Tick
 from bot.core.intake import Request
 from bot.core.plan import Answer, Plan
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
 from bot.engine import audit, incidents, outbox
-from bot.engine.tables import decision, run, run_step
+from bot.engine.tables import decision, run, run_step, run_tick
 from bot.engine.workshop import Workshop, stored_plan
 
 KEY_BITS = 35  # of the hash in an id: short enough to read out on the telephone
@@ -155,7 +156,8 @@ def _view(conn: sa.Connection, shop: Workshop, row: Any) -> RunView:
         id=row.id, revision=row.revision, command=row.command, text=row.text, asker=row.asker, source=row.source,
         state=State(row.state), asked_at=row.asked_at, proposed_at=row.proposed_at, expires_at=row.expires_at,
         finished_at=row.finished_at, plan=plan, digest=row.digest,
-        answer=Answer.model_validate(row.answer) if row.answer else None, steps=_steps(conn, row.id),
+        answer=Answer.model_validate(row.answer) if row.answer else None,
+        ticks=_ticks(conn, row.id) if row.answer else (), steps=_steps(conn, row.id),
         decisions=_decisions(conn, row.id), approvals_needed=row.approvals_needed,
         approver_groups=shop.rule(row.command).approve, trouble=told(row.trouble), supersedes=row.supersedes,
         superseded_by=row.superseded_by, standing=row.standing,
@@ -174,6 +176,11 @@ def _steps(conn: sa.Connection, id: str) -> tuple[StepView, ...]:
                  trouble=told(s.trouble))
         for s in conn.execute(query)
     )  # fmt: skip
+
+
+def _ticks(conn: sa.Connection, id: str) -> tuple[Tick, ...]:
+    query = sa.select(run_tick).where(run_tick.c.run == id).order_by(run_tick.c.at, run_tick.c.step)
+    return tuple(Tick(step=row.step, user=row.user, at=row.at) for row in conn.execute(query))
 
 
 def _decisions(conn: sa.Connection, id: str) -> tuple[DecisionView, ...]:

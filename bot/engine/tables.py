@@ -75,6 +75,28 @@ run_step = sa.Table(
     sa.Column("trouble", sa.JSON(none_as_null=True)),  # {"what", "now", "kind"}
 )
 
+run_tick = sa.Table(
+    "run_tick",
+    metadata,
+    sa.Column("run", sa.Text, sa.ForeignKey("run.id"), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+)
+
+run_action = sa.Table(
+    "run_action",
+    metadata,
+    sa.Column("key", sa.Text, primary_key=True),  # SHA-256 of the action's key
+    sa.Column("run", sa.Text, sa.ForeignKey("run.id"), nullable=False, index=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("action", sa.Text, nullable=False),  # "tick" | "untick"
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("at", sa.Double, nullable=False),
+    sa.Column("accepted", sa.Boolean, nullable=False),
+    sa.Column("told", sa.Text, nullable=False),
+)
+
 notice = sa.Table(
     "notice",
     metadata,

@@ -127,6 +127,12 @@ class PaperDesk:
         self.views[run.id] = run.model_copy(update={"state": state})
         return Outcome(accepted=True, told=f"Thank you: {decision.verdict} counted.", run=decision.run)
 
+    def tick(self, key: str, run: str, step: str, user: str, *, done: bool = True) -> Outcome:
+        self._store()
+        with self.lock:
+            self.acted.setdefault(key, (run, user, "tick" if done else "untick", step))
+        return Outcome(accepted=True, told="Noted.", run=run)
+
     def run(self, run: str) -> RunView | None:
         self._store()
         return self.views.get(run)
