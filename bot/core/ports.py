@@ -21,7 +21,7 @@ class VaultReader(Protocol):
     """HashiCorp Vault (or OpenBao) KV, version 1 or 2 detected per mount (upstream.md, seed 000)."""
 
     def read(self, path: str, field: str) -> Secret:
-        """One field. Refused when the path or the field is missing, the vault sealed or access denied."""
+        """One field. Refused when the path or the field is missing or access denied; Transient while sealed."""
         ...
 
     def find(self, path: str, field: str) -> Secret | None:
