@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from bot.core.alert import Alert, Notice
 from bot.core.incident import IncidentState
 from bot.core.ports import Place
-from bot.engine import audit, incidents, matching, outbox, watching
+from bot.engine import audit, home, incidents, matching, outbox, watching
 from bot.engine.runs import hashed
 from bot.engine.tables import incident, incident_alert
 from bot.engine.tables import notice as notice_table
@@ -28,6 +28,7 @@ REPEAT = 3600.0  # seconds after which the same notice is no delivery of the sam
 OLDEST = 7 * 86400.0  # seconds before now that the start of an alert is believed
 DAY = 86400.0
 NAMED = 500  # identities in one statement: databases limit that
+SAID = 20  # alerts of a notice whose words may tell where it belongs
 UNHANDLED = 5  # names of unhandled alerts that one notice may tell
 
 
@@ -44,6 +45,11 @@ class Group:
     def told(self) -> bool:
         """By a message in a channel, and not by a webhook."""
         return self.notice.origin == "channel"
+
+    @property
+    def identities(self) -> list[str]:
+        """Of some of them, as they are kept."""
+        return [identity(alert, self.told) for alert in self.alerts[:NAMED]]
 
 
 @dataclass(frozen=True)
@@ -98,9 +104,9 @@ def _attach(conn: sa.Connection, shop: Workshop, group: Group) -> Touched:
 
 def _home(conn: sa.Connection, shop: Workshop, group: Group) -> tuple[Any, str | None]:
     """The incident's row, locked, and what happened to it. It is a closed one if the alerts say nothing new of it."""
-    if (row := _open_one(conn, group.handler, group.key)) is not None:
+    if (row := _open_one(conn, group)) is not None:
         return row, None
-    last = incidents.lock(conn, incident.c.handler == group.handler, incident.c.key == group.key)
+    last = _last(conn, group)
     if last is not None and _old_news(conn, shop, last, group):
         return last, None
     if last is not None and shop.clock() - last.closed_at < REOPEN:
@@ -108,23 +114,17 @@ def _home(conn: sa.Connection, shop: Workshop, group: Group) -> tuple[Any, str |
     return incidents.insert(conn, shop, group.handler, group.key, group.notice.key), "incident_opened"
 
 
-def _open_one(conn: sa.Connection, handler: str, key: str) -> Any | None:
-    """The open incident of the handler and key. Alerts that do not tell their key join the handler's only one, and one
-    that does tell it gives it to an incident that had none."""
-    row = incidents.lock(conn, incident.c.live == incidents.live(handler, key))
-    if row is not None:
-        return row
-    if key:
-        nameless = incidents.lock(conn, incident.c.live == incidents.live(handler, ""))
-        return None if nameless is None else _named(conn, nameless, key)
-    query = sa.select(incident.c.id).where(incident.c.handler == handler, incident.c.live.is_not(None)).limit(2)
-    ids = list(conn.execute(query).scalars())
-    return incidents.lock(conn, incident.c.id == ids[0], incident.c.live.is_not(None)) if len(ids) == 1 else None
+def _open_one(conn: sa.Connection, group: Group) -> Any | None:
+    if group.key:
+        return home.of_key(conn, group.handler, group.key)
+    said = "\n".join([group.notice.text, *(matching.words(alert, group.notice) for alert in group.alerts[:SAID])])
+    return home.without_key(conn, group.handler, group.identities, said)
 
 
-def _named(conn: sa.Connection, row: Any, key: str) -> Any:
-    values = {"key": key, "live": incidents.live(row.handler, key)}
-    return conn.execute(incident.update().where(incident.c.id == row.id).values(**values).returning(incident)).one()
+def _last(conn: sa.Connection, group: Group) -> Any | None:
+    """The newest incident that these alerts were of, or would be."""
+    of_key = incidents.lock(conn, incident.c.handler == group.handler, incident.c.key == group.key)
+    return of_key if of_key is not None or group.key else home.knowing(conn, group.handler, group.identities)
 
 
 def _reopen(conn: sa.Connection, shop: Workshop, row: Any) -> Any:
