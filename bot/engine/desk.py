@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, TypeVar
 
@@ -41,6 +40,7 @@ from bot.engine import (
     ticking,
 )
 from bot.engine.durable import Checkpoint, Executor, Queues
+from bot.engine.line import Line
 from bot.engine.outbox import Sender
 from bot.engine.sealing import Cipher
 from bot.engine.takeover import LIFE, Takeover
@@ -65,7 +65,7 @@ class StoredDesk:
 
     def __init__(self, shop: Workshop, executor: Executor | None = None) -> None:
         self._shop, self._executor = shop, executor
-        self._one_writes = threading.Lock() if shop.store.dialect.name == "sqlite" else nullcontext()
+        self._line = Line()
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
@@ -101,7 +101,7 @@ class StoredDesk:
         raise Transient("The store was busy with the same.", "Nothing was changed; try again in a minute.")
 
     def notice(self, notice: Notice) -> tuple[str, ...]:
-        with self._one_writes:  # a storm's threads wait here in line, and not for SQLite's lock, which is unfair
+        with self._line.turn(store.BUSY):  # a storm's threads wait here and not for the store, which is unfair
             return self._write(lambda conn: notices.take(conn, self._shop, notice))
 
     def incident(self, incident: str) -> IncidentView | None:
@@ -243,7 +243,7 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
     executor.start()
     threads = [threading.Thread(target=Ticker(shop).run, name="ticker", daemon=True)]
     if messenger is not None:
-        sender = Sender(engine, messenger, StoredDesk(shop).shown, clock, lease=max(45.0, 2 * settings.slack.timeout))
+        sender = Sender(engine, messenger, StoredDesk(shop).shown, clock, lease=max(45.0, 4 * settings.slack.timeout))
         threads.append(
             threading.Thread(target=sender.run, args=(shop.stopping, shop.changed), name="sender", daemon=True)
         )

@@ -127,21 +127,14 @@ def forget(conn: sa.Connection, runs: Sequence[str]) -> None:
 class Sender:
     """Brings Slack to what the rows say. One per replica; several at once share the work and Slack's limits.
 
-    `view_of` gives the view of a run or an incident as it is now, None if there is no such. `lease`: seconds, longer
-    than any call of the messenger takes. `settle`: seconds after an attempt of unknown outcome until its message is
-    looked for.
+    `view_of` gives the view of a run or an incident as it is now, if there is one. `lease`: seconds, longer than any
+    call of the messenger takes. `settle`: seconds after an attempt of unknown outcome until it is looked for.
     """
 
     def __init__(
-        self,
-        engine: sa.Engine,
-        messenger: Messenger,
-        view_of: Callable[[str], RunView | IncidentView | None],
-        clock: Callable[[], float],
-        *,
-        lease: float = 45.0,
-        settle: float = 5.0,
-    ) -> None:
+        self, engine: sa.Engine, messenger: Messenger, view_of: Callable[[str], RunView | IncidentView | None],
+        clock: Callable[[], float], *, lease: float = 45.0, settle: float = 5.0,
+    ) -> None:  # fmt: skip
         self._engine, self._messenger, self._view_of, self._clock = engine, messenger, view_of, clock
         self._lease, self._settle = lease, settle
         self._failures, self._rests_until = 0, 0.0

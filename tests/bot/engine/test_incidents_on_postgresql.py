@@ -13,6 +13,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from bot.core.alert import Alert, Notice
+from bot.core.errors import Transient
 from bot.core.handler import HandlerSettings
 from bot.core.incident import IncidentState
 from bot.engine import audit, desk
@@ -33,6 +34,16 @@ def desks(world: Any, database: str, tmp_path: Path) -> Iterator[list[desk.Submi
     yield made
     for one in made:
         one.stop()
+
+
+def heard(one: desk.Submitting, notice: Notice) -> tuple[str, ...]:
+    """As a sender does it: again, when a busy machine lets the store miss its two seconds."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            return one.desk.notice(notice)
+        except Transient:
+            assert time.monotonic() < deadline
 
 
 def together(calls: list[Callable[[], Any]]) -> list[Any]:
@@ -56,8 +67,8 @@ def test_replicas_that_hear_the_same_at_once(world: Any, desks: list[desk.Submit
     """The same notice, and others of the same story: one incident, each alert once, one look to come."""
     shared = world.alarm("firing")
     own = [world.alarm("firing", f"h{n}") for n in range(4)]
-    calls = [lambda d=d: d.desk.notice(shared) for d in desks]
-    calls += [lambda d=d, n=n: d.desk.notice(n) for d, n in zip(desks, own, strict=True)]
+    calls = [lambda d=d: heard(d, shared) for d in desks]
+    calls += [lambda d=d, n=n: heard(d, n) for d, n in zip(desks, own, strict=True)]
     assert len(set(together(calls))) == 1
     (view,) = desks[0].desk.incidents()
     assert (view.firing, view.notices) == (5, 5)
@@ -74,7 +85,7 @@ def test_a_storm_over_four_replicas(world: Any, desks: list[desk.Submitting]) ->
 
     def hear(n: int) -> bool:
         for one in every[n::4]:
-            assert desks[n].desk.notice(one)
+            assert heard(desks[n], one)
         return True
 
     together([lambda n=n: hear(n) for n in range(4)])
@@ -93,7 +104,7 @@ def test_several_stories_in_one_notice(world: Any, desks: list[desk.Submitting])
     def hear(n: int) -> bool:
         for turn in range(10):
             mixed = random.Random(n * 100 + turn).sample(alerts, 4)
-            assert len(desks[n].desk.notice(Notice(key=f"{n}-{turn}", origin="grafana", alerts=tuple(mixed)))) == 4
+            assert len(heard(desks[n], Notice(key=f"{n}-{turn}", origin="grafana", alerts=tuple(mixed)))) == 4
         return True
 
     together([lambda n=n: hear(n) for n in range(4)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -14,9 +16,10 @@ from hypothesis import strategies as st
 from bot.alerting import AlertRoute, Alerts
 from bot.core.alert import Alert, Matcher, Notice
 from bot.core.diagnosis import AlertHandler, Diagnosis, Mood, Subject, Watching
+from bot.core.errors import Transient
 from bot.core.handler import HandlerSettings
 from bot.core.incident import IncidentState, IncidentView
-from bot.engine import audit, diagnosing, messages, notices, tables
+from bot.engine import audit, diagnosing, messages, notices, store, tables
 
 NOW = 1_000_000.0
 
@@ -266,6 +269,27 @@ def test_a_storm_costs_few_looks_and_one_message(answering: Any) -> None:
     assert len(rows(answering, messages.message)) == 5
     assert max(row.look_turn for row in rows(answering, tables.incident)) == 1
     assert audit.verify(answering.shop.store).ok
+
+
+def test_a_store_that_is_away_is_told_to_all_who_wait(answering: Any) -> None:
+    """Within a few seconds, however many notices came at once: their senders come again."""
+    told: list[Transient] = []
+
+    def hear(n: int) -> None:
+        with pytest.raises(Transient) as error:
+            answering.desk.notice(notice(f"n{n}", alert()))
+        told.append(error.value)
+
+    threads = [threading.Thread(target=hear, args=(n,)) for n in range(6)]
+    began = time.monotonic()
+    with store.writing(answering.shop.store):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(told) == 6
+    assert time.monotonic() - began < 5 * store.BUSY
+    assert answering.desk.incidents() == ()
 
 
 def test_labels_may_hold_anything(answering: Any) -> None:
