@@ -1,11 +1,13 @@
-"""/runbook: list, search or show runbooks (runbook beside this file). Changes nothing."""
+"""/runbook: list, search or walk through runbooks (runbook beside this file). Changes nothing by itself."""
 
 from __future__ import annotations
 
 import difflib
+import re
 
 from pydantic import Field
 
+from bot.core.checklist import Offer, RunbookStep
 from bot.core.errors import Refused
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer, Note, Table
@@ -15,6 +17,7 @@ from bot.core.runbook import Item, Runbook, named
 COMMAND = "runbook"
 LISTED = 40  # runbooks in one answer
 CUT = 300  # characters of one line
+NAMED = re.compile(r"(?<![\w/.])/([a-z][a-z0-9-]{1,31})(?![\w/.-])")  # a command, as people write it
 
 
 class ShowRunbook(Ask):
@@ -37,10 +40,10 @@ def plan(ask: ShowRunbook, settings: Settings, tools: ReadTools) -> Answer:  # n
     names = tools.runbooks.names()
     wanted = named(ask.name.strip())
     if wanted in names and (book := tools.runbooks.find(wanted)):
-        return show(book)
+        return show(book, tools.commands)
     found = tuple(book for book in tools.runbooks.all() if matches(book, ask.name))
     if len(found) == 1 and wanted:
-        return show(found[0])
+        return show(found[0], tools.commands)
     if not found:
         raise Refused(f"No runbook has all of these words: {ask.name.strip()[:60]}.", _nearest(wanted, names))
     return listed(found, ask.name.strip())
@@ -71,27 +74,35 @@ def listed(books: tuple[Runbook, ...], words: str) -> Answer:
     return Answer(
         command=COMMAND,
         title=f"{count} with {words[:80]}" if words else count,
-        text=("Type /runbook NAME to see one.",),
+        text=("Type /runbook NAME to walk through one.",),
         table=Table(head=("name", "title", "steps"), rows=rows),
         warnings=(f"{more} more are not shown: search with a word.",) if more > 0 else (),
     )
 
 
-def show(book: Runbook) -> Answer:
-    """A runbook as what it is about and its steps, in order; code blocks follow, for they are to be copied."""
+def show(book: Runbook, commands: frozenset[str]) -> Answer:
+    """A runbook as what it is about and its steps, in order, to be ticked; code blocks follow, for they are to be
+    copied. `commands`: what a step may offer to ask for."""
     about = next((section.text[0] for section in book.sections if section.text), "")
     codes = tuple(Note(label=code.language or "Code", text=code.text.strip()[:CUT]) for code in book.codes[:8])
     return Answer(
         command=COMMAND,
         title=book.title[:150],
         text=(about[:1000],) if about else (),
-        notes=(*(Note(label=label(step), text=told(step)) for step in book.steps), *codes),
+        notes=codes,
         warnings=book.warnings[:10],
+        checklist=tuple(
+            RunbookStep(name=f"item-{n}", text=told(step), section=step.section[:150], offer=offer(step, commands))
+            for n, step in enumerate(book.steps, 1)
+        ),
     )
 
 
-def label(step: Item) -> str:
-    return f"{step.section[:60]} {step.number}".strip()
+def offer(step: Item, commands: frozenset[str]) -> Offer | None:
+    """A step that names one of the bot's commands, in its marker or as people write it, offers that one."""
+    named_by = (step.name, *NAMED.findall(" ".join((step.text, *step.details))))
+    command = next((name for name in named_by if name in commands and name != COMMAND), None)
+    return Offer(label=f"/{command}", command=command) if command else None
 
 
 def told(step: Item) -> str:
@@ -101,7 +112,7 @@ def told(step: Item) -> str:
 
 HANDLER = Handler(
     name=COMMAND,
-    summary="List runbooks, search them, or show one step by step.",
+    summary="List runbooks, search them, or walk through one step by step.",
     ask=ShowRunbook,
     settings=Settings,
     plan=plan,

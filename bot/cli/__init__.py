@@ -16,7 +16,7 @@ from bot.cli.check import check
 from bot.cli.context import Line
 from bot.cli.manifest import manifest
 from bot.cli.propose import plan, run
-from bot.cli.runs import approve, cancel, deny, runs, show
+from bot.cli.runs import approve, cancel, deny, runs, show, tick
 from bot.cli.serve import demo, serve
 from bot.core.errors import Told, Transient
 from bot.edges import log
@@ -35,7 +35,7 @@ def hivekeeper(context: click.Context) -> None:
     context.ensure_object(Line)
 
 
-for command in (serve, demo, check, plan, run, runs, show, approve, deny, cancel, audit, manifest):
+for command in (serve, demo, check, plan, run, runs, show, approve, deny, cancel, tick, audit, manifest):
     hivekeeper.add_command(command)
 
 

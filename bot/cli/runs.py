@@ -1,4 +1,4 @@
-"""Runs from the command line: list, show, approve, deny, cancel."""
+"""Runs from the command line: list, show, approve, deny, cancel, tick."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 
 from bot.cli.context import Line, options
 from bot.core.errors import Refused
-from bot.core.intake import Decision
+from bot.core.intake import Decision, Outcome
 from bot.core.view import RunView
 
 
@@ -56,6 +56,21 @@ def cancel(line: Line, run: str) -> int:
     return decide(line, run, "cancel")
 
 
+@click.command()
+@click.argument("run")
+@click.argument("number", type=click.IntRange(min=1))
+@click.option("--undo", is_flag=True, help="Take your own tick back.")
+@options
+def tick(line: Line, run: str, number: int, undo: bool) -> int:
+    """Tick a step of a runbook that /runbook shows, by its number (as `show` prints it)."""
+    view = wanted(line, run)
+    steps = view.answer.checklist if view.answer else ()
+    if number > len(steps):
+        raise Refused(f"Run {view.id} has no step {number} to tick.", f"`hivekeeper show {view.id}` lists them.")
+    key = f"cli:{secrets.token_hex(8)}"
+    return told(line, line.desk.tick(key, view.id, steps[number - 1].name, line.user, done=not undo))
+
+
 def wanted(line: Line, run: str) -> RunView:
     view = line.desk.run(run)
     if view is None:
@@ -78,6 +93,11 @@ def decide(
             reason=reason,
         )
     )
+    return told(line, outcome)
+
+
+def told(line: Line, outcome: Outcome) -> int:
+    """Say what became of it; the exit status."""
     if line.paper.as_json:
         line.paper.value(outcome)
     else:

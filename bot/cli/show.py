@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text
 
+from bot.core.checklist import Tick
 from bot.core.errors import Told
 from bot.core.plan import Answer, Change, Plan
 from bot.core.value import Value
@@ -99,7 +100,7 @@ class Paper:
         self.out.print(head)
         self.say(f"asked by {view.asker}, {when(view.asked_at)}", "dim")
         if view.answer:
-            self.answer(view.answer)
+            self.answer(view.answer, view.ticks)
         if view.plan:
             self.plan(view.plan, view.steps)
         for decision in view.decisions:
@@ -152,7 +153,7 @@ class Paper:
         if step.trouble:
             self.say(f"      {line(step.trouble.what)} {line(step.trouble.now)}".rstrip(), "red")
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Answer, ticks: tuple[Tick, ...] = ()) -> None:
         if self.as_json:
             self.value(answer)
             return
@@ -164,10 +165,26 @@ class Paper:
             for row in answer.table.rows:
                 grid.add_row(*(Text(line(cell)) for cell in row))
             self.out.print(grid)
+        self.checklist(answer, ticks)
         for note in answer.notes:
             self.say(line(f"{note.label}: {note.text}"))
         for warning in answer.warnings:
             self.say(line(f"⚠ {warning}"), "yellow")
+
+    def checklist(self, answer: Answer, ticks: tuple[Tick, ...]) -> None:
+        """What people do, in order, and who has done it."""
+        done = {tick.step: tick for tick in ticks}
+        section = ""
+        for n, step in enumerate(answer.checklist, 1):
+            if step.section != section:
+                section = step.section
+                self.say(line(section), "bold")
+            tick = done.get(step.name)
+            self.say(line(f"[{'x' if tick else ' '}] {n}. {step.text}"), "green" if tick else "")
+            if tick:
+                self.say(f"    done by {line(tick.user)}, {when(tick.at)}", "dim")
+        if answer.checklist:
+            self.say(f"{len(done)} of {len(answer.checklist)} done.", "dim")
 
     def runs(self, views: Iterable[RunView]) -> None:
         """One line a run, or one JSON document a line."""

@@ -1,4 +1,5 @@
-"""Buttons of plans: approve, deny, details; those of incidents are in bot.edges.attending.
+"""Buttons of plans: approve, deny, details; those of incidents are in bot.edges.attending,
+those of checklists in bot.edges.walking.
 
 Whoever sees a message can press them; the desk decides whether it counts.
 """
@@ -12,7 +13,7 @@ from typing import Any
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision
 from bot.core.view import RunView
-from bot.edges import attending, decisions, modal, render
+from bot.edges import attending, decisions, modal, render, walking
 from bot.edges.parts import IN_TIME, Call, Parts
 from bot.edges.payloads import Click, Foreign, Target
 
@@ -24,6 +25,8 @@ async def handle(parts: Parts, click: Click, ack: Call) -> None:
     pressed = click.actions[0]
     if attending.OURS.fullmatch(pressed.action_id):
         return await attending.handle(parts, click, ack)
+    if pressed.action_id in walking.OURS:
+        return await walking.handle(parts, click, ack)
     if pressed.action_id not in BUTTONS:
         raise Foreign(pressed.action_id[:40])
     return await BUTTONS[pressed.action_id](parts, click, Target.of(pressed.value), ack)

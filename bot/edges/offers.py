@@ -39,6 +39,12 @@ def offered(incident: str, offer: Offer) -> str:
     return json.dumps({"incident": incident, "offer": digest(offer)}, separators=(",", ":"))
 
 
+def of_step(run: str, step: str, offer: Offer | None = None) -> str:
+    """The value of a button that is about a step of an answer's checklist."""
+    more = {"offer": digest(offer)} if offer else {}
+    return json.dumps({"run": run, "step": step, **more}, separators=(",", ":"))
+
+
 def about(incident: str, step: str = "") -> str:
     """The value of a button that is about an incident, or about a step of it."""
     return json.dumps({"incident": incident, **({"step": step} if step else {})}, separators=(",", ":"))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bot.core.people import listed
 from bot.core.view import RunView, State, StepState, StepView, Trouble
-from bot.edges import proposal
+from bot.edges import checklist, proposal
 from bot.edges.blocks import Block
 from bot.edges.elements import section
 from bot.edges.text import code, count, mrkdwn, notice, person, someone, utc, when
@@ -173,6 +173,7 @@ _SENTENCES: dict[State, Callable[[RunView, bool], str]] = {
     State.APPLYING: _counted,
     State.DONE: _counted,
     **dict.fromkeys(FAILED, _failed),
+    State.ANSWERED: lambda view, _: checklist.progress(view),
     State.DENIED: _closed,
     State.CANCELLED: _closed,
     State.EXPIRED: _expired,

@@ -117,6 +117,23 @@ class About(BaseModel):
             raise Foreign(cls.__name__) from None
 
 
+class StepOf(BaseModel):
+    """What a button of a checklist is about: the run, the step by name, and its offer if it asks for that."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    run: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    step: str = Field(pattern=r"^[a-z][a-z0-9.-]{0,62}$")
+    offer: str = Field(default="", pattern=r"^([0-9a-f]{16})?$")
+
+    @classmethod
+    def of(cls, value: str) -> StepOf:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
 class AskPlace(BaseModel):
     """The private metadata of a modal that asks for parameters: which command, and where it was typed."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.core.errors import Told
 from bot.core.plan import Answer
 from bot.core.view import NoteView, RunView, State, StepState
-from bot.edges import proposal
+from bot.edges import checklist, proposal
 from bot.edges.blocks import TOTAL, Block, Message, check, texts
 from bot.edges.elements import context, header, section, sections, table
 from bot.edges.incident import incident_message
@@ -162,7 +162,14 @@ def _answered(view: RunView) -> list[Block]:
     found = _found(view, notes=False) or proposal.warnings(answer.warnings, "")
     lines = [line for line in (mrkdwn(line, 600) for line in answer.text) if line]
     said = sections("text", "", lines, 2000, " lines") if lines else []
-    return [*found, *said, *_table(answer), *proposal.notes("notes", "", answer.notes, ""), *_decisions(view)]
+    return [
+        *found,
+        *said,
+        *_table(answer),
+        *checklist.blocks(view),
+        *proposal.notes("notes", "", answer.notes, ""),
+        *_decisions(view),
+    ]
 
 
 def _table(answer: Answer) -> list[Block]:

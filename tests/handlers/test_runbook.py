@@ -18,10 +18,10 @@ OURS = Path(handlers.__file__).parent
 NOTHING: Any = None  # runbooks are all that this command reads
 
 
-def asked(name: str = "", *folders: Path) -> Answer:
+def asked(name: str = "", *folders: Path, commands: tuple[str, ...] = ()) -> Answer:
     tools = ReadTools(
         NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, now=lambda: 0.0,
-        runbooks=RunbookFiles(folders or (OURS,), {}),
+        runbooks=RunbookFiles(folders or (OURS,), {}), commands=frozenset(commands),
     )  # fmt: skip
     found = HANDLER.plan(ShowRunbook(name=name), Settings(), tools)
     assert isinstance(found, Answer)
@@ -41,17 +41,33 @@ def test_one_by_name(name: str) -> None:
     """However its name is spelled: what it is about, and its steps in order."""
     found = asked(name)
     assert found.title == "Open a CIE for OpenShift clusters"
-    assert [note.label for note in found.notes] == [f"Open a CIE for OpenShift clusters {i}" for i in (1, 2, 3)]
-    assert found.notes[0].text.startswith("PagerDuty is called.")
+    assert [step.name for step in found.checklist] == [f"item-{i}" for i in (1, 2, 3)]
+    assert {step.section for step in found.checklist} == {"Open a CIE for OpenShift clusters"}
+    assert found.checklist[0].text.startswith("PagerDuty is called.")
 
 
 def test_points_and_code_are_shown() -> None:
     """What stands below a step belongs to it, and code can be copied."""
     found = asked("diagnose-redhat-auth")
-    assert "• Any JSON will do" in found.notes[0].text
+    assert "• Any JSON will do" in found.checklist[0].text
     assert ("promql", "count_over_time") in [
         (n.label, "count_over_time") for n in found.notes if "count_over" in n.text
     ]
+
+
+def test_a_step_offers_the_command_that_it_names(tmp_path: Path) -> None:
+    """By its marker or in its words, if that command is switched on here; nothing else is taken for a command."""
+    (tmp_path / "day.md").write_text(
+        "# A day\n\n1. Page. <!-- step: open-cie -->\n1. Write to `/contact-redhat us-south`.\n"
+        "1. Look at /runbook day, /etc/open-cie and https://example.com/open-cie.\n1. /no-such-command\n"
+    )
+    offers = [
+        step.offer for step in asked("day", tmp_path, commands=("open-cie", "contact-redhat", "runbook")).checklist
+    ]
+    assert [offer and (offer.command, offer.ask) for offer in offers] == [
+        ("open-cie", {}), ("contact-redhat", {}), None, None,
+    ]  # fmt: skip
+    assert not any(step.offer for step in asked("day", tmp_path).checklist)
 
 
 def test_words_are_searched() -> None:
@@ -78,7 +94,7 @@ def test_the_organisations_own(tmp_path: Path) -> None:
     )
     found = asked("armada-deploy", tmp_path)
     assert found.title == "Deploy"
-    assert [note.text for note in found.notes] == ["Ask {{ site.data.x }}.", "Wait."]
+    assert [step.text for step in found.checklist] == ["Ask {{ site.data.x }}.", "Wait."]
     assert found.warnings == ("{{ site.data.x }} is not set.",)
 
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.cli.show import Paper, line
+from bot.core.checklist import RunbookStep, Tick
 from bot.core.plan import Answer, Change, Note, Plan, Table
 from bot.core.view import DecisionView, RunView, State, StepView, Trouble
 
@@ -35,7 +36,8 @@ def view(text: str, state: State) -> RunView:
         plan=Plan(command="try-it", title=short, subject="s", stages=(), changes=(Change(name=text, source=text, target=text),),
                   warnings=(text,), notes=(note,), then=(note,)),
         answer=Answer(command="try-it", title=short, text=(text,), table=Table(head=(text,), rows=((text,),)), notes=(note,),
-                      warnings=(text,)),
+                      warnings=(text,), checklist=(RunbookStep(name="a", text=text, section=text),)),
+        ticks=(Tick(step="a", user=text, at=1e9),),
         steps=(StepView(stage=0, place=0, says=text, reversible=True),),
         decisions=(DecisionView(user=text, verdict="deny", at=1e9, reason=text),),
     )  # fmt: skip
@@ -53,6 +55,20 @@ def test_no_text_reaches_the_terminal_s_controls(text: str, state: State, capsys
         said = capsys.readouterr().out
         assert not [c for c in said if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
     assert [json.loads(spelled)["text"] for spelled in said.splitlines()] == [text, text]
+
+
+def test_a_checklist_says_who_did_what(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each step with its number, by which it is ticked, and who has ticked it when."""
+    steps = (RunbookStep(name="a", text="Look", section="First"), RunbookStep(name="b", text="Act", section="First"))
+    answer = Answer(command="runbook", title="A runbook", checklist=steps)
+    done = view("x", State.ANSWERED).model_copy(
+        update={"answer": answer, "plan": None, "ticks": (Tick(step="a", user="U1", at=1e9),)}
+    )
+    Paper(as_json=False).run(done)
+    said = capsys.readouterr().out.splitlines()
+    assert [one.strip() for one in said[3:8]] == [
+        "First", "[x] 1. Look", "done by U1, 2001-09-09 01:46:40 UTC", "[ ] 2. Act", "1 of 2 done.",
+    ]  # fmt: skip
 
 
 def test_no_text_makes_a_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,105 @@
+"""Buttons of a checklist: tick a step, take the tick back, or ask for what a step offers.
+
+Whoever sees the message can press them. The desk decides whether it counts; an offer becomes a request by the person
+who pressed, with the rule of its command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from pydantic import ValidationError
+
+from bot.core import ask as asks
+from bot.core.checklist import Offer
+from bot.core.errors import Refused, Told, Transient
+from bot.core.handler import Ask, Handler
+from bot.core.intake import Outcome, Request
+from bot.edges import checklist, commands, modal, offers, render
+from bot.edges.parts import IN_TIME, Call, Parts, unforeseen
+from bot.edges.payloads import AskPlace, Click, Foreign, StepOf
+from bot.edges.render import Message
+
+OURS = frozenset({checklist.DONE, checklist.NOT_DONE, checklist.OFFER})  # action ids
+log = logging.getLogger(__name__)
+
+
+async def handle(parts: Parts, click: Click, ack: Call) -> None:
+    """Raises Foreign for a value that is not one we made."""
+    pressed = click.actions[0]
+    about = StepOf.of(pressed.value)
+    if bool(about.offer) != (pressed.action_id == checklist.OFFER):
+        raise Foreign("value of another button")
+    await asyncio.wait({parts.threads.start(_attend(parts, click, about))}, timeout=IN_TIME)
+    await ack()
+
+
+async def _attend(parts: Parts, click: Click, about: StepOf) -> None:
+    """Do it, and tell this person alone what came of it."""
+    try:
+        message = await (_offered if about.offer else _ticked)(parts, click, about)
+    except Told as error:
+        message = render.error_message(error)
+    except Exception as error:  # Slack is answered whatever happens, so the person must hear of it here
+        log.error("a button of a checklist failed", extra={"error": type(error).__name__})
+        message = render.error_message(unforeseen(error))
+    if message:
+        parts.threads.start(parts.whisper.tell(click.user.id, click.place, message))
+
+
+async def _ticked(parts: Parts, click: Click, about: StepOf) -> Message | None:
+    """Nothing is said of what the message itself shows in a moment."""
+    done = click.actions[0].action_id == checklist.DONE
+    try:
+        outcome = await parts.threads.call(_tick, parts, click, about, done)
+    except Transient as error:
+        raise Transient("I could not store that; nothing was changed.", f"{error.what} Press it again.") from None
+    return None if outcome.accepted else render.ephemeral(outcome.told)
+
+
+async def _offered(parts: Parts, click: Click, about: StepOf) -> Message | None:
+    """What the store says now counts, not what the button looked like when it was drawn."""
+    offer = await parts.threads.call(_find, parts, about)
+    handler = parts.desk.handlers.get(offer.command)
+    if handler is None:
+        raise Refused(f"The command /{asks.echo(offer.command)} is not switched on here.", "Do the step by hand.")
+    try:
+        ask = handler.ask.model_validate(offer.ask)
+    except ValidationError:
+        return await _form(parts, click, handler, offer)
+    run = await commands.store(parts, _request(click, handler, ask))
+    return render.ephemeral(commands.accepted(run))
+
+
+def _tick(parts: Parts, click: Click, about: StepOf, done: bool) -> Outcome:
+    return parts.desk.tick(click.key, about.run, about.step, click.user.id, done=done)
+
+
+def _find(parts: Parts, about: StepOf) -> Offer:
+    view = parts.desk.run(about.run)
+    steps = view.answer.checklist if view and view.answer else ()
+    for step in steps:
+        if step.name == about.step and step.offer and offers.digest(step.offer) == about.offer:
+            return step.offer
+    raise Refused("That step is not in the store any more.", "Type the command by hand.")
+
+
+async def _form(parts: Parts, click: Click, handler: Handler, offer: Offer) -> Message | None:
+    """The command needs more than the offer knows: the person fills it in."""
+    if click.place is None:
+        raise Refused(f"/{handler.name} needs parameters.", "Type it in a channel.")
+    place = AskPlace(command=handler.name, channel=click.place).model_dump_json()
+    error = await parts.whisper.open(click.trigger_id, modal.ask_modal(handler, offer.ask, place))
+    return render.error_message(error) if error else None
+
+
+def _request(click: Click, handler: Handler, ask: Ask) -> Request:
+    return Request(
+        key=click.key,
+        command=handler.name,
+        ask=ask.model_dump(mode="json"),
+        text=asks.spell(ask, handler),
+        asker=click.user.id,
+        channel=click.place,
+    )
