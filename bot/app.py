@@ -122,6 +122,7 @@ class Parts:
 
     def _callers(self) -> dict[str, Any]:
         """The systems that people are called through, as far as the settings name them."""
+        from bot.tools.cie_webhook import Webhook
         from bot.tools.github import Issues
         from bot.tools.pagerduty import Pages
         from bot.tools.redhat_cases import SupportCases
@@ -130,6 +131,7 @@ class Parts:
         return {
             **({"pager": Pages(settings.pagerduty, self.resolve)} if settings.pagerduty else {}),
             **({"tracker": Issues(settings.github, self.resolve)} if settings.github else {}),
+            **({"hook": Webhook(settings.cie_webhook, self.resolve)} if settings.cie_webhook else {}),
             **({"cases": SupportCases(settings.redhat_support, self.resolve)} if settings.redhat_support else {}),
         }
 
@@ -137,7 +139,7 @@ class Parts:
     def read_tools(self) -> ReadTools:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
-        callers = {name: whole[name] for name in ("pager", "tracker", "cases")}
+        callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases")}
         readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
         return ReadTools(**{**whole, **readers, "vault": self._vault_reader or self.vault})
 

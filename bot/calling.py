@@ -1,13 +1,19 @@
-"""Settings of the systems through which the bot calls people: PagerDuty, an issue tracker, Red Hat support."""
+"""Settings of the systems through which the bot calls people: PagerDuty, an issue tracker, a webhook, Red Hat
+support."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.sources import Address, Part, SecretSource
 
+NAME = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a header
+OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
+SECRET = re.compile(r"auth|token|key|secret|cookie|passw", re.IGNORECASE)
 SECONDS = Field(default=15, gt=0, le=120, description="Seconds for one call.")
 
 
@@ -39,6 +45,36 @@ class GitHub(Part):
     )
     ca_file: Path | None = None
     timeout: float = SECONDS
+
+
+class CieWebhook(Part):
+    """A system of the organisation's own that opens a CIE when it is called."""
+
+    address: Address = Field(description="https://cie.example.com/hooks/openshift; it gets a POST in JSON.")
+    path: SecretSource | None = Field(
+        default=None, description="Put behind the address, for services whose address is itself a secret."
+    )
+    token: SecretSource | None = Field(default=None, description="Sent as Authorization: Bearer.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Other headers, none of them secret.")
+    secret_headers: dict[str, SecretSource] = Field(default_factory=dict, description="Headers that are secrets.")
+    ca_file: Path | None = None
+    timeout: float = SECONDS
+
+    @field_validator("headers", "secret_headers")
+    @classmethod
+    def _names(cls, headers: dict[str, Any]) -> dict[str, Any]:
+        if any(not NAME.fullmatch(name) or name.lower() in OURS for name in headers):
+            raise ValueError("a header has a name that cannot be set here")
+        return headers
+
+    @field_validator("headers")
+    @classmethod
+    def _no_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
+        if any(SECRET.search(name) for name in headers):
+            raise ValueError("a header that sounds secret; name it by reference in secret_headers")
+        if any(not value.isascii() or not value.isprintable() for value in headers.values()):
+            raise ValueError("a header has characters that none may have")
+        return headers
 
 
 class RedhatSupport(Part):

@@ -15,7 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
-from bot.calling import GitHub, PagerDuty, RedhatSupport
+from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.looking import Endpoint, Prometheus, StatusPage
@@ -202,6 +202,7 @@ class Settings(Part):
     status_pages: dict[str, StatusPage] = Field(default_factory=dict, description="Provider -> its status page.")
     pagerduty: PagerDuty | None = None
     github: GitHub | None = None
+    cie_webhook: CieWebhook | None = None
     redhat_support: RedhatSupport | None = None
     runbooks: Runbooks = Runbooks()
     groups: dict[str, Group] = Field(default_factory=dict)

@@ -7,15 +7,16 @@ from bot.core.handler import Handler
 from bot.core.plan import Answer, Note, Plan, Stage, Step
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import TITLE, ForIncident, Settings, known, marker
+from handlers.redhat_auth_diagnosis import links
 from handlers.redhat_auth_look import Scene, look
 from handlers.redhat_auth_verdict import CIE
-from handlers.tickets import OpenIssue, PageOut, quoted
+from handlers.tickets import CallHook, OpenIssue, PageOut, quoted
 
 COMMAND = "open-cie"
 
 
 def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answer:
-    """Look once more, then propose what is configured: a page, an issue, or both; with neither, say how by hand."""
+    """Look once more, then propose what is configured: a page, an issue, a webhook; with none, say how by hand."""
     known(ask.region, tools.prometheus.regions())
     scene = look(Subject(incident=ask.incident, key=ask.region, began=tools.now()), settings, tools)
     mark = marker("cie", ask, tools.now())
@@ -47,9 +48,14 @@ def calls(mark: str, scene: Scene, settings: Settings, tools: ReadTools) -> tupl
             "why": reason[0],
         }
         steps.append(PageOut(key=mark, summary=TITLE, details=details))
+    seen = (*reason, *told_of_endpoint(scene))
     if tools.tracker.configured():
-        body = f"What the bot saw:\n\n{quoted((*reason, *told_of_endpoint(scene)))}"
+        body = f"What the bot saw:\n\n{quoted(seen)}"
         steps.append(OpenIssue(title=TITLE, body=body, labels=settings.labels, marker=mark))
+    if tools.hook.configured():
+        addresses = {note.label: note.text for note in links(scene, settings, tools)}
+        told = "\n".join(seen)
+        steps.append(CallHook(title=TITLE, body=told, region=scene.region, links=addresses, marker=mark))
     return tuple(steps)
 
 
@@ -68,7 +74,7 @@ def doubts(scene: Scene) -> tuple[str, ...]:
 def by_hand(scene: Scene) -> Answer:
     return Answer(
         command=COMMAND,
-        title="The bot cannot open a CIE: neither PagerDuty nor an issue tracker is configured",
+        title="The bot cannot open a CIE: PagerDuty, issue tracker and webhook are not configured",
         text=("Open it by hand, with exactly this title:", TITLE, "What the bot saw:", *scene.worst.judgement.reason),
         warnings=doubts(scene),
     )
@@ -79,7 +85,7 @@ def already(mark: str, tools: ReadTools) -> Answer:
     return Answer(
         command=COMMAND,
         title="This CIE is open already",
-        text=(f"The issue: {where}",) if where else ("It was paged through PagerDuty.",),
+        text=(f"The issue: {where}",) if where else ("It was paged, or the CIE webhook was called.",),
     )
 
 
@@ -89,6 +95,6 @@ HANDLER = Handler(
     ask=ForIncident,
     settings=Settings,
     plan=plan,
-    steps=(PageOut, OpenIssue),
+    steps=(PageOut, OpenIssue, CallHook),
     example="us-south",
 )

@@ -1,5 +1,5 @@
-"""Steps that call somebody: a page, an issue, a support case. Each carries a marker, and is asked for by it first, so
-that calling twice is calling once. None can be taken back."""
+"""Steps that call somebody: a page, an issue, a webhook, a support case. Each carries a marker, and is asked for by it
+first, so that calling twice is calling once. None can be taken back."""
 
 from __future__ import annotations
 
@@ -47,6 +47,26 @@ class OpenIssue(Step):
 
     def do(self, tools: Tools, run: RunRef) -> None:  # noqa: ARG002  the verb of every step
         tools.tracker.open(self.title, self.body, labels=self.labels, marker=self.marker)
+
+
+class CallHook(Step):
+    """Tell the organisation's own system to open a CIE. What tells a second call from a second CIE is the marker."""
+
+    kind: Literal["webhook.call"] = "webhook.call"
+    title: str = Field(min_length=1, max_length=256)
+    body: str = Field(max_length=20_000)
+    region: str = Field(default="", max_length=100)
+    links: dict[str, str] = Field(default_factory=dict)
+    marker: str = Field(min_length=1, max_length=255)
+
+    def says(self) -> str:
+        return f"Call the CIE webhook: {self.title}"
+
+    def done(self, tools: ReadTools) -> bool:
+        return tools.hook.raised(self.marker)
+
+    def do(self, tools: Tools, run: RunRef) -> None:  # noqa: ARG002  the verb of every step
+        tools.hook.call(self.title, self.body, marker=self.marker, region=self.region, links=self.links)
 
 
 class OpenCase(Step):

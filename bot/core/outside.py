@@ -4,6 +4,7 @@ alert."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NoReturn, Protocol
 
 from bot.core.errors import Refused
@@ -112,6 +113,20 @@ class TrackerReader(Protocol):
 class Tracker(TrackerReader, Protocol):
     def open(self, title: str, body: str, *, labels: tuple[str, ...], marker: str) -> None:
         """Open an issue with the marker in its body, unless there is one."""
+        ...
+
+
+class HookReader(Protocol):
+    def configured(self) -> bool: ...
+
+    def raised(self, marker: str) -> bool:
+        """Was a call with this marker taken? True only when that is known."""
+        ...
+
+
+class Hook(HookReader, Protocol):
+    def call(self, title: str, body: str, *, marker: str, region: str, links: Mapping[str, str]) -> None:
+        """Tell a system of the organisation's own to open a CIE; the marker goes along as idempotency key."""
         ...
 
 

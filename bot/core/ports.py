@@ -129,6 +129,7 @@ _ENDPOINTS = cast(outside.Endpoints, outside.NotConfigured("The endpoint", "endp
 _STATUS_PAGES = cast(outside.StatusPages, outside.NotConfigured("A status page", "status_pages"))
 _PAGER = cast(outside.Pager, outside.NotConfigured("PagerDuty", "pagerduty"))
 _TRACKER = cast(outside.Tracker, outside.NotConfigured("The issue tracker", "github"))
+_HOOK = cast(outside.Hook, outside.NotConfigured("The CIE webhook", "cie_webhook"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
 
@@ -149,6 +150,7 @@ class ReadTools:
     status_pages: outside.StatusPages = _STATUS_PAGES
     pager: outside.PagerReader = _PAGER
     tracker: outside.TrackerReader = _TRACKER
+    hook: outside.HookReader = _HOOK
     cases: outside.CasesReader = _CASES
     runbooks: outside.Runbooks = _RUNBOOKS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
@@ -161,6 +163,7 @@ class Tools(ReadTools):
     vault: VaultWriter
     pager: outside.Pager = _PAGER
     tracker: outside.Tracker = _TRACKER
+    hook: outside.Hook = _HOOK
     cases: outside.Cases = _CASES
 
 

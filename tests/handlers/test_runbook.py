@@ -41,7 +41,7 @@ def test_one_by_name(name: str) -> None:
     """However its name is spelled: what it is about, and its steps in order."""
     found = asked(name)
     assert found.title == "Open a CIE for OpenShift clusters"
-    assert [step.name for step in found.checklist] == [f"item-{i}" for i in (1, 2, 3)]
+    assert [step.name for step in found.checklist] == [f"item-{i}" for i in (1, 2, 3, 4)]
     assert {step.section for step in found.checklist} == {"Open a CIE for OpenShift clusters"}
     assert found.checklist[0].text.startswith("PagerDuty is called.")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import handlers
-from bot.calling import GitHub, PagerDuty, RedhatSupport
+from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
 from bot.core.alert import Alert
 from bot.core.diagnosis import Diagnosis, Subject
 from bot.core.handler import Handler
@@ -21,6 +21,7 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.secret import Secret
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.tools.absent import NoVault
+from bot.tools.cie_webhook import Webhook
 from bot.tools.cluster import Clusters
 from bot.tools.documents import Base64Yaml
 from bot.tools.endpoint import CheckedEndpoints
@@ -43,6 +44,7 @@ from playground.pagerduty import PagerDutyStandIn
 from playground.prometheus import PrometheusStandIn
 from playground.server import run_in_thread
 from playground.status_page import StatusPageStandIn
+from playground.webhook import WebhookStandIn
 
 NOW = 1_900_000_000.0
 REGIONS = ("us-south", "eu-de")
@@ -69,6 +71,7 @@ class World:
     pagerduty: PagerDutyStandIn
     github: GitHubStandIn
     cases: CasesStandIn
+    webhook: WebhookStandIn
     urls: dict[str, str]
     keys: dict[str, str]
     settings: Settings = field(default_factory=Settings)
@@ -88,9 +91,11 @@ class World:
         self.happened("token", "failed", 40, since=40, region=region)
 
     def tools(
-        self, *, without: tuple[str, ...] = (), regions: tuple[str, ...] = REGIONS, runbooks: tuple[Path, ...] = ()
-    ) -> Tools:
-        """The real tools; `without` are left out as if the settings did not name them."""
+        self, *, without: tuple[str, ...] = (), regions: tuple[str, ...] = REGIONS,
+        runbooks: tuple[Path, ...] = (), hooked: bool = False,
+    ) -> Tools:  # fmt: skip
+        """The real tools; `without` are left out as if the settings did not name them, and so is the webhook unless
+        `hooked`."""
 
         def resolve(source: Any) -> Secret:
             return Secret(self.keys[source.env])
@@ -103,6 +108,9 @@ class World:
                 PagerDuty.model_validate({"routing_key": {"env": "key"}, "address": url["pagerduty"]}), resolve
             ),
             "tracker": lambda: Issues(GitHub.model_validate(github), resolve),
+            "hook": lambda: Webhook(
+                CieWebhook.model_validate({"address": url["webhook"] + "/cie", "token": {"env": "hook"}}), resolve
+            ),
             "cases": lambda: SupportCases(
                 RedhatSupport.model_validate(support | {"login": url["cases"] + CasesStandIn.LOGIN}), resolve
             ),
@@ -120,7 +128,7 @@ class World:
             runbooks=RunbookFiles((OURS, *runbooks), {}),
             commands=frozenset(handler.name for handler in HANDLERS),
             **{name: made for name, made in looked.items() if name not in without},
-            **{name: made() for name, made in callers.items() if name not in without},
+            **{name: made() for name, made in callers.items() if name not in without and (hooked or name != "hook")},
         )  # fmt: skip
 
     def diagnose(
@@ -153,13 +161,13 @@ class World:
 def reading(tools: Tools) -> ReadTools:
     """The same without what can call anybody."""
     whole = {f.name: getattr(tools, f.name) for f in fields(ReadTools)}
-    callers = {name: whole[name] for name in ("pager", "tracker", "cases")}
+    callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases")}
     return ReadTools(**{**whole, **{name: one.reader for name, one in callers.items() if one.configured()}})
 
 
 @pytest.fixture(scope="session")
 def stages() -> Iterator[dict[str, tuple[Stage, str]]]:
-    names = (*REGIONS, "accounts", "page", "pagerduty", "github", "cases")
+    names = (*REGIONS, "accounts", "page", "pagerduty", "github", "cases", "webhook")
     made = {name: Stage() for name in names}
     servers = {name: run_in_thread(stage) for name, stage in made.items()}
     yield {name: (made[name], servers[name].url) for name in names}
@@ -173,6 +181,7 @@ def world(stages: dict[str, tuple[Stage, str]], canary: Any) -> World:
         "key": canary.add("routing key", secrets.token_hex(16)),
         "token": canary("token"),
         "offline": canary("offline"),
+        "hook": canary("hook"),
     }
     made = World(
         prometheus={region: PrometheusStandIn(clock=lambda: NOW) for region in REGIONS},
@@ -181,11 +190,12 @@ def world(stages: dict[str, tuple[Stage, str]], canary: Any) -> World:
         pagerduty=PagerDutyStandIn(keys["key"]),
         github=GitHubStandIn("example/incidents", keys["token"]),
         cases=CasesStandIn(keys["offline"]),
+        webhook=WebhookStandIn(keys["hook"]),
         urls={name: url for name, (_, url) in stages.items()},
         keys=keys,
     )
     apps: dict[str, Any] = {**made.prometheus, "accounts": made.accounts, "page": made.page}
-    apps |= {"pagerduty": made.pagerduty, "github": made.github, "cases": made.cases}
+    apps |= {"pagerduty": made.pagerduty, "github": made.github, "cases": made.cases, "webhook": made.webhook}
     for name, (stage, _) in stages.items():
         stage.app = apps[name].app()
     return made

@@ -44,6 +44,28 @@ def test_one_cie_for_an_incident(world: Any) -> None:
     assert isinstance(world.ask(CIE, incident="i-xyz"), Plan)
 
 
+def test_a_cie_through_a_webhook(world: Any) -> None:
+    """Alone or beside the others; title, what was seen, region and links go with it, none of them an alert's."""
+    world.both_fail()
+    tools = world.tools(without=("pager", "tracker"), hooked=True)
+    plan = world.ask(CIE, tools, region="us-south", incident="i-abc")
+    assert kinds(plan) == ["webhook.call"]
+    world.apply(plan, tools)
+    world.apply(
+        plan, world.tools(without=("pager", "tracker"), hooked=True)
+    )  # nobody knows of the first call any more; the receiver does
+    (told,) = world.webhook.opened
+    assert (told["title"], told["region"]) == (TITLE, "us-south")
+    assert told["marker"].endswith("i-abc")
+    assert "Both methods are failing" in told["body"]
+    assert "Accounts endpoint" in told["links"]
+    again = world.ask(CIE, tools, region="us-south", incident="i-abc")
+    assert isinstance(again, Answer)
+    assert kinds(world.ask(CIE, world.tools(hooked=True), incident="i-xyz")) == [
+        "pager.page", "tracker.open-issue", "webhook.call",
+    ]  # fmt: skip
+
+
 def test_a_crash_between_the_calls(world: Any) -> None:
     """After a crash anywhere the plan goes on without a second page or a second issue."""
     world.both_fail()
