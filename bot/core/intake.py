@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.core.ports import Source
 from bot.core.value import Value
@@ -34,6 +34,12 @@ class Decision(Value):
     user: str
     digest: str | None = None
     reason: str = Field(default="", max_length=1000)
+
+    @field_validator("reason")
+    @classmethod
+    def _text(cls, reason: str) -> str:
+        """PostgreSQL takes no NUL."""
+        return reason.replace("\0", "")
 
 
 class Outcome(Value):

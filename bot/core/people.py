@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from bot.core.errors import Refused
 from bot.core.value import Value
 
+Person = Annotated[str, StringConstraints(pattern=r"^([UW][A-Z0-9]+|cli:.+)$")]
+SlackGroup = Annotated[str, StringConstraints(pattern=r"^S[A-Z0-9]+$")]
+
 
 class Group(Value):
-    """People named in the settings: Slack user ids (U…, W…) and Slack user groups (S…)."""
+    """People named in the settings: Slack user ids (U…, W…), logins at the terminal (cli:…), Slack user groups (S…)."""
 
-    users: tuple[str, ...] = ()
-    slack_groups: tuple[str, ...] = ()
+    users: tuple[Person, ...] = ()
+    slack_groups: tuple[SlackGroup, ...] = ()
     self_approval: bool = Field(default=False, description="May the asker approve too? For development only.")
 
 

@@ -9,13 +9,10 @@ import logging
 import re
 import sys
 import traceback
-from collections import Counter
 from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-
-from bot.core.view import RunView
 
 # The last net, for what others log: Slack, Vault, GitHub and AWS tokens, JWTs, bearer headers, passwords in URLs.
 LOOKS_SECRET = re.compile(
@@ -64,28 +61,6 @@ class Redacted(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         return redact(self._inner.format(record))
-
-
-def run_line(view: RunView) -> None:
-    """The one line per run that tells its whole story in numbers; for the end of a run."""
-    steps = Counter(step.state.value for step in view.steps)
-    facts: dict[str, Any] = {
-        "run": view.id,
-        "command": view.command,
-        "asker": view.asker,
-        "source": view.source,
-        "state": view.state.value,
-        "digest": view.digest,
-        "decided_by": [d.user for d in view.decisions],
-        "steps": dict(steps),
-        "seconds_to_propose": _between(view.asked_at, view.proposed_at),
-        "seconds": _between(view.asked_at, view.finished_at),
-    }
-    log.info("run finished", extra=facts)
-
-
-def _between(begin: float, end: float | None) -> float | None:
-    return None if end is None else round(end - begin, 3)
 
 
 def _where(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -13,8 +13,8 @@ from slack_sdk.errors import SlackApiError
 from bot.core.diagnosis import Chart
 from bot.core.incident import IncidentView
 from bot.core.ports import Place
-from bot.core.view import OPEN, NoteView, RunView
-from bot.edges import charts, log, render, slack_errors
+from bot.core.view import NoteView, RunView
+from bot.edges import charts, render, slack_errors
 from bot.edges.text import plain
 
 View = RunView | IncidentView | NoteView
@@ -43,7 +43,6 @@ class SlackMessenger:
                 unfurl_media=False,
             ),
         )
-        _ended(view)
         return str(answer["ts"])
 
     def find(self, place: Place, key: str) -> str | None:
@@ -61,7 +60,6 @@ class SlackMessenger:
                 channel=place.channel, ts=ts, text=message.text, blocks=list(message.blocks)
             ),
         )
-        _ended(view)
 
     def delete(self, place: Place, ts: str) -> None:
         """Does nothing when the message is gone already."""
@@ -109,12 +107,6 @@ def rendered(view: View) -> render.Message:
     if isinstance(view, IncidentView):
         return render.incident_message(view)
     return render.run_message(view) if isinstance(view, RunView) else render.note_message(view)
-
-
-def _ended(view: View) -> None:
-    """The final state of a run is delivered last and once: the moment for its line in the log."""
-    if isinstance(view, RunView) and view.state not in OPEN:
-        log.run_line(view)
 
 
 def _key(message: dict[str, Any]) -> str | None:

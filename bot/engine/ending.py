@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bot.core.view import State, StepState
 from bot.engine import runs, steps
 from bot.engine.tables import run as run_table
-from bot.engine.workshop import Workshop, log, stored_plan
+from bot.engine.workshop import Workshop, stored_plan
 
 HOUR = 3600.0
 Places = frozenset[tuple[int, int]]  # (stage, place in stage)
@@ -105,8 +105,5 @@ def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None
         if closed:
             row = conn.execute(sa.select(run_table).where(run_table.c.id == run)).one()
             runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in row.asker else (row.asker,))
-
-            took = shop.clock() - (row.proposed_at or row.asked_at)
-            log.info("run ended", run=run, command=row.command, state=state.value, seconds=round(took, 3))
 
     shop.write(change)

@@ -16,7 +16,7 @@ from bot.core.plan import Answer, Plan
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
 from bot.engine import audit, incidents, outbox
 from bot.engine.tables import decision, run, run_step, run_tick
-from bot.engine.workshop import Workshop, stored_plan
+from bot.engine.workshop import Workshop, log, stored_plan
 
 KEY_BITS = 35  # of the hash in an id: short enough to read out on the telephone
 
@@ -88,11 +88,19 @@ def change(
         return False
     _show(conn, shop, id)
     if to is not None and to not in OPEN:
-        of_incident = conn.execute(sa.select(run.c.incident).where(run.c.id == id)).scalar()
-        if of_incident:
-            incidents.run_moved(conn, shop, of_incident, ended=True)
+        _ended(conn, shop, id)
     audit.append(conn, who=who, what=what, run=id, facts=facts, at=now)
     return True
+
+
+def _ended(conn: sa.Connection, shop: Workshop, id: str) -> None:
+    """The incident it acted on is looked into again; and the one line of the log that tells the run's whole story."""
+    row = conn.execute(sa.select(run).where(run.c.id == id)).one()
+    if row.incident:
+        incidents.run_moved(conn, shop, row.incident, ended=True)
+    took = round(row.finished_at - row.asked_at, 3)
+    log.info("run ended", run=id, command=row.command, asker=row.asker, source=row.source, state=row.state,
+             digest=row.digest, incident=row.incident, seconds=took)  # fmt: skip
 
 
 def shown_anew(conn: sa.Connection, shop: Workshop, id: str) -> None:

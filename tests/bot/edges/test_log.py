@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.secret import Secret
-from bot.core.view import RunView, State
 from bot.edges import log
 from playground import broken
 
@@ -125,20 +124,3 @@ def test_plain_words_stay(text: str) -> None:
     """Ordinary lines are not mangled."""
     if "://" not in text:
         assert log.redact(text) == text
-
-
-def test_a_run_ends_with_one_line(written: io.StringIO) -> None:
-    """The line of a finished run has its story in numbers, and nothing of its plan."""
-    view = RunView(
-        id="r-1",
-        revision=3,
-        command="rotate",
-        asker="U1",
-        source="slack",
-        state=State.DONE,
-        asked_at=10.0,
-        finished_at=12.5,
-    )
-    log.run_line(view)
-    (line,) = lines(written)
-    assert (line["run"], line["state"], line["seconds"], line["seconds_to_propose"]) == ("r-1", "done", 2.5, None)

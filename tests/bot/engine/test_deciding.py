@@ -6,9 +6,10 @@ import threading
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.core.errors import Transient
-from bot.core.intake import Outcome
+from bot.core.intake import Decision, Outcome
 from bot.core.view import State
 from bot.engine import store, ticker
 
@@ -192,3 +193,23 @@ def test_while_the_store_is_away_a_decision_says_so(bench: Any) -> None:
     with store.writing(bench.shop.store), pytest.raises(Transient):
         bench.decide(view)
     assert bench.see(view.id).state == State.PROPOSED
+
+
+def test_each_run_ends_with_one_line_in_the_log(bench: Any) -> None:
+    """Who, what, how it ended and how long it took: however it ended, and once, though it is decided twice."""
+    view = bench.proposal()
+    with capture_logs() as lines:
+        bench.decide(view, "deny")
+        bench.decide(view, "cancel", "U1")
+    (line,) = [line for line in lines if line["event"] == "run ended"]
+    assert (line["run"], line["state"], line["asker"], line["digest"]) == (view.id, "denied", view.asker, view.digest)
+    assert line["seconds"] >= 0
+
+
+def test_a_reason_holds_only_what_a_database_takes(bench: Any) -> None:
+    """A NUL in a reason does not make the denial fail on PostgreSQL."""
+    outcome = bench.desk.decide(
+        Decision(key="k", run=bench.proposal().id, verdict="deny", user="U2", reason="a\0b")
+    )
+    assert outcome.accepted
+    assert bench.see(outcome.run).decisions[0].reason == "ab"
