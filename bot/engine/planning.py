@@ -7,8 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from pydantic import ValidationError
 
-from bot.core.errors import Refused
-from bot.core.plan import Answer, Note, Plan
+from bot.core.errors import Refused, Told
+from bot.core.plan import Answer, Note, Plan, Step
+from bot.core.ports import ReadTools
 from bot.core.view import State
 from bot.engine import runs, standing, steps
 from bot.engine.durable import Checkpoint, Halt
@@ -58,7 +59,20 @@ def _look(shop: Workshop, row: Any) -> tuple[Plan | Answer, frozenset[tuple[int,
         return found, frozenset()
     if not isinstance(found, Plan):
         raise TypeError("a handler gives a plan or an answer")
-    return found, frozenset((s, i) for s, i, step in found.steps if not step.proves and step.done(shop.read_tools))
+    return found, frozenset((s, i) for s, i, step in found.steps if _already(found, step, shop.read_tools))
+
+
+def _already(plan: Plan, step: Step, tools: ReadTools) -> bool:
+    """Is it known to be done? In a plan that goes on when a step fails, a system that is away keeps nobody from
+    proposing the others: its own step is asked again before it is done, and fails by itself."""
+    if step.proves:
+        return False
+    try:
+        return step.done(tools)
+    except Told:
+        if plan.on_failure != "go_on":
+            raise
+        return False
 
 
 def _nothing(plan: Plan) -> Answer:

@@ -56,6 +56,16 @@ def test_what_is_done_already_is_marked(bench: Any) -> None:
     assert [s.state for s in bench.proposal(stages=[["a", "b"]]).steps] == [StepState.ALREADY, StepState.WAITING]
 
 
+@pytest.mark.parametrize("mood", ["transient", "refused"])
+def test_a_system_that_is_away_keeps_no_other_from_being_called(bench: Any, mood: str) -> None:
+    """Where the plan goes on after a failure, it is proposed although nobody knows whether one step is done; where it
+    does not, it is refused."""
+    bench.mood("done", "a", mood)
+    view = bench.proposal(stages=[["a"], ["b"]], on_failure="go_on")
+    assert [step.state for step in view.steps] == [StepState.WAITING] * 2
+    assert bench.plan(bench.ask("other", stages=[["a"], ["b"]])).state == State.REFUSED
+
+
 def test_nothing_to_do_asks_nobody(bench: Any) -> None:
     """When all steps are done already, the run ends as an answer that still shows its plan."""
     bench.world.add(str(bench.folder), "a", "before")
