@@ -55,7 +55,9 @@ def judge(evidence: Evidence) -> Judgement:
     health = evidence.endpoint
     if health is None or health.reachable:
         return judged
-    reason = (f"The accounts endpoint is down: {health.told} That calls for a CIE.", *judged.reason)
+    first, *rest = judged.reason
+    told = f"The accounts endpoint is down: {health.told} That calls for a CIE."
+    reason = (told, f"By the logins alone: {first}", *rest)  # which may say "No CIE"
     if judged.verdict in OVER:
         reason = (*reason, "Logins still work, so the fault may lie between the bot and the endpoint: look at both.")
     return judged.model_copy(
