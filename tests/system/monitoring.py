@@ -237,9 +237,11 @@ class Story:
         return str(self._until(lambda: self.scene.told(user)[before:], 30, self.scene.log)[0])
 
     def look(self, user: str) -> None:
-        """Press Look again and wait until there was a look."""
-        before = self.row().looked_at or 0
-        self.press(user, "Look again")
+        """Press Look again, and once more if the store was busy, and wait until there was a look."""
+        before, told = self.row().looked_at or 0, self.press(user, "Look again")
+        while "Press it again" in told:
+            told = self.press(user, "Look again")
+        assert "Looking" in told or "A look is under way" in told, told
         self._until(lambda: (self.row().looked_at or 0) > before, 60, self.scene.log)
 
     def runs(self) -> list[str]:

@@ -192,3 +192,35 @@ def test_alerts_that_mean_harm(scene: Any, monitoring: Any, until: Callable[...,
     queries = {entry.get("query", "") for entry in list(scene.outside.prometheus[OTHER].log)[asked:]}
     assert queries, "an unknown region has every region looked at"
     assert not [query for query in queries if "vector" in query]
+
+
+def test_nobody_can_be_called(scene: Any, story: Any, system: Any, monitoring: Any) -> None:
+    """PagerDuty down: it is said, and nothing is proposed. GitHub down: the page goes out all the same, and what is
+    missing is said. Both up again: the issue is opened, and nobody is paged a second time."""
+    outside = scene.outside
+    outside.accounts.state = 503
+    story.look(system.ASKER)
+    story.shows("accounts endpoint is down")
+    outside.pager.fault = 500
+    assert "PagerDuty" in scene.ended(asked(story, system, system.ASKER), "refused", 90)
+    assert not outside.pager.events
+    outside.pager.fault, outside.tracker.state = None, 503
+    run = asked(story, system, system.ASKER)
+    system.until(lambda: scene.button(run, "approve"), 60, lambda: scene.about(run))
+    scene.approve(run)
+    told = scene.ended(run, "partly", 120)
+    assert "GitHub" in told
+    assert len(outside.pager.events) == 1
+    outside.tracker.state = "up"
+    again = asked(story, system, system.ASKER)
+    system.until(lambda: scene.button(again, "approve"), 60, lambda: scene.about(again))
+    scene.approve(again)
+    scene.ended(again, "done", 90)
+    assert (len(outside.pager.events), [issue["title"] for issue in outside.tracker.issues]) == (1, [monitoring.TITLE])
+
+
+def asked(story: Any, system: Any, user: str) -> str:
+    """Press Open a CIE; the run that this starts."""
+    known = len(story.runs())
+    story.press(user, "Open a CIE")
+    return str(system.until(lambda: story.runs()[known:], 30)[0])
