@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
 from bot.core.errors import Refused, Transient
@@ -130,3 +132,22 @@ def test_a_store_of_a_newer_version_is_refused(engine: sa.Engine) -> None:
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(Refused, match="newer hivekeeper"):
         schema.migrate(engine)
+
+
+def test_writers_of_one_process_wait_for_their_turn(tmp_path: Path) -> None:
+    """Ten threads that write all get their turn, also when SQLite itself waits for nobody."""
+    engine = store.connect(Settings(data_dir=tmp_path))
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout=0"))
+    with store.writing(engine) as conn:
+        conn.execute(sa.text("CREATE TABLE line (number INTEGER)"))
+
+    def write(number: int) -> None:
+        for _ in range(5):
+            with store.writing(engine) as conn:
+                conn.execute(sa.text("INSERT INTO line VALUES (:number)"), {"number": number})
+
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(write, range(10)))
+    with store.reading(engine) as conn:
+        assert conn.execute(sa.text("SELECT count(*) FROM line")).scalar_one() == 50
+    engine.dispose()
