@@ -40,7 +40,7 @@ def slowest(scene: Any, after: int) -> float:
 
 
 def last(scene: Any) -> int:
-    return int(scene.space.traffic.after(0)[-1]["n"])
+    return max((int(entry["n"]) for entry in scene.space.traffic.after(0)), default=0)
 
 
 def test_two_approvers_at_the_same_instant(scene: Any, system: Any) -> None:
@@ -67,8 +67,12 @@ def test_twenty_requests_at_once(scene: Any, system: Any) -> None:
         return scene.post(people[number % 5], "command", channel="C0ONCALL", command=command, text=text)
 
     assert together(*(lambda n=number: ask(n) for number in range(20))) == [{"ok": True}] * 20
-    runs = {row[0] for row in scene.rows("SELECT id FROM run")} - known
-    assert len(runs) == 20
+
+    def asked() -> set[str]:
+        return {row[0] for row in scene.rows("SELECT id FROM run")} - known
+
+    system.until(lambda: len(asked()) == 20, 60, scene.log)  # on a busy machine some are stored after Slack is answered
+    runs = asked()
     system.until(
         lambda: scene.quiet() and all(scene.state(run) in ("proposed", "answered") for run in runs), 60, scene.log
     )
