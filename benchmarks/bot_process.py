@@ -21,6 +21,7 @@ from playground.server import run_in_thread
 from playground.slack import Workspace, create
 
 USER, CHANNEL = "U0ASKER", "C0ONCALL"
+CHANNELS = [{"id": CHANNEL, "name": "oncall"}, {"id": "C0FLOOR", "name": "floor"}]
 OPENER = build_opener(ProxyHandler({}))
 
 
@@ -33,6 +34,7 @@ class World:
     signing_secret: str
     settings: Path
     environment: dict[str, str]
+    workspace: Workspace
 
     @property
     def events_url(self) -> str:
@@ -48,7 +50,7 @@ def world(folder: Path, mode: str) -> Iterator[World]:
     }
     port = free_port()
     users = [{"id": USER, "name": "asker", "real_name": "Asker"}]
-    space = Workspace.of(users=users, channels=[{"id": CHANNEL, "name": "oncall"}])
+    space = Workspace.of(users=users, channels=CHANNELS)
     app = create(
         space,
         mode=mode,
@@ -75,7 +77,7 @@ def world(folder: Path, mode: str) -> Iterator[World]:
     settings.write_text(yaml.safe_dump(document))
     environment = {**os.environ, **{f"BENCH_{name}": token for name, token in tokens.items()}}
     try:
-        yield World(f"{server.url}/api/", port, tokens["SIGN"], settings, environment)
+        yield World(f"{server.url}/api/", port, tokens["SIGN"], settings, environment, space)
     finally:
         server.stop()
 
