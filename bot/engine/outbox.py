@@ -283,12 +283,12 @@ class Sender:
 
 
 def _not_before(row: Any, view: Shown) -> float:
-    """Progress is shown every two seconds, an incident's every three; other news at once."""
-    if row.method != "update":
-        return 0.0
-    if isinstance(view, RunView) and view.state is State.APPLYING:
-        return float(row.sent_at or 0.0) + PROGRESS_APART
-    return float(row.sent_at or 0.0) + STORY_APART if isinstance(view, IncidentView) else 0.0
+    """Progress is shown every two seconds, an incident's every three; other news, and the first verdict, at once."""
+    sent, update = float(row.sent_at or 0.0), row.method == "update"
+    if update and isinstance(view, IncidentView):
+        first = sent <= (view.looked_at or 0.0) and sent < view.opened_at + STORY_APART  # looks are further apart
+        return 0.0 if first else sent + STORY_APART
+    return sent + PROGRESS_APART if update and isinstance(view, RunView) and view.state is State.APPLYING else 0.0
 
 
 def _backoff(attempts: int) -> float:
