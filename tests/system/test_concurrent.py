@@ -64,7 +64,9 @@ def test_twenty_requests_at_once(scene: Any, system: Any) -> None:
 
     def ask(number: int) -> Any:
         command, text = commands[number]
-        return scene.post(people[number % 5], "command", channel="C0ONCALL", command=command, text=text)
+        return scene.post(
+            people[number % 5], "command", channel=("C0ONCALL", "C0OCMCI")[number % 2], command=command, text=text
+        )
 
     assert together(*(lambda n=number: ask(n) for number in range(20))) == [{"ok": True}] * 20
 
