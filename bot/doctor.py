@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from bot.app import Parts
+from bot.calling import CieWebhook
 from bot.core.errors import Refused, Told
 from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
@@ -38,6 +39,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from ci_jobs(settings)
     yield from prometheus(parts)
     yield from endpoints(parts)
+    yield from alerts(parts)
+    yield from callers(parts)
 
 
 def looked(subject: str, look: Callable[[], str]) -> Iterator[Finding]:
@@ -231,3 +234,60 @@ def endpoints(parts: Parts) -> Iterator[Finding]:
         told = page.trouble or f"it can be read ({page.indicator})."
         yield Finding(subject=f"status page {page.name}", good=not page.trouble, told=told,
                       now=check if page.trouble else "")  # fmt: skip
+
+
+def alerts(parts: Parts) -> Iterator[Finding]:
+    """Can alerts come in: are the keys of the webhooks good, is the bot in the channels?"""
+    from bot.tools import slack_clients, webhook_keys
+
+    known, channels = parts.settings.webhooks, parts.settings.alerts.channels
+    checks: dict[str, Callable[[tuple[Secret, ...]], object]] = {
+        "alertmanager": webhook_keys.bearer_check, "grafana": webhook_keys.bearer_check,
+        "pagerduty": webhook_keys.pagerduty_check,
+    }  # fmt: skip
+    given = {name: sources for name in checks if (sources := getattr(known, name))}
+    if not given and not channels:
+        told = "none come in: neither a key under webhooks nor a channel under alerts.channels is set."
+        yield Finding(subject="alerts", good=None, told=told)
+
+    def keys(name: str) -> str:
+        checks[name](tuple(parts.resolve(source) for source in given[name]))
+        return f"{len(given[name])} key{'s' if len(given[name]) > 1 else ''} for /webhooks/{name}."
+
+    def reads(channel: str) -> str:
+        slack_clients.reads(slack_clients.web_client(parts.settings.slack, parts.bot_token), channel)
+        return "the bot is in it and may read it."
+
+    for name in given:
+        yield from looked(f"webhook {name}", lambda name=name: keys(name))  # type: ignore[misc]  # lambda
+    for channel in channels:
+        yield from looked(f"alert channel {channel}", lambda channel=channel: reads(channel))  # type: ignore[misc]  # lambda
+
+
+def callers(parts: Parts) -> Iterator[Finding]:
+    """Are those through whom people are called there? Nobody is called, and nothing is opened."""
+    from bot.tools import github, pagerduty
+
+    settings = parts.settings
+    if known := settings.pagerduty:
+        found = [*looked("pagerduty", lambda: pagerduty.check(known, parts.resolve) or "")]
+        told = "cannot be looked at without raising a page; pagerduty.api_token would show whether it answers."
+        yield found[0] if found[0].told else Finding(subject="pagerduty", good=None, told=told)
+    if tracker := settings.github:
+        yield from looked("github", lambda: github.check(tracker, parts.resolve))
+    if settings.redhat_support:
+        yield from looked("redhat_support", lambda: _cases(parts))
+    if hook := settings.cie_webhook:
+        yield from looked("cie_webhook", lambda: _hook(parts, hook))
+
+
+def _hook(parts: Parts, hook: CieWebhook) -> str:
+    for source in (hook.path, hook.token, *hook.secret_headers.values()):
+        if source is not None:
+            parts.resolve(source)
+    return "its secrets are there; whether it answers shows only when a CIE is opened."
+
+
+def _cases(parts: Parts) -> str:
+    parts.read_tools.cases.find("hivekeeper/check")
+    return "it accepts the offline token and lists cases."

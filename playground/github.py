@@ -24,7 +24,7 @@ LIMIT = "You have exceeded a secondary rate limit. Please wait a few minutes bef
 class GitHubStandIn:
     """`state`: "up", "no issues" (410), "read only" (403), "limited" (403 with the words of the rate limit), or a
     status that answers everything instead. `cut`: an issue is opened, but the answer is an empty 502. `delay` in
-    seconds. `pushes`: may the token set labels? `issues`: oldest first."""
+    seconds. `pushes`: may the token set labels? `archived`: is the repository read-only? `issues`: oldest first."""
 
     def __init__(self, repository: str, token: str) -> None:
         self._repository, self._token = repository, token
@@ -33,6 +33,7 @@ class GitHubStandIn:
         self.cut = False
         self.delay = 0.0
         self.pushes = True
+        self.archived = False
         self.issues: list[dict[str, Any]] = []
         self.log: list[tuple[str, str]] = []
         self._lock = threading.Lock()
@@ -48,12 +49,16 @@ class GitHubStandIn:
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        path = "/repos/{owner}/{name}/issues"
+        whole = "/repos/{owner}/{name}"
         methods = ["GET", "POST"]
         return Starlette(
             routes=[
-                Route(path, self._endpoint, methods=methods),
-                Route("/api/v3" + path, self._endpoint, methods=methods),
+                route
+                for path in (whole, "/api/v3" + whole)
+                for route in (
+                    Route(path + "/issues", self._endpoint, methods=methods),
+                    Route(path, self._endpoint, methods=["GET"]),
+                )
             ]
         )
 
@@ -65,7 +70,14 @@ class GitHubStandIn:
             return fault
         if f"{request.path_params['owner']}/{request.path_params['name']}" != self._repository:
             return _error(404)
+        if not request.url.path.endswith("/issues"):
+            return self._about()
         return self._list(request) if request.method == "GET" else self._open(body)
+
+    def _about(self) -> Response:
+        rights = {"pull": True, "push": self.pushes, "admin": False}
+        about = {"full_name": self._repository, "archived": self.archived, "permissions": rights}
+        return _json(200, {**about, "has_issues": self.state != "no issues"})
 
     def _fault(self, request: Request) -> Response | None:
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
@@ -77,7 +89,7 @@ class GitHubStandIn:
             return _json(403, {"message": LIMIT}, headers)
         if self.state == "read only" and request.method == "POST":
             return _json(403, {"message": "Resource not accessible by personal access token"})
-        if self.state == "no issues":
+        if self.state == "no issues" and request.url.path.endswith("/issues"):
             return _error(410)
         return None
 

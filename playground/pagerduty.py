@@ -46,6 +46,7 @@ class PagerDutyStandIn:
             routes=[
                 Route("/v2/enqueue", self._enqueue, methods=["POST"]),
                 Route("/incidents", self._list, methods=["GET"]),
+                Route("/abilities", self._abilities, methods=["GET"]),
             ]
         )
 
@@ -104,6 +105,14 @@ class PagerDutyStandIn:
             found = [{"id": id_, "type": "incident", "incident_key": key, "status": "triggered"}
                      for key, id_ in self._incidents.items() if wanted in (None, key)]  # fmt: skip
         return _json(200, {"incidents": found, "limit": 25, "offset": 0, "more": False})
+
+    async def _abilities(self, request: Request) -> Response:
+        await asyncio.sleep(self.delay)
+        if fault := self._fault():
+            return fault
+        if request.headers.get("Authorization") != f"Token token={self._api_token}" or not self._api_token:
+            return Response(status_code=401)
+        return _json(200, {"abilities": ["teams"]})
 
     def _fault(self) -> Response | None:
         if self.fault is None:

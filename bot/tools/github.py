@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bot.calling import GitHub
-from bot.core.errors import Told, Transient
+from bot.core.errors import Refused, Told, Transient
 from bot.core.secret import Secret
 from bot.sources import SecretSource
 from bot.tools.address import is_http
@@ -73,6 +73,25 @@ class Issues:
             raise self._repository.refusal(answer, "open the issue")
 
 
+def check(settings: GitHub, resolve: Resolve) -> str:
+    """Can issues be listed and opened there? Opens none. Refused when not, Transient when GitHub does not say."""
+    repository = Repository(settings, resolve)
+    answer = repository.send("GET", "")
+    known = answer.object
+    if answer.status != 200 or known is None:
+        raise repository.refusal(answer, "show the repository")
+    if known.get("archived") is True:
+        raise Refused("The repository of issues is archived, so none can be opened.", "Name another repository.")
+    if known.get("has_issues") is False:
+        raise Refused("Issues are switched off in the repository.", REFUSALS[410][1])
+    rights = known.get("permissions")
+    if isinstance(rights, dict) and rights.get("pull") is False:
+        raise Refused("GitHub's token may not read the repository.", REFUSALS[403][1])
+    repository.page(1)
+    pushes = isinstance(rights, dict) and any(rights.get(name) is True for name in ("push", "maintain", "admin"))
+    return "issues can be listed" + (", and the token may write." if pushes else "; labels need the right to push.")
+
+
 class Repository:
     """The issues of the one repository, over HTTP."""
 
@@ -87,8 +106,8 @@ class Repository:
             raise self.refusal(answer, "list its issues")
         return [issue for issue in answer.document if isinstance(issue, dict)]
 
-    def send(self, method: str, **content: Any) -> Answer:
-        url = f"{self._settings.address.rstrip('/')}/repos/{self._settings.repository}/issues"
+    def send(self, method: str, below: str = "/issues", **content: Any) -> Answer:
+        url = f"{self._settings.address.rstrip('/')}/repos/{self._settings.repository}{below}"
         headers = {
             "Authorization": f"Bearer {self._resolve(self._settings.token).reveal()}",
             "Accept": "application/vnd.github+json",

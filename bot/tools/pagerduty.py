@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bot.calling import PagerDuty
+from bot.core.errors import Refused
 from bot.core.secret import Secret
 from bot.sources import SecretSource
 from bot.tools.calls import Service
@@ -83,6 +84,22 @@ class Pages:
         if answer.status != 202 or (answer.object or {}).get("status") != "success":  # paging again is safe
             raise service.refusal(answer, "take the page", REFUSALS)
         self._accepted.add(key)
+
+
+def check(settings: PagerDuty, resolve: Resolve) -> str | None:
+    """What can be seen without raising a page: whether the REST key is good. None without one, for the routing key
+    shows only when it is used. Refused or Transient when it is not."""
+    key = resolve(settings.routing_key).reveal().strip()
+    if len(key) != 32:
+        raise Refused("PagerDuty's routing key does not have 32 characters.", REFUSALS[400][1])
+    if settings.api_token is None:
+        return None
+    service = _service(settings, "PagerDuty's REST API")
+    headers = {"Authorization": f"Token token={resolve(settings.api_token).reveal()}"}
+    answer = service.send("GET", settings.api_address.rstrip("/") + "/abilities", headers=headers)
+    if answer.status != 200 or not isinstance((answer.object or {}).get("abilities"), list):
+        raise service.refusal(answer, "say what the account can")
+    return "the REST key is good; the routing key shows only when a page is raised."
 
 
 def _service(settings: PagerDuty, name: str = "PagerDuty") -> Service:

@@ -102,6 +102,19 @@ def installation(client: WebClient) -> tuple[str, frozenset[str]]:
     return str(answer.get("team") or "the workspace"), frozenset(filter(None, (s.strip() for s in text.split(","))))
 
 
+def reads(client: WebClient, channel: str) -> None:
+    """Is the bot in this channel and may it read there? Raises Refused or Transient."""
+    try:
+        client.conversations_history(channel=channel, limit=1)
+    except SlackApiError as error:
+        if error.response.get("error") in ("not_in_channel", "channel_not_found"):
+            told = "The bot is not in this channel, or there is no such channel."
+            raise Refused(told, "Type /invite @hivekeeper in it, or correct alerts.channels.") from None
+        raise _no(error, "the bot's look into a channel") from None
+    except Exception as error:
+        raise _no(error, "the bot's look into a channel") from None
+
+
 def open_socket(slack: Slack, app_token: Secret) -> None:
     """Ask for a Socket Mode connection without using it. Raises Refused or Transient."""
     client = WebClient(base_url=slack.api_url, timeout=max(1, round(slack.timeout)), retry_handlers=[], logger=SDK)
