@@ -208,8 +208,6 @@ def test_each_run_ends_with_one_line_in_the_log(bench: Any) -> None:
 
 def test_a_reason_holds_only_what_a_database_takes(bench: Any) -> None:
     """A NUL in a reason does not make the denial fail on PostgreSQL."""
-    outcome = bench.desk.decide(
-        Decision(key="k", run=bench.proposal().id, verdict="deny", user="U2", reason="a\0b")
-    )
+    outcome = bench.desk.decide(Decision(key="k", run=bench.proposal().id, verdict="deny", user="U2", reason="a\0b"))
     assert outcome.accepted
     assert bench.see(outcome.run).decisions[0].reason == "ab"
