@@ -17,7 +17,7 @@ from bot.core.runbook import Item, Runbook, named
 COMMAND = "runbook"
 LISTED = 40  # runbooks in one answer
 CUT = 300  # characters of one line
-NAMED = re.compile(r"(?<![\w/.])/([a-z][a-z0-9-]{1,31})(?![\w/.-])")  # a command, as people write it
+NAMED = re.compile(r"(?<![\w/.])/([a-z][a-z0-9-]{1,31})(?![\w/-]|\.\w)")  # a command, as people write it
 
 
 class ShowRunbook(Ask):

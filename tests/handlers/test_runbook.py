@@ -59,13 +59,13 @@ def test_a_step_offers_the_command_that_it_names(tmp_path: Path) -> None:
     """By its marker or in its words, if that command is switched on here; nothing else is taken for a command."""
     (tmp_path / "day.md").write_text(
         "# A day\n\n1. Page. <!-- step: open-cie -->\n1. Write to `/contact-redhat us-south`.\n"
-        "1. Look at /runbook day, /etc/open-cie and https://example.com/open-cie.\n1. /no-such-command\n"
+        "1. Look at /runbook day, /etc/open-cie and https://example.com/open-cie.\n1. /no-such-command\n1. Type /open-cie.\n"
     )
     offers = [
         step.offer for step in asked("day", tmp_path, commands=("open-cie", "contact-redhat", "runbook")).checklist
     ]
     assert [offer and (offer.command, offer.ask) for offer in offers] == [
-        ("open-cie", {}), ("contact-redhat", {}), None, None,
+        ("open-cie", {}), ("contact-redhat", {}), None, None, ("open-cie", {}),
     ]  # fmt: skip
     assert not any(step.offer for step in asked("day", tmp_path).checklist)
 
