@@ -121,11 +121,14 @@ def test_a_cie_is_opened_once(scene: Any, story: Any, system: Any, monitoring: A
     outside.on_call = kill
     assert "run r-" in found.press(system.ASKER, "Open a CIE")
     assert "run r-" in found.press(system.ASKER, "Open a CIE")
-    system.until(lambda: len(found.runs()) == 2)
+    system.until(lambda: len(found.runs()) == 2, 60, scene.log)
     first, second = found.runs()
-    system.until(lambda: scene.state(second) == "proposed", 60, lambda: scene.about(second))
-    assert (outside.pager.incidents, outside.tracker.issues) == ((), [])
+    system.until(lambda: scene.button(second, "approve"), 60, lambda: scene.about(second))
+    told = len(scene.told(system.ASKER))
     scene.press(system.ASKER, scene.button(second, "approve"))
+    system.until(lambda: scene.told(system.ASKER)[told:], 90, scene.log)
+    assert scene.state(second) == "proposed", "who asks does not approve"
+    assert (outside.pager.incidents, outside.tracker.issues) == ((), [])
     approved(scene, system, second)
     assert all(event.is_set() for event in kills.values())
     if scene.state(first) == "proposed":
