@@ -35,7 +35,8 @@ log = structlog.get_logger()
 
 APP = "hivekeeper"
 VERSION = "1"  # what waits under one version is never taken by another; change it only after all work has ended
-POLL = 0.1  # seconds between two looks at a queue
+POLL = 0.1  # seconds between two looks at a queue that a person waits for
+SELDOM = {"diagnose": 0.25, "retire": 1.0}  # where nobody does: each look costs a query
 WORKERS = 4  # of one replica, for each queue
 AT_ONCE = 8  # plans that are applied (and incidents that are looked into) at once, over all replicas
 
@@ -80,11 +81,13 @@ class Queues:
         at once. Transient when the store is away."""
         try:
             for name in names:
-                self._client.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL)
+                self._client.register_queue(
+                    name, worker_concurrency=WORKERS, polling_interval_sec=SELDOM.get(name, POLL)
+                )
             for name in by_subject:
                 self._client.register_queue(
                     name, partition_concurrency=1, global_concurrency=AT_ONCE, worker_concurrency=WORKERS,
-                    polling_interval_sec=POLL,
+                    polling_interval_sec=SELDOM.get(name, POLL),
                 )  # fmt: skip
         except Exception:  # its text may hold the database's address
             raise Transient("The store did not answer.", "Start again when the database is there.") from None
