@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.core.diagnosis import Subject
+from bot.core.errors import Told
 from bot.core.handler import Handler
 from bot.core.plan import Answer, Note, Plan, Stage, Step
 from bot.core.ports import ReadTools
@@ -23,7 +24,7 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
     steps = calls(mark, scene, settings, tools)
     if not steps:
         return by_hand(scene)
-    if all(step.done(tools) for step in steps):
+    if all(known_done(step, tools) for step in steps):
         return already(mark, tools)
     return Plan(
         command=COMMAND,
@@ -36,6 +37,14 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
         warnings=doubts(scene),
         then=(Note(label="Next", text="Contact Red Hat support (/contact-redhat), and watch the query."),),
     )
+
+
+def known_done(step: Step, tools: ReadTools) -> bool:
+    """A call whose state cannot be looked up just now is proposed: made again, it is the same page or issue."""
+    try:
+        return step.done(tools)
+    except Told:
+        return False
 
 
 def calls(mark: str, scene: Scene, settings: Settings, tools: ReadTools) -> tuple[Step, ...]:

@@ -90,6 +90,16 @@ def _run() -> Any:
     return RunRef(id="run-1")
 
 
+def test_a_tracker_that_does_not_answer_keeps_nobody_from_a_cie(world: Any) -> None:
+    """What cannot be looked up is proposed once more: made twice, it is the same issue."""
+    world.both_fail()
+    tools = world.tools()
+    plan = world.ask(CIE, tools, region="us-south", incident="i-abc")
+    plan.steps[0][2].do(tools, _run())
+    world.github.state = 500
+    assert kinds(world.ask(CIE, tools, region="us-south", incident="i-abc")) == ["pager.page", "tracker.open-issue"]
+
+
 def test_by_hand_it_is_one_a_day_and_region(world: Any) -> None:
     """Without an incident the day and the region are what makes it the same."""
     world.both_fail("us-south"), world.both_fail("eu-de")
