@@ -138,7 +138,7 @@ class Sender:
         self._engine, self._messenger, self._view_of, self._clock = engine, messenger, view_of, clock
         self._lease, self._settle = lease, settle
         self._failures, self._rests_until = 0, 0.0
-        self._fresh = engine.dialect.name != "sqlite"  # on SQLite there is one process: older leases are a dead one's
+        self._fresh = self._shared = engine.dialect.name != "sqlite"  # if not, older leases are a dead one's
 
     def run(self, stop: threading.Event, wake: threading.Event | None = None) -> None:
         """Send until `stop` is set; looks again when `wake` is set, when something is due, and every second."""
@@ -149,7 +149,7 @@ class Sender:
                 pause = self._round()
             except Exception as error:  # the thread must outlive a store that is away, and our own mistakes
                 log.warning("outbox_stumbled", error=type(error).__name__)
-                pause = None
+                pause, self._fresh = None, self._shared  # what it had claimed, nobody gives back
             wake.wait(LOOK if pause is None else min(pause, LOOK))
 
     def send_due(self) -> float | None:

@@ -218,6 +218,29 @@ def test_the_loop_outlives_a_store_that_is_away(office: Any, tmp_path: Path) -> 
     office.engine.dispose()
 
 
+def test_a_store_that_is_away_for_a_moment_holds_up_no_message(office: Any) -> None:
+    """Slack has the message when the store goes away: when it is back, the row does not wait for its lease to end."""
+
+    def away(moment: str) -> None:
+        if moment == "after" and not gone.is_set():
+            with store.writing(office.engine) as conn:
+                conn.execute(sa.text("ALTER TABLE message RENAME TO message_away"))
+            gone.set()
+
+    stop, gone, office.wire._maybe_die = threading.Event(), threading.Event(), away
+    office.change()
+    thread = threading.Thread(target=office.sender.run, args=(stop,), daemon=True)
+    thread.start()
+    assert gone.wait(10)
+    with store.writing(office.engine) as conn:
+        conn.execute(sa.text("ALTER TABLE message_away RENAME TO message"))
+    office.slack.now += 6  # until the post is looked for; its lease would be much longer
+    until(lambda: office.slack.calls and office.slack.calls[-1][1] == "update")
+    assert office.slack.views("r-1/head") == [1]
+    stop.set()
+    thread.join(5)
+
+
 def until(holds: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 10
     while not holds():
