@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from cryptography.fernet import Fernet
 
 from playground.broken import unused_port
@@ -111,9 +112,18 @@ def slack(scene: Any) -> str:
 
 def store(scene: Any) -> str:
     """Every cell of every table; what the executor has sealed is opened, what is base64 decoded."""
-    cells = [cell for row in scene.cells() for cell in row if cell is not None]
+    cells = [cell for row in cells(scene) for cell in row if cell is not None]
     texts = [cell.decode("latin-1") if isinstance(cell, bytes) else str(cell) for cell in cells]
     return "\n".join([*texts, *(opened for text in texts if (opened := unsealed(text, scene.cipher)))])
+
+
+def cells(scene: Any) -> Iterator[Any]:
+    names: dict[str | None, list[str]] = {None: sa.inspect(scene.db).get_table_names()}
+    if scene.store:
+        names["dbos"] = sa.inspect(scene.db).get_table_names("dbos")
+    for schema, tables in names.items():
+        for table in tables:
+            yield from scene.rows(f'SELECT * FROM "{schema}"."{table}"' if schema else f'SELECT * FROM "{table}"')
 
 
 def unsealed(text: str, cipher: Fernet) -> str:

@@ -82,7 +82,7 @@ def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], 
     scene = watched(started(1))
     run, since = scene.proposed(), scene.asked
     killed = kills.when_slack(scene, lambda entry: entry["what"] == "usergroups.users.list")
-    scene.press(system.APPROVER, scene.button(run, "approve"))
+    scene.post(system.APPROVER, "action", **scene.button(run, "approve"))
     assert killed.wait(30)
     scene.connected()
     assert scene.state(run) == "proposed"
