@@ -153,7 +153,10 @@ class Vault:
         if old.mount.version == 1 or old.data is None:
             return
         if self._kv.get_version(path, old.mount, old.version) is None:
-            self._kv.put(path, self._kv.get(path, old.mount), old.data)
+            now = self._kv.get(path, old.mount)
+            if now.version != old.version + 1:
+                return  # others have written since, and pushed it out: what they wrote is not ours to take back
+            self._kv.put(path, now, old.data)
             raise Refused(
                 f"{path} in Vault keeps only its newest version, so a change could not be undone; it is as it was.",
                 "Raise max_versions of the path or its mount to 2 or more.",

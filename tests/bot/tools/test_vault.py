@@ -190,6 +190,21 @@ def test_two_writers_lose_nothing(stand_in: VaultStandIn, open_it: Any) -> None:
     assert any(entry.status == 400 for entry in stand_in.log), "the writers never met; the test proved nothing"
 
 
+def test_writers_who_come_after_are_not_taken_back(stand_in: VaultStandIn, vault: Vault) -> None:
+    """KV 2: others write so often right after us that the version before ours is gone. Their writes stay."""
+    stand_in.put(PATHS[1], {"x": "y"})
+    ours = iter([True])
+
+    def meddle(path: str, moment: str) -> None:
+        if moment == "after" and next(ours, False):
+            for number in range(12):
+                stand_in.put(PATHS[1], {"theirs": str(number)})
+
+    stand_in.on_write = meddle
+    vault.write(PATHS[1], {"a": Secret("1")}, run=RUN)
+    assert vault_fields(stand_in, PATHS[1]) == {"theirs"}
+
+
 def test_threads_of_one_process_lose_nothing_in_kv1(stand_in: VaultStandIn, vault: Vault) -> None:
     """KV 1 has no check-and-set, so writes of one process to one path wait for each other."""
     stand_in.put(PATHS[0], {"x": "y"})
