@@ -35,7 +35,7 @@ OPEN = ("asked", "proposed", "approved", "applying")
 COMMAND = "/rotate-hive-tokens"
 
 
-def until(wanted: Callable[[], Any], seconds: float = 30, told: Callable[[], object] = lambda: "") -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "") -> Any:
     """The first true answer; fails, with what `told` says, when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -111,7 +111,7 @@ def proposed(terminal: Any) -> str:
     return str(eventually(look)[0])
 
 
-def eventually(what: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := what():
