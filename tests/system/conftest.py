@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -76,8 +77,8 @@ def started(system: ModuleType) -> Iterator[Callable[..., Any]]:
         return scenes[known]
 
     yield start
-    for scene in scenes.values():
-        scene.close()
+    with ThreadPoolExecutor(4) as pool:  # each bot takes its seconds to come down
+        list(pool.map(lambda scene: scene.close(), scenes.values()))
 
 
 @pytest.fixture
@@ -112,8 +113,8 @@ def slack(scene: Any) -> str:
 
 def store(scene: Any) -> str:
     """Every cell of every table; what the executor has sealed is opened, what is base64 decoded."""
-    cells = [cell for row in cells(scene) for cell in row if cell is not None]
-    texts = [cell.decode("latin-1") if isinstance(cell, bytes) else str(cell) for cell in cells]
+    values = [cell for row in cells(scene) for cell in row if cell is not None]
+    texts = [cell.decode("latin-1") if isinstance(cell, bytes) else str(cell) for cell in values]
     return "\n".join([*texts, *(opened for text in texts if (opened := unsealed(text, scene.cipher)))])
 
 

@@ -113,10 +113,7 @@ class Scene:
     # --- people -------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
-        until(lambda: self.demo.bot.pid and self.ready(), 60, self.log)
-
-    def ready(self) -> bool:
-        return bool(self.get(f"state?user={ASKER}")["bot"]["connected"])
+        until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log)
 
     def get(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=15) as answer:
