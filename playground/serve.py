@@ -37,7 +37,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 class Demo:
     """Everything that runs, from being made until `close` (or until `with` is left); nothing is left behind.
 
-    For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's.
+    For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's,
+    `pause` is how many seconds a bot that ended stays down.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Demo:
         stale: bool = False,
         adjust: Callable[[dict[str, Any]], None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
+        pause: float = 0.5,
     ) -> None:
         self._mode: Literal["socket", "http"] = mode
         self._talks, self._adjust = chatter, adjust
@@ -65,6 +67,7 @@ class Demo:
             folder=self.folder,
             output=self.folder / "bot.log",
             environment=clean_environment() | dict(environment or {}),
+            pause=pause,
             told=self._bot_ended,
         )
         self._servers: list[Server] = []
