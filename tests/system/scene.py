@@ -54,8 +54,10 @@ class Scene:
     ) -> None:  # fmt: skip
         self.canary: Any = None
         self._key = Fernet.generate_key()
+        self.cipher = Fernet(self._key)
         self.store, self._also = store, adjust
-        self.demo = Demo("127.0.0.1", 0, kv, mode=mode, chatter=False, adjust=self._adjust, environment=environment)
+        self.demo = Demo("127.0.0.1", 0, kv, mode=mode, chatter=False, adjust=self._adjust, environment=environment,
+                         pause=0.1)  # fmt: skip
         self.db = sa.create_engine(store or f"sqlite:///{self.demo.folder}/data/hivekeeper.sqlite",
                                    poolclass=sa.NullPool)  # fmt: skip
         self.space, self.vault, self.world = self.demo.workspace, self.demo.world.vault, self.demo.world
@@ -77,15 +79,12 @@ class Scene:
     def close(self) -> None:
         self.demo.close()
 
-    @property
-    def cipher(self) -> Fernet:
-        return Fernet(self._key)
-
     def fresh(self) -> None:
         """All healed, production with new tokens, the bot connected. Old messages and runs stay."""
         self.vault.on_write = None
         self.vault.heal()
         self.space.faults.clear()
+        self.space.times = Times(ack=8, trigger=8)  # a busy machine is no slow bot; test_concurrent looks at the clock
         self.hide()
         self.world.recycle()
         self.hide()

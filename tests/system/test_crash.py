@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from playground.slack import Times
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
 
 pytestmark = pytest.mark.slow
@@ -59,9 +60,11 @@ def test_killed_before_the_proposal(
 ) -> None:
     """Killed while it plans, or when Slack has the message and the bot does not know: one plan, one message."""
     scene = watched(started(1))
-    killed = arm(kills, scene)
+    killed, starts = arm(kills, scene), scene.demo.bot.starts
     run = scene.ask()
     assert killed.wait(30)
+    system.until(lambda: scene.demo.bot.starts > starts)
+    scene.connected()
     system.until(lambda: scene.button(run, "approve"), 60, lambda: scene.about(run))
     since = scene.asked
     scene.approve(run)
@@ -82,6 +85,7 @@ def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], 
     scene = watched(started(1))
     run, since = scene.proposed(), scene.asked
     killed = kills.when_slack(scene, lambda entry: entry["what"] == "usergroups.users.list")
+    scene.space.times = Times()  # Slack waits three seconds for who is dead
     scene.post(system.APPROVER, "action", **scene.button(run, "approve"))
     assert killed.wait(30)
     scene.connected()
