@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -31,6 +33,27 @@ def test_serves_until_stopped():
     assert threading.active_count() <= before
     with pytest.raises(httpx.ConnectError):
         httpx.get(server.url, trust_env=False)
+
+
+def test_stop_cuts_what_is_under_way():
+    """A request that would never be answered and a connection that is kept open hold up nobody."""
+    began = threading.Event()
+
+    async def never(request):
+        began.set()
+        await asyncio.Event().wait()
+
+    server = run_in_thread(Starlette(routes=[Route("/", hello), Route("/never", never)]))
+    with httpx.Client(trust_env=False, timeout=60) as idle, ThreadPoolExecutor() as pool:
+        assert idle.get(server.url).text == "hello"
+        asked = pool.submit(httpx.get, f"{server.url}/never", trust_env=False, timeout=60)
+        assert began.wait(30)
+        server.stop()
+        with pytest.raises(httpx.TransportError):
+            asked.result(30)
+        with pytest.raises(httpx.TransportError):
+            idle.get(server.url)
+    server.stop()
 
 
 def test_taken_port():
