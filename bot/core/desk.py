@@ -12,6 +12,7 @@ from bot.core.alert import Notice
 from bot.core.handler import Handler
 from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
+from bot.core.inventory import Holding
 from bot.core.people import Rule
 from bot.core.value import Value
 from bot.core.view import RunView
@@ -105,6 +106,17 @@ class Desk(IncidentDesk, Protocol):
         ...
 
     def schedules(self) -> tuple[ScheduleView, ...]: ...
+
+    def inventory(self) -> tuple[Holding, ...]:
+        """The credentials that the handlers look after, as they were last looked at: those that need somebody first,
+        then the soonest expiry."""
+        ...
+
+    def ask_again(self, key: str, run: str, user: str) -> Outcome:
+        """Ask for the same once more, after a run that ended in any way but well: the new plan holds what is not so.
+        The same `key` again returns the same outcome. Never raises for a refusal: the outcome tells (its `run` is the
+        new run's id if there is one), and the refusal is audited."""
+        ...
 
     def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
         """The newest entries, oldest of them first."""

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from bot.core.plan import Answer, Plan, Premise, Step
+from bot.core.inventory import Credential
+from bot.core.plan import Answer, Plan, Premise, Report, Step
 from bot.core.ports import ReadTools
 from bot.core.value import Value
 
@@ -52,3 +53,7 @@ class Handler:
     premises: tuple[type[Premise], ...] = ()
     example: str = ""
     needs: Callable[[Any], tuple[Need, ...]] = lambda _: ()  # of its settings; for `hivekeeper check`
+    inventory: Callable[[Any, ReadTools], tuple[Credential, ...]] | None = None
+    """Of its settings: the credentials it looks after, as they are now."""
+    report: Callable[[Plan, Any, ReadTools], Report] | None = None
+    """Of a plan that was applied (wholly or partly) and its settings: what is to be seen now."""

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
-from bot.core.checklist import RunbookStep
+from bot.core.checklist import Offer, RunbookStep
 from bot.core.ports import ReadTools, Tools
 from bot.core.value import Value, sha256
 
 OnFailure = Literal["undo", "stop", "go_on"]
 
 
-class RunRef(Value):
-    """The run a step belongs to. `id` is safe in names of backups: lower-case letters, digits and dashes."""
+def _unheard(text: str) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True)
+class RunRef:
+    """The run a step belongs to, as the step's `do` and `undo` get it.
+
+    `id` is safe in names of backups: lower-case letters, digits and dashes. `tell` shows people how far a long step
+    is (plain text, the latest one stands; never a secret). `pause` waits so many seconds, and ends the step when the
+    bot is to stop: it is carried out again at the next start, so a long wait is a loop of look, tell, pause.
+    """
 
     id: str
+    tell: Callable[[str], None] = _unheard
+    pause: Callable[[float], None] = time.sleep
 
 
 class Step(Value):
@@ -67,10 +82,12 @@ class Premise(Value):
 
 
 class Note(Value):
-    """A fact found while planning: a label and plain text."""
+    """A fact that was found: a label and plain text. `at` (seconds since the epoch) is shown after the text, in UTC and
+    in the reader's own time."""
 
     label: str
     text: str
+    at: float | None = None
 
 
 class Change(Value):
@@ -144,6 +161,15 @@ class Answer(Value):
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     checklist: tuple[RunbookStep, ...] = ()
+
+
+class Report(Value):
+    """What a handler saw after its plan was applied, shown with the result. It looks and changes nothing."""
+
+    table: Table | None = None
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[str, ...] = ()
+    offers: tuple[Offer, ...] = ()
 
 
 class Vocabulary:

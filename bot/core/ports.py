@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from bot.core import outside
+from bot.core import aws, kubernetes, outside, registry
 from bot.core.secret import Secret
 from bot.core.value import Value
 
@@ -130,6 +130,10 @@ _STATUS_PAGES = cast(outside.StatusPages, outside.NotConfigured("A status page",
 _PAGER = cast(outside.Pager, outside.NotConfigured("PagerDuty", "pagerduty"))
 _TRACKER = cast(outside.Tracker, outside.NotConfigured("The issue tracker", "github"))
 _HOOK = cast(outside.Hook, outside.NotConfigured("The CIE webhook", "cie_webhook"))
+_AWS = cast(aws.Aws, outside.NotConfigured("AWS", "aws"))
+_KUBERNETES = cast(kubernetes.Kubernetes, outside.NotConfigured("A cluster to log in to", "clusters"))
+_REGISTRIES = cast(registry.Registries, outside.NotConfigured("The registries", "registries"))
+_DOCKER_CONFIGS = cast(registry.DockerConfigs, outside.NotConfigured("Reading pull secrets", "clusters"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
 
@@ -153,6 +157,10 @@ class ReadTools:
     hook: outside.HookReader = _HOOK
     cases: outside.CasesReader = _CASES
     runbooks: outside.Runbooks = _RUNBOOKS
+    aws: aws.Aws = _AWS
+    kubernetes: kubernetes.KubernetesReader = _KUBERNETES
+    registries: registry.Registries = _REGISTRIES
+    docker_configs: registry.DockerConfigs = _DOCKER_CONFIGS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
 
@@ -165,6 +173,7 @@ class Tools(ReadTools):
     tracker: outside.Tracker = _TRACKER
     hook: outside.Hook = _HOOK
     cases: outside.Cases = _CASES
+    kubernetes: kubernetes.Kubernetes = _KUBERNETES
 
 
 # --- Slack, as the engine sees it -------------------------------------------------------------------------

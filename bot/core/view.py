@@ -7,7 +7,7 @@ from enum import StrEnum
 from pydantic import SerializeAsAny
 
 from bot.core.checklist import Tick
-from bot.core.plan import Answer, Plan
+from bot.core.plan import Answer, Plan, Report
 from bot.core.value import Value
 
 
@@ -57,6 +57,7 @@ class StepView(Value):
     reversible: bool
     state: StepState = StepState.WAITING
     trouble: Trouble | None = None
+    progress: str = ""  # how far it is, while it runs
 
 
 class DecisionView(Value):
@@ -85,6 +86,7 @@ class RunView(Value):
     plan: SerializeAsAny[Plan] | None = None
     digest: str | None = None
     answer: Answer | None = None
+    report: Report | None = None  # what the handler saw after it was applied
     ticks: tuple[Tick, ...] = ()  # of the answer's checklist
     steps: tuple[StepView, ...] = ()
     decisions: tuple[DecisionView, ...] = ()
