@@ -14,6 +14,7 @@ from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
 from bot.core.inventory import Holding
 from bot.core.people import Rule
+from bot.core.secret import Secret
 from bot.core.value import Value
 from bot.core.view import RunView
 
@@ -93,6 +94,16 @@ class Desk(IncidentDesk, Protocol):
         """Tick a step of an answer's checklist (`step` is its name), or take one's own tick back. The same `key` again
         returns the same outcome. Who may ask for the command may tick. Never raises for a refusal: the outcome tells,
         and the refusal is audited."""
+        ...
+
+    def hand_in(self, key: str, run: str, name: str, user: str, secret: Secret) -> Outcome:
+        """Take a secret that the answer of this run wants (`name`), put it into Vault, and ask for what follows. Only
+        who may ask for that command may. Reaches Vault: seconds. Never stored, never raised in an error; what is
+        audited is that it was handed in. The same `key` again is the same outcome."""
+        ...
+
+    def sign_in(self, key: str, run: str, name: str, user: str) -> Outcome:
+        """Begin a sign-in that the answer of this run wants; the link goes to this person alone."""
         ...
 
     def run(self, run: str) -> RunView | None: ...

@@ -23,6 +23,9 @@ class Credential(Value):
     expires_at: float | None = None
     told: str = Field(default="", max_length=300)
     offer: Offer | None = None  # what mends it
+    alarm: str = Field(default="", max_length=40)
+    """A short stable word for what people should be told of without asking ("48h", "failed"). When it changes to
+    another word they are told once, with `told`; when it becomes empty they are told once that it is over."""
 
 
 class Holding(Value):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SerializeAsAny
 
 from bot.core.checklist import Offer, RunbookStep
+from bot.core.handing_in import Wanted
 from bot.core.ports import ReadTools, Tools
 from bot.core.value import Value, sha256
 
@@ -152,7 +153,8 @@ class Table(Value):
 
 class Answer(Value):
     """What a command that changes nothing has found. `text` lines are plain text. `checklist`: what people do now, to
-    be ticked one by one."""
+    be ticked one by one. `offers`: buttons for what may come next. `wanted`: secrets it asks people for. `quiet`: all
+    is well, so nothing is posted when only a schedule asked."""
 
     command: str
     title: Annotated[str, Field(min_length=1, max_length=150)]
@@ -161,6 +163,9 @@ class Answer(Value):
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     checklist: tuple[RunbookStep, ...] = ()
+    offers: tuple[Offer, ...] = ()
+    wanted: tuple[Wanted, ...] = ()
+    quiet: bool = False
 
 
 class Report(Value):

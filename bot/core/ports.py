@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from bot.core import aws, kubernetes, outside, registry
+from bot.core import aws, handing_in, kubernetes, ocm, outside, registry, sso
 from bot.core.secret import Secret
 from bot.core.value import Value
 
@@ -134,6 +134,9 @@ _AWS = cast(aws.Aws, outside.NotConfigured("AWS", "aws"))
 _KUBERNETES = cast(kubernetes.Kubernetes, outside.NotConfigured("A cluster to log in to", "clusters"))
 _REGISTRIES = cast(registry.Registries, outside.NotConfigured("The registries", "registries"))
 _DOCKER_CONFIGS = cast(registry.DockerConfigs, outside.NotConfigured("Reading pull secrets", "clusters"))
+_SSO = cast(sso.Sso, outside.NotConfigured("Red Hat SSO", "sso"))
+_OCM = cast(ocm.Ocm, outside.NotConfigured("OCM", "ocm"))
+_SIGN_INS = cast(handing_in.SignIns, outside.NotConfigured("A way to sign in", "sso"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
 
@@ -161,6 +164,9 @@ class ReadTools:
     kubernetes: kubernetes.KubernetesReader = _KUBERNETES
     registries: registry.Registries = _REGISTRIES
     docker_configs: registry.DockerConfigs = _DOCKER_CONFIGS
+    sso: sso.Sso = _SSO
+    ocm: ocm.Ocm = _OCM
+    sign_ins: handing_in.SignIns = _SIGN_INS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
 

@@ -1,0 +1,52 @@
+"""Secrets that a person hands in privately, and sign-ins that a person does in a browser.
+
+Neither ever stands in the store, a log or a channel: what is handed in goes straight into Vault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic import Field
+
+from bot.core.secret import Secret, SecretRef
+from bot.core.value import Value
+
+
+class Wanted(Value):
+    """A secret that an answer asks a person for. `into`: where in Vault it is put; then `command` is asked for with
+    `ask`, which names that place and never the secret. `way`: the person signs in there (`SignIns`) instead of typing
+    it; empty: a form that only this person sees takes it."""
+
+    name: str = Field(min_length=1, max_length=60)  # tells it from others of the same answer
+    label: str = Field(max_length=75)  # on the button
+    hint: str = Field(default="", max_length=300)
+    into: SecretRef
+    command: str
+    ask: dict[str, Any] = Field(default_factory=dict)
+    way: str = ""
+
+
+@dataclass(frozen=True)
+class Invitation:
+    """A sign-in that was begun. `link` and `code` are for the one person who asked; `device` is for the bot alone."""
+
+    link: str
+    code: str
+    device: Secret
+    expires_at: float  # seconds since the epoch
+    every: float  # seconds between two questions whether it is done
+
+
+class SignIns(Protocol):
+    """Ways to sign in, by name: "sso/<realm>" (OAuth device flow), "vault/<issuer>_<role>" (Vault's OIDC)."""
+
+    def ways(self) -> tuple[str, ...]: ...
+
+    def start(self, way: str) -> Invitation: ...
+
+    def poll(self, way: str, device: Secret) -> Secret | None:
+        """What signing in gave; None while the person has not finished. Refused when it was denied or took too long;
+        Transient with `after` when asked too often."""
+        ...
