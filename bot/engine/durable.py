@@ -161,6 +161,7 @@ class Executor:
             "name": APP, "application_version": VERSION, "executor_id": self.id, "log_level": "WARNING",
             "serializer": SealedJson(cipher),  # type: ignore[typeddict-item]  # the same shape
             "max_executor_threads": 16, "sys_db_pool_size": 5 if self._sqlite else 10,
+            "notification_listener_polling_interval_sec": 0.1,  # none is sent; but to stop waits for it to look again
         }  # fmt: skip
         if self._sqlite:
             config["system_database_url"] = address(settings).set(drivername="sqlite").render_as_string()
