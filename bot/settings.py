@@ -16,12 +16,14 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
 from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
+from bot.cloud import AwsAccesses, Registry
+from bot.clusters import Cluster
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 
-__all__ = ["FromEnv", "FromFile", "FromVault", "Part", "SecretSource"]  # defined elsewhere, known from here
+__all__ = ["Cluster", "FromEnv", "FromFile", "FromVault", "Part", "SecretSource"]  # defined elsewhere, known from here
 
 
 class Slack(Part):
@@ -118,14 +120,6 @@ class Vault(Part):
     timeout: float = Field(default=10, gt=0, le=120, description="Seconds for one call.")
 
 
-class Cluster(Part):
-    """A cluster that can say whether it accepts a token."""
-
-    address: str = Field(description="https://api.cluster.example.com:6443")
-    ca_file: Path | None = None
-    timeout: float = Field(default=10, gt=0, le=120, description="Seconds for one call.")
-
-
 class CiJobs(Part):
     """Where generated CI jobs lie (upstream.md, seed 000)."""
 
@@ -195,6 +189,8 @@ class Settings(Part):
     vault: Vault | None = None
     clusters: dict[str, Cluster] = Field(default_factory=dict)
     ci_jobs: CiJobs = CiJobs()
+    aws: AwsAccesses = Field(default_factory=dict, description="Name -> a way into Amazon.")
+    registries: dict[str, Registry] = Field(default_factory=dict, description="Host -> how it is reached.")
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
