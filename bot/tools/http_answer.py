@@ -69,15 +69,15 @@ class Answer:
 def twice(seconds: float, look: Callable[[float], Answer]) -> Answer:
     """`look(seconds left)`, and once more after a blip if half of the time is still left; never longer in all."""
     began = time.monotonic()
-    first = _within(seconds, look)
+    first = within(seconds, look)
     left = seconds - (time.monotonic() - began) - PAUSE
     if not first.blip or left < seconds / 2:
         return first
     time.sleep(PAUSE)
-    return _within(left, look)
+    return within(left, look)
 
 
-def _within(seconds: float, look: Callable[[float], Answer]) -> Answer:
+def within(seconds: float, look: Callable[[float], Answer]) -> Answer:
     """Not longer than that, whatever hangs: name resolution cannot be hurried, and a header may come byte by byte. What
     is late is left to end by itself."""
     answers: list[Answer] = []

@@ -89,7 +89,7 @@ def look(session: Session, ask: Callable[[Session], object]) -> Answer:
     except Exception as problem:
         # Everything: clients fail in their own ways, with the body and the login in their texts.
         if session.last is None or isinstance(problem, TooManyRedirects):
-            return Answer(_how(problem), latency=time.monotonic() - began)
+            return Answer(how(problem), latency=time.monotonic() - began)
     if session.last is None:
         return Answer("cut", latency=time.monotonic() - began)
     return _heard(session.last, time.monotonic() - began)
@@ -113,7 +113,7 @@ def _beheaded(response: requests.Response) -> bool:
     return response.status_code == 200 and not framed
 
 
-def _how(problem: Exception) -> How:
+def how(problem: Exception) -> How:
     """The first that fits anywhere in the chain of errors."""
     chain = list(links(problem))
     if distrusted(problem):
