@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
 from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
+from bot.clusters import Cluster
 from bot.cloud import AwsAccesses, Registry
 from bot.clusters import Cluster
 from bot.core.errors import Refused
