@@ -16,7 +16,6 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
 from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
-from bot.clusters import Cluster
 from bot.cloud import AwsAccesses, Registry
 from bot.clusters import Cluster
 from bot.core.errors import Refused
@@ -181,6 +180,12 @@ class Schedule(Part):
     channel: str | None = None
 
 
+class Inventory(Part):
+    """How often the credentials that commands look after are looked at."""
+
+    every_minutes: float = Field(default=10, ge=0.1, le=24 * 60)
+
+
 class Settings(Part):
     data_dir: Path = Field(default=Path("var"), description="Folder for the SQLite store, generated keys and the lock.")
     log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
@@ -206,6 +211,7 @@ class Settings(Part):
     commands: dict[str, Command] = Field(default_factory=dict)
     standing: dict[str, Standing] = Field(default_factory=dict)
     schedules: dict[str, Schedule] = Field(default_factory=dict)
+    inventory: Inventory = Inventory()
     people: dict[str, str] = Field(
         default_factory=dict, description="Login name on the bot's machine -> Slack user id, for the command line."
     )
