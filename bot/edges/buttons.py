@@ -1,5 +1,5 @@
-"""Buttons of plans: approve, deny, details; those of incidents are in bot.edges.attending,
-those of checklists in bot.edges.walking.
+"""Buttons of runs: approve, deny, details, again; those of incidents are in bot.edges.attending, those of checklists
+in bot.edges.walking, those of reports and the inventory in bot.edges.mending.
 
 Whoever sees a message can press them; the desk decides whether it counts.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision
 from bot.core.view import RunView
-from bot.edges import attending, decisions, modal, render, walking
+from bot.edges import again, attending, decisions, mending, modal, render, retry, walking
 from bot.edges.parts import IN_TIME, Call, Parts
 from bot.edges.payloads import Click, Foreign, Target
 
@@ -27,6 +27,8 @@ async def handle(parts: Parts, click: Click, ack: Call) -> None:
         return await attending.handle(parts, click, ack)
     if pressed.action_id in walking.OURS:
         return await walking.handle(parts, click, ack)
+    if mending.OURS.fullmatch(pressed.action_id):
+        return await mending.handle(parts, click, ack)
     if pressed.action_id not in BUTTONS:
         raise Foreign(pressed.action_id[:40])
     return await BUTTONS[pressed.action_id](parts, click, Target.of(pressed.value), ack)
@@ -46,6 +48,11 @@ async def _deny(parts: Parts, click: Click, target: Target, ack: Call) -> None:
 async def _details(parts: Parts, click: Click, target: Target, ack: Call) -> None:
     await ack()
     parts.threads.start(_open(parts, click, target, modal.details))
+
+
+async def _again(parts: Parts, click: Click, target: Target, ack: Call) -> None:
+    await asyncio.wait({parts.threads.start(retry.take(parts, click, target))}, timeout=IN_TIME)
+    await ack()
 
 
 async def _open(parts: Parts, click: Click, target: Target, form: Callable[[RunView], dict[str, Any]]) -> None:
@@ -74,4 +81,5 @@ BUTTONS: dict[str, Callable[[Parts, Click, Target, Call], Awaitable[None]]] = {
     "approve": _approve,
     "deny": _deny,
     "details": _details,
+    again.AGAIN: _again,
 }

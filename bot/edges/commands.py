@@ -68,8 +68,9 @@ def request(command: Command, handler: Handler, ask: Ask) -> Request:
     )
 
 
-def accepted(run: str) -> str:
-    return f"Looking into it as run {run}. The answer appears in this channel; nothing changes before it is approved."
+def accepted(run: str, *, here: bool = True) -> str:
+    where = "in this channel" if here else "in the channel where I post by myself"
+    return f"Looking into it as run {run}. The answer appears {where}; nothing changes before it is approved."
 
 
 async def _warn_if_not_there(parts: Parts, channel: str, run: str, respond: Call) -> None:

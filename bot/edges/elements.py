@@ -6,10 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from bot.core.plan import Table
+from bot.core.plan import Note, Table
 from bot.core.view import RunView
 from bot.edges.blocks import COLUMNS, ROWS, Block
-from bot.edges.text import plain, size
+from bot.edges.text import moment, mrkdwn, plain, size
 
 NOTHING = "–"
 
@@ -60,6 +60,11 @@ def fitting(lines: Sequence[str], budget: int, more: str) -> list[str]:
         taken += 1
     rest = len(lines) - taken
     return [*lines[:taken], *([f"… and {rest} more{more}"] if rest else [])]
+
+
+def noted(note: Note, limit: int) -> str:
+    """A note's text (mrkdwn), and its time if it has one."""
+    return f"{mrkdwn(note.text, limit)} {moment(note.at) if note.at is not None else ''}".strip()
 
 
 def button(action_id: str, label: str, value: str, **more: Any) -> Block:

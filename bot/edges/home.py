@@ -1,4 +1,5 @@
-"""The App Home: what waits for you, what fails, what runs, what ran, what is scheduled."""
+"""The App Home: what waits for you, what fails, how fresh the credentials are, what runs, what ran, what is
+scheduled."""
 
 from __future__ import annotations
 
@@ -6,12 +7,13 @@ from collections.abc import Sequence
 
 from bot.core.desk import ScheduleView
 from bot.core.incident import IncidentView
+from bot.core.inventory import Holding
 from bot.core.view import RunView
-from bot.edges import incident, proposal
-from bot.edges.blocks import Block, check
+from bot.edges import incident, inventory, proposal
+from bot.edges.blocks import TOTAL, Block, check, texts
 from bot.edges.elements import context, header, section, sections
 from bot.edges.lists import run_line
-from bot.edges.text import code, count, mrkdwn, person, when
+from bot.edges.text import code, count, mrkdwn, person, size, when
 
 _WAITING = 12  # shown with buttons; the rest is counted
 
@@ -24,21 +26,26 @@ def home(
     schedules: Sequence[ScheduleView],
     *,
     incidents: Sequence[IncidentView] = (),
+    holdings: Sequence[Holding] = (),
 ) -> Block:
     """The Home tab of one person. `waiting` are the plans this person may decide, `incidents` those that are not
-    closed. No run is shown twice."""
+    closed, `holdings` the credentials in the order of urgency. No run is shown twice."""
     shown = {view.id for view in waiting}
     running = [view for view in running if view.id not in shown]
     shown |= {view.id for view in running}
     last = [view for view in last if view.id not in shown]
-    blocks = [
+    first = [
         header("waiting", f"Waits for you ({len(waiting)})" if waiting else "Nothing waits for you"),
         *(_waiting(waiting) if waiting else [section("hello", _hello(user, busy=bool(running or last or incidents)))]),
         *_list("incidents", "Incidents", [incident.line(view) for view in incidents], "incidents"),
+    ]
+    rest = [
         *_list("running", "Under way", [run_line(view) for view in running]),
         *_list("last", "Last runs", [run_line(view) for view in last]),
         *_list("schedules", "Schedules", [_schedule(one) for one in schedules]),
     ]
+    room = TOTAL["home"] - sum(map(size, texts([first, rest])))
+    blocks = [*first, *inventory.blocks(holdings, room - 100), *rest]
     view: Block = {"type": "home", "callback_id": "home", "blocks": blocks}
     check(view, "home")
     return view

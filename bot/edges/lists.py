@@ -20,6 +20,8 @@ OWN = (
     ("/hivekeeper runs", "what runs and what ran last"),
     ("/hivekeeper show RUN", "one run in full"),
     ("/hivekeeper incidents", "what fails and what failed last"),
+    ("/hivekeeper inventory [COMMAND]", "the credentials that commands look after, and how fresh they are"),
+    ("/hivekeeper again RUN", "ask once more for what a run did not bring about"),
     ("/hivekeeper approve RUN", "approve a plan (deny RUN, cancel RUN likewise)"),
     ("/hivekeeper audit", "the last entries of the audit log"),
 )

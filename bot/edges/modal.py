@@ -10,7 +10,7 @@ from bot.core.fields import FieldView, fields
 from bot.core.handler import Ask, Handler
 from bot.core.plan import Plan
 from bot.core.view import RunView
-from bot.edges import outcome, proposal
+from bot.edges import outcome, proposal, report
 from bot.edges.blocks import Block, check
 from bot.edges.elements import context, header, option, section, sections, token, words
 from bot.edges.text import code, mrkdwn, person, plain, when
@@ -83,6 +83,7 @@ def details(view: RunView) -> Block:
     blocks = [header("title", proposal.title(view)), section("state", outcome.headline(view)), context("who", *lead)]
     if view.plan:
         blocks += _plan(view, view.plan, rest)
+    blocks += report.in_words(view, 5000)
     if view.digest:
         blocks.append(context("digest", f"An approval is for exactly this plan: {code(view.digest, 80)}"))
     top = {"callback_id": DETAILS, "title": words("Details"), "close": words("Close"), "private_metadata": token(view)}

@@ -75,7 +75,8 @@ def _words(trouble: Trouble | None) -> str:
 def _now(view: RunView, failed: list[StepView]) -> str:
     troubles = [view.trouble, *(step.trouble for step in failed)]
     told = next((t.now for t in troubles if t and t.now), "")
-    again = f"When that is mended, ask again: {code(proposal.typed(view), 200)}. What is done already is left out."
+    typed = code(proposal.typed(view), 200)
+    again = f"When that is mended, press the button below, or type {typed}. What is done already is left out."
     return f"{mrkdwn(told, 600)} {again}".strip()
 
 

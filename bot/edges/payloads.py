@@ -134,6 +134,24 @@ class StepOf(BaseModel):
             raise Foreign(cls.__name__) from None
 
 
+class OfferOf(BaseModel):
+    """What a button of a report or of the inventory is about: an offer by its digest, and the run or the credential
+    that it is stored with."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    run: str = Field(default="", pattern=r"^[a-z0-9-]{0,64}$")
+    holding: str = Field(default="", pattern=r"^([0-9a-f]{16})?$")
+    offer: str = Field(pattern=r"^[0-9a-f]{16}$")
+
+    @classmethod
+    def of(cls, value: str) -> OfferOf:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
 class AskPlace(BaseModel):
     """The private metadata of a modal that asks for parameters: which command, and where it was typed."""
 

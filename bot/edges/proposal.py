@@ -8,7 +8,7 @@ from itertools import groupby
 from bot.core.plan import Change, Note, Plan
 from bot.core.view import RunView, State, StepState, StepView
 from bot.edges.blocks import Block
-from bot.edges.elements import NOTHING, button, context, sections, token, words
+from bot.edges.elements import NOTHING, button, context, noted, sections, token, words
 from bot.edges.text import clean, code, count, mrkdwn, plain, size
 
 IRREVERSIBLE = "⚠ cannot be undone"
@@ -21,8 +21,8 @@ STEP_STATES = {
     StepState.UNDONE: ("↩️", "put back"),
     StepState.UNDO_FAILED: ("⛔", "could not be put back"),
 }
-# In a list that is cut, what needs a person comes first.
-_URGENT = (StepState.UNDO_FAILED, StepState.FAILED, StepState.RUNNING)
+_BAD = (StepState.UNDO_FAILED, StepState.FAILED)
+_FAILED, _RUNNING = 10, 8  # steps that a folded list names
 
 
 def title(view: RunView) -> str:
@@ -92,15 +92,16 @@ def _fingerprints(change: Change) -> str:
 
 
 def notes(block_id: str, head: str, given: Sequence[Note], rest: str, budget: int = 800) -> list[Block]:
-    lines = [f"• *{mrkdwn(note.label, 100)}*: {mrkdwn(note.text, 500)}" for note in given]
+    lines = [f"• *{mrkdwn(note.label, 100)}*: {noted(note, 500)}" for note in given]
     return sections(block_id, head, lines, budget, rest) if lines else []
 
 
 def step_list(view: RunView, head: str, *, live: bool, budget: int = STEPS) -> list[Block]:
-    """The steps numbered, under their stages; `live` shows where each stands."""
+    """The steps numbered, under their stages; `live` shows where each stands, and folds a list that is too long to
+    what needs a person and what goes on now."""
     lines = step_lines(view, live=live)
-    if too_long(lines, budget):
-        lines = _urgent_first(view, live=live)
+    if live and too_long(lines, budget):
+        lines = _folded(view, budget)
     return sections("steps", head, lines, budget, more(view)) if lines else []
 
 
@@ -124,14 +125,31 @@ def step_lines(view: RunView, *, live: bool) -> list[str]:
 def step_line(number: int, step: StepView, *, live: bool) -> str:
     symbol, words = STEP_STATES[step.state] if live or step.state is not StepState.WAITING else ("", "")
     mark = "" if step.reversible else f"  *{IRREVERSIBLE}*"
-    state = f" – {words}" if words else ""
+    far = f": {mrkdwn(step.progress, 200)}" if step.progress and step.state is StepState.RUNNING else ""
+    state = f" – {words}{far}" if words else ""
     why = f"\n      {mrkdwn(step.trouble.what, 300)}" if step.trouble else ""
     return f"{symbol} {number}. {mrkdwn(step.says, 300)}{mark}{state}{why}".lstrip()
 
 
-def _urgent_first(view: RunView, *, live: bool) -> list[str]:
-    numbered = sorted(enumerate(steps(view), 1), key=lambda pair: pair[1].state not in _URGENT)
-    return [step_line(n, step, live=live) for n, step in numbered]
+def _folded(view: RunView, budget: int) -> list[str]:
+    """What failed and what runs now, a few of each by name; the headline counts the rest."""
+    numbered = list(enumerate(steps(view), 1))
+    failed = [step_line(n, step, live=True) for n, step in numbered if step.state in _BAD]
+    running = [step_line(n, step, live=True) for n, step in numbered if step.state is StepState.RUNNING]
+    where = f"All {len(numbered)} steps{more(view)}"
+    left = budget - size(where) - 200
+    named = _few(failed, _FAILED, left if not running else left * 2 // 3, "more failed")
+    return [*named, *_few(running, _RUNNING, left - sum(map(size, named)), "more running"), where]
+
+
+def _few(lines: Sequence[str], most: int, budget: int, rest: str) -> list[str]:
+    """The first of them, and how many there are besides."""
+    taken = 0
+    while taken < min(most, len(lines)) and budget >= size(lines[taken]) + 2:
+        budget -= size(lines[taken]) + 2
+        taken += 1
+    left = len(lines) - taken
+    return [*lines[:taken], *([f"… and {left} {rest}"] if left else [])]
 
 
 def counts(view: RunView) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.core.errors import Told
 from bot.core.plan import Answer
 from bot.core.view import NoteView, RunView, State, StepState
-from bot.edges import checklist, proposal
+from bot.edges import again, checklist, proposal, report
 from bot.edges.blocks import TOTAL, Block, Message, check, texts
 from bot.edges.elements import context, header, section, sections, table
 from bot.edges.incident import incident_message
@@ -29,6 +29,9 @@ __all__ = [
     "runs_message",
 ]
 
+_APPLIED = (State.DONE, State.PARTLY, State.STOPPED)  # something was changed, so there is something to report
+_FOLDED = 700  # characters that a report leaves to the list of steps
+
 
 def run_message(view: RunView) -> Message:
     """A run as it stands. Buttons are there exactly while it waits for a decision."""
@@ -48,9 +51,11 @@ def full_message(view: RunView) -> Message:
     end = [
         context("safety", proposal.on_failure(view.plan, proposal.steps(view))),
         *_decisions(view),
+        *again.blocks(view),
         proposal.buttons(view) if waits else proposal.details_button(view),
     ]
-    room = TOTAL["message"] - sum(map(size, texts([*head, *told, *changes, *end])))
+    told += report.blocks(view, min(2500, _room(head, told, changes, end))) if view.state in _APPLIED else []
+    room = _room(head, told, changes, end)
     return _checked(
         Message(story(view), [*head, *told, *changes, *sections("steps", "*Steps*", lines, room, rest), *end])
     )
@@ -76,6 +81,15 @@ def error_message(told: Told) -> Message:
     if told.now:
         blocks.append(section("now", mrkdwn(told.now, 2000)))
     return _checked(Message(notice(str(told), 2000) or "–", blocks))
+
+
+def _room(*parts: list[Block]) -> int:
+    """Characters that a message with these parts still holds."""
+    return TOTAL["message"] - sum(map(_taken, parts))
+
+
+def _taken(blocks: list[Block]) -> int:
+    return sum(map(size, texts(blocks)))
 
 
 def _checked(message: Message) -> Message:
@@ -140,14 +154,21 @@ def _done(view: RunView) -> list[Block]:
     done = sum(step.state is StepState.DONE for step in view.steps)
     proof = f"Each of the {done} steps was" if done > 1 else "The step was"
     checked = [context("proof", f"{proof} checked against the real thing after it ran.")] if done else []
-    steps = proposal.step_list(view, "*Steps*", live=True)
-    return [*_then(view), *steps, *checked, *_decisions(view), *_found(view, notes=False)]
+    then, decisions, found = _then(view), _decisions(view), [] if view.report else _found(view, notes=False)
+    room = _room(_head(view), then, checked, decisions, found)
+    now = report.blocks(view, room - _FOLDED)
+    steps = proposal.step_list(view, "*Steps*", live=True, budget=min(proposal.STEPS, room - _taken(now)))
+    return [*now, *then, *steps, *checked, *decisions, *found]
 
 
 def _failed(view: RunView) -> list[Block]:
-    steps = proposal.step_list(view, f"*Steps*: {proposal.counts(view)}", live=True)
+    head = f"*Steps*: {proposal.counts(view)}"
+    told = [*failure(view), *again.blocks(view)]
     then = _then(view) if view.state is State.PARTLY else []
-    return [*failure(view), *steps, *then, *_decisions(view)]
+    room = _room(_head(view), told, then, _decisions(view))
+    now = report.blocks(view, room - _FOLDED) if view.state in _APPLIED else []
+    steps = proposal.step_list(view, head, live=True, budget=min(proposal.STEPS, room - _taken(now)))
+    return [*told, *now, *steps, *then, *_decisions(view)]
 
 
 def _then(view: RunView) -> list[Block]:
@@ -182,7 +203,7 @@ def _table(answer: Answer) -> list[Block]:
 
 def _plain_body(view: RunView) -> list[Block]:
     """Where the headline has told it all."""
-    return _decisions(view)
+    return [*_decisions(view), *again.blocks(view)]
 
 
 _BODIES: dict[State, Callable[[RunView], list[Block]]] = {

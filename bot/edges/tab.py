@@ -15,7 +15,8 @@ def view_for(desk: Desk, user: str) -> dict[str, Any]:
     newest = desk.runs(limit=20)
     running = desk.runs(open_only=True, limit=20)
     failing = desk.incidents(open_only=True, limit=20)
-    return home.home(user, desk.waiting_for(user), running, newest, desk.schedules(), incidents=failing)
+    held = desk.inventory()
+    return home.home(user, desk.waiting_for(user), running, newest, desk.schedules(), incidents=failing, holdings=held)
 
 
 async def refresh(parts: Parts, user: str) -> None:

@@ -101,6 +101,12 @@ def when(at: float | None) -> str:
     return words if at is None or words == _NEVER else f"<!date^{int(at)}^{{date_short_pretty}} {{time}}|{words}>"
 
 
+def moment(at: float | None) -> str:
+    """A time for mrkdwn in UTC, which people compare with logs, and in each reader's own time zone."""
+    words = utc(at)
+    return words if words == _NEVER else f"{words} ({when(at)})"
+
+
 _NEVER = "at an unknown time"
 
 

@@ -7,7 +7,7 @@ from bot.core.incident import IncidentView, Tick
 from bot.core.plan import Note
 from bot.edges import offers
 from bot.edges.blocks import Block
-from bot.edges.elements import button, context, fitting, section, sections, table
+from bot.edges.elements import button, context, fitting, noted, section, sections, table
 from bot.edges.text import count, link, mrkdwn, person, plain, size, when
 
 # sign and word: never a colour alone
@@ -23,7 +23,7 @@ _STEPS, _OFFERS = 10, 6  # with a button; the rest is counted
 def why(diagnosis: Diagnosis) -> list[Block]:
     """The reason, then what else was found (what it means for a CIE, say)."""
     lines = [f"• {mrkdwn(line, 400)}" for line in diagnosis.reason]
-    lines += [f"• *{mrkdwn(note.label, 80)}*: {mrkdwn(note.text, 400)}" for note in diagnosis.evidence]
+    lines += [f"• *{mrkdwn(note.label, 80)}*: {noted(note, 400)}" for note in diagnosis.evidence]
     return sections("why", "*Why*", lines, 1400, "") if lines else []
 
 
@@ -37,7 +37,7 @@ def figures(diagnosis: Diagnosis) -> list[Block]:
 
 def unchecked(diagnosis: Diagnosis) -> list[Block]:
     """What could not be found out, each with how a person does it."""
-    lines = [f"⚠️ *{mrkdwn(note.label, 120)}*\n{mrkdwn(note.text, 450)}" for note in diagnosis.unchecked]
+    lines = [f"⚠️ *{mrkdwn(note.label, 120)}*\n{noted(note, 450)}" for note in diagnosis.unchecked]
     return sections("unchecked", "*Could not be checked; do it by hand*", lines, 900, "") if lines else []
 
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from pydantic import ValidationError
-
-from bot.core import ask as asks
 from bot.core.checklist import Offer
 from bot.core.errors import Refused, Told, Transient
-from bot.core.handler import Ask, Handler
-from bot.core.intake import Outcome, Request
-from bot.edges import checklist, commands, modal, offers, render
+from bot.core.intake import Outcome
+from bot.edges import asking, checklist, offers, render
 from bot.edges.parts import IN_TIME, Call, Parts, unforeseen
-from bot.edges.payloads import AskPlace, Click, Foreign, StepOf
+from bot.edges.payloads import Click, Foreign, StepOf
 from bot.edges.render import Message
 
 OURS = frozenset({checklist.DONE, checklist.NOT_DONE, checklist.OFFER})  # action ids
@@ -60,16 +56,7 @@ async def _ticked(parts: Parts, click: Click, about: StepOf) -> Message | None:
 
 async def _offered(parts: Parts, click: Click, about: StepOf) -> Message | None:
     """What the store says now counts, not what the button looked like when it was drawn."""
-    offer = await parts.threads.call(_find, parts, about)
-    handler = parts.desk.handlers.get(offer.command)
-    if handler is None:
-        raise Refused(f"The command /{asks.echo(offer.command)} is not switched on here.", "Do the step by hand.")
-    try:
-        ask = handler.ask.model_validate(offer.ask)
-    except ValidationError:
-        return await _form(parts, click, handler, offer)
-    run = await commands.store(parts, _request(click, handler, ask))
-    return render.ephemeral(commands.accepted(run))
+    return await asking.take(parts, click, await parts.threads.call(_find, parts, about))
 
 
 def _tick(parts: Parts, click: Click, about: StepOf, done: bool) -> Outcome:
@@ -83,23 +70,3 @@ def _find(parts: Parts, about: StepOf) -> Offer:
         if step.name == about.step and step.offer and offers.digest(step.offer) == about.offer:
             return step.offer
     raise Refused("That step is not in the store any more.", "Type the command by hand.")
-
-
-async def _form(parts: Parts, click: Click, handler: Handler, offer: Offer) -> Message | None:
-    """The command needs more than the offer knows: the person fills it in."""
-    if click.place is None:
-        raise Refused(f"/{handler.name} needs parameters.", "Type it in a channel.")
-    place = AskPlace(command=handler.name, channel=click.place).model_dump_json()
-    error = await parts.whisper.open(click.trigger_id, modal.ask_modal(handler, offer.ask, place))
-    return render.error_message(error) if error else None
-
-
-def _request(click: Click, handler: Handler, ask: Ask) -> Request:
-    return Request(
-        key=click.key,
-        command=handler.name,
-        ask=ask.model_dump(mode="json"),
-        text=asks.spell(ask, handler),
-        asker=click.user.id,
-        channel=click.place,
-    )

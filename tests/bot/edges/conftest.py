@@ -21,6 +21,7 @@ from bot.core.errors import Refused, Transient
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
+from bot.core.inventory import Holding
 from bot.core.people import Rule
 from bot.core.plan import Plan, Stage, Step
 from bot.core.secret import Secret
@@ -82,6 +83,8 @@ class PaperDesk:
     notices: dict[str, Notice] = field(default_factory=dict)
     noticed: int = 0  # calls, repeats included
     stories: dict[str, IncidentView] = field(default_factory=dict)
+    held: tuple[Holding, ...] = ()
+    again: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> run, user
     acted: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)  # key -> incident, user, action, step
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -148,6 +151,18 @@ class PaperDesk:
 
     def schedules(self) -> tuple[ScheduleView, ...]:
         return ()
+
+    def inventory(self) -> tuple[Holding, ...]:
+        self._store()
+        return self.held
+
+    def ask_again(self, key: str, run: str, user: str) -> Outcome:
+        self._store()
+        if user == STRANGER:
+            return Outcome(accepted=False, told="You may not ask for this command.", run=run)
+        with self.lock:
+            self.again.setdefault(key, (run, user))
+        return Outcome(accepted=True, told="Looking into it as run r-new2345.", run="r-new2345")
 
     def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
         self._store()

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.core.checklist import Offer
 from bot.core.errors import Refused
-from bot.core.plan import Answer, Change, Note, Plan, Stage, Table
+from bot.core.plan import Answer, Change, Note, Plan, Report, Stage, Table
 from bot.core.view import DecisionView, NoteView, RunView, State, StepState, StepView, Trouble
 from bot.edges import blocks, home, modal, render
 from playground.slack import rules
@@ -75,8 +76,22 @@ def runs(draw: st.DrawFn) -> RunView:
         warnings=tuple(one() for _ in some()),
     )
     steps = tuple(
-        StepView(stage=n // 3, place=n % 3, says=one(), reversible=n % 4 != 0, state=next(step_states), trouble=trouble)
+        StepView(
+            stage=n // 3,
+            place=n % 3,
+            says=one(),
+            reversible=n % 4 != 0,
+            state=next(step_states),
+            trouble=trouble,
+            progress=one(),
+        )
         for n in some()
+    )
+    report = Report(
+        table=answer.table if draw(st.booleans()) else None,
+        notes=tuple(Note(label=one(), text=one(), at=next(times)) for _ in some()),
+        warnings=tuple(one() for _ in some()),
+        offers=tuple(Offer(label=one()[:75], command="try-it", danger=n % 2 == 0) for n in some()),
     )
     decisions = tuple(
         DecisionView(user=next(people), verdict="deny" if n % 3 else "approve", at=next(times) or 0, reason=one())
@@ -92,6 +107,7 @@ def runs(draw: st.DrawFn) -> RunView:
         plan=given_plan if draw(st.booleans()) else None,
         digest="d" * 64 if draw(st.booleans()) else None,
         answer=answer if draw(st.booleans()) else None,
+        report=report if draw(st.booleans()) else None,
         steps=steps,
         decisions=decisions,
         approvals_needed=draw(st.integers(1, 10)),
@@ -164,9 +180,10 @@ def test_a_run_in_full_has_every_step() -> None:
 @settings(max_examples=12, deadline=None)
 @given(RUNS)
 def test_buttons_are_there_exactly_while_a_decision_is_wanted(any_run: RunView) -> None:
-    """Approve, deny and details while proposed, each carrying run and digest; nothing to press in any other state."""
+    """Approve, deny and details while proposed, each carrying run and digest; in other states nothing that decides."""
     for view in in_all_states(any_run):
-        found = list(buttons(render.run_message(view)))
+        beside = ("again", "report-offer")
+        found = [b for b in buttons(render.run_message(view)) if not b["action_id"].startswith(beside)]
         wanted = ["approve", "deny", "details"] if view.state is State.PROPOSED else []
         assert [button["action_id"] for button in found] == wanted
         assert all(json.loads(b["value"]) == {"run": view.id, "digest": view.digest or ""} for b in found)
