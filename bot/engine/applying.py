@@ -14,11 +14,12 @@ from bot.core.intake import Request
 from bot.core.plan import Plan, RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.view import State, StepState
-from bot.engine import ending, runs, steps
+from bot.engine import ending, reporting, runs, steps
 from bot.engine.durable import Checkpoint, Halt
+from bot.engine.progress import Progress
 from bot.engine.workshop import Failed, Workshop, document_digest, failure, stored_plan
 
-SIDE_BY_SIDE = 8  # steps of one stage at the same time
+SIDE_BY_SIDE = 64  # steps of one stage at the same time
 
 
 def apply(shop: Workshop, run: str, keep: Checkpoint) -> None:
@@ -49,6 +50,7 @@ def _apply(shop: Workshop, run: str, keep: Checkpoint, start: dict[str, Any]) ->
             break
     if failed and start["on_failure"] == "undo":
         keep("undo", lambda: undo(shop, run))
+    keep("report", lambda: report(shop, run, start["on_failure"]))
     keep("end", lambda: ending.conclude(shop, run, start["on_failure"]))
 
 
@@ -93,7 +95,7 @@ def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
             return
         again = Request(key=f"drift-{run}", command=row.command, ask=row.ask, text=row.text, asker=row.asker,
                         source="drift", channel=row.channel, thread=row.thread, incident=row.incident)  # fmt: skip
-        new = runs.insert(conn, shop, again, supersedes=run)
+        new = runs.insert(conn, shop, again, supersedes=run, retry_of=row.retry_of)
         runs.change(conn, shop, run, [State.APPLYING], State.SUPERSEDED, who="bot", what="superseded",
                     facts={"by": new, "trouble": trouble},
                     values={"trouble": trouble, "superseded_by": new})  # fmt: skip
@@ -107,11 +109,12 @@ def carry_out(shop: Workshop, run: str, stage: int) -> dict[str, Any]:
     halted = threading.Event()
 
     def one(place: int) -> None:
-        if not halted.is_set() and not _step(shop, run, plan, stage, place) and plan.on_failure != "go_on":
+        if not halted.is_set() and not _step(shop, run, plan, stage, place, progress) and plan.on_failure != "go_on":
             halted.set()
 
     places = range(len(plan.stages[stage].steps))
-    with ThreadPoolExecutor(max_workers=max(1, min(SIDE_BY_SIDE, len(places))), thread_name_prefix="step") as pool:
+    at_once = max(1, min(SIDE_BY_SIDE, len(places)))
+    with Progress(shop) as progress, ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="step") as pool:
         for outcome in [pool.submit(one, place) for place in places]:
             outcome.result()
     rows = shop.read(lambda conn: steps.rows(conn, run))
@@ -125,7 +128,9 @@ def _drifted(rows: list[Any]) -> dict[str, str] | None:
     return None if any(row.state == StepState.DONE for row in rows) else dict(failed[0].trouble)
 
 
-def _step(shop: Workshop, run: str, plan: Plan, stage: int, place: int) -> bool:
+def _step(  # noqa: PLR0917  # a place in a plan, and who hears of it
+    shop: Workshop, run: str, plan: Plan, stage: int, place: int, progress: Progress
+) -> bool:
     """Bring one step about. False if it failed, which is then written down with its words."""
     if shop.stopping.is_set():
         raise Halt
@@ -143,30 +148,30 @@ def _step(shop: Workshop, run: str, plan: Plan, stage: int, place: int) -> bool:
             return True
     except Exception as error:  # whatever a step raises is told to people in our words
         return _fail(shop, row, failure(error, run, row.says))
-    return _do(shop, run, step, row)
+    return _do(shop, step, row, progress)
 
 
-def _do(shop: Workshop, run: str, step: Step, row: Any) -> bool:
+def _do(shop: Workshop, step: Step, row: Any, progress: Progress) -> bool:
     """Begin, do, prove; again while the other side is only temporarily away."""
     for attempt in range(shop.patience.attempts):
         row = steps.begin(shop, row)
         try:
-            _done_after(shop, run, step, first=attempt == 0)
+            _done_after(shop, step, RunRef(row.run, progress.of(row), shop.pause), first=attempt == 0)
             steps.end(shop, row, StepState.DONE)
             return True
         except Transient as error:
-            wish, failed = error.after, failure(error, run, row.says)
+            wish, failed = error.after, failure(error, row.run, row.says)
         except Exception as error:  # likewise
-            return _fail(shop, row, failure(error, run, row.says))
+            return _fail(shop, row, failure(error, row.run, row.says))
         if attempt + 1 < shop.patience.attempts:
             shop.pause(shop.patience.pause(attempt, wish))
     return _fail(shop, row, failed)
 
 
-def _done_after(shop: Workshop, run: str, step: Step, *, first: bool) -> None:
+def _done_after(shop: Workshop, step: Step, run: RunRef, *, first: bool) -> None:
     if not first and not step.proves and step.done(_read_tools(shop)):
         return  # the attempt before worked, only its answer was lost
-    step.do(tools_of(shop), RunRef(id=run))
+    step.do(tools_of(shop), run)
     if not step.done(_read_tools(shop)):
         raise Unverified(f"“{step.says()}” was done, but looking at it afterwards does not show it.")
 
@@ -196,12 +201,20 @@ def undo(shop: Workshop, run: str) -> bool:
 
 def _undo(shop: Workshop, run: str, step: Step, row: Any) -> bool:
     try:
-        shop.patiently(lambda: step.undo(tools_of(shop), RunRef(id=run)))
+        with Progress(shop) as progress:
+            ref = RunRef(run, progress.of(row), shop.pause)
+            shop.patiently(lambda: step.undo(tools_of(shop), ref))
     except Exception as error:  # likewise
         steps.end(shop, row, StepState.UNDO_FAILED, failure(error, run, f"Undoing “{row.says}”"))
         return False
     steps.end(shop, row, StepState.UNDONE)
     return True
+
+
+def report(shop: Workshop, run: str, on_failure: str) -> None:
+    """Let the handler look at what is there now, if this run has brought something about."""
+    if ending.did_something(shop, run, on_failure):
+        reporting.report(shop, run, stored(shop, run))
 
 
 def stored(shop: Workshop, run: str) -> Plan:

@@ -19,17 +19,20 @@ from bot.core.errors import Refused, Transient
 from bot.core.handler import Handler, HandlerSettings
 from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
+from bot.core.inventory import Holding
 from bot.core.people import Rule, check_ask
 from bot.core.ports import Membership, Messenger, ReadTools, Tools
 from bot.core.view import RunView
 from bot.engine import (
     applying,
+    asking_again,
     attending,
     audit,
     deciding,
     diagnosing,
     durable,
     incidents,
+    inventory,
     notices,
     planning,
     retiring,
@@ -52,6 +55,7 @@ WORKS: dict[str, Callable[[Workshop, str, Checkpoint], None]] = {
     "plan": planning.plan,
     "diagnose": diagnosing.diagnose,
     "apply": applying.apply,
+    "inventory": inventory.look,
     "retire": retiring.retire,
 }
 AT_ONCE = 5  # transactions that may collide on one incident before that is our own mistake
@@ -127,6 +131,10 @@ class StoredDesk:
         press = ticking.Press(key, run, step, user, done, self._barred(run, user))
         return self._write(lambda conn: ticking.act(conn, self._shop, press))
 
+    def ask_again(self, key: str, run: str, user: str) -> Outcome:
+        press = asking_again.Press(key, run, user, self._barred(run, user))
+        return self._write(lambda conn: asking_again.act(conn, self._shop, press))
+
     def _barred(self, run: str, user: str) -> str:
         """Why this person may not work on that run, empty if he may: who may ask may also work on the answer."""
         with store.reading(self._shop.store) as conn:
@@ -154,6 +162,10 @@ class StoredDesk:
     def schedules(self) -> tuple[ScheduleView, ...]:
         with store.reading(self._shop.store) as conn:
             return schedules.views(conn, self._shop.settings.standing, self._shop.clock())
+
+    def inventory(self) -> tuple[Holding, ...]:
+        with store.reading(self._shop.store) as conn:
+            return inventory.views(conn)
 
     def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
         with store.reading(self._shop.store) as conn:
@@ -238,8 +250,9 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
                         shop.stopping)  # fmt: skip
     with store.writing(engine) as conn:
         schedules.sync(conn, settings.schedules, clock())
+        inventory.sync(conn, [name for name, one in handlers.items() if one.inventory is not None], clock())
     durable.migrate(settings, unlock)
-    queues.open(("plan", "retire"), by_subject=("apply", "diagnose"))
+    queues.open(("plan", "inventory", "retire"), by_subject=("apply", "diagnose"))
     executor.start()
     threads = [threading.Thread(target=Ticker(shop).run, name="ticker", daemon=True)]
     if messenger is not None:

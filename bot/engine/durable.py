@@ -36,7 +36,7 @@ log = structlog.get_logger()
 APP = "hivekeeper"
 VERSION = "1"  # what waits under one version is never taken by another; change it only after all work has ended
 POLL = 0.1  # seconds between two looks at a queue that a person waits for
-SELDOM = {"diagnose": 0.25, "retire": 1.0}  # where nobody does: each look costs a query
+SELDOM = {"diagnose": 0.25, "inventory": 1.0, "retire": 1.0}  # where nobody does: each look costs a query
 WORKERS = 4  # of one replica, for each queue
 AT_ONCE = 8  # plans that are applied (and incidents that are looked into) at once, over all replicas
 

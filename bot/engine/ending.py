@@ -8,12 +8,19 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core.view import State, StepState
-from bot.engine import runs, steps
+from bot.engine import inventory, runs, steps
 from bot.engine.tables import run as run_table
 from bot.engine.workshop import Workshop, stored_plan
 
 HOUR = 3600.0
 Places = frozenset[tuple[int, int]]  # (stage, place in stage)
+
+
+def did_something(shop: Workshop, run: str, on_failure: str) -> bool:
+    """Does the run end with something that was done and stays?"""
+    rows = shop.read(lambda conn: steps.rows(conn, run))
+    state = verdict(rows, on_failure, _proofs(shop, run))
+    return state in (State.DONE, State.PARTLY) or (state == State.STOPPED and any(row.attempt for row in rows))
 
 
 def conclude(shop: Workshop, run: str, on_failure: str) -> None:
@@ -104,6 +111,7 @@ def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None
                              values={"trouble": trouble, "retire_at": retire_at})  # fmt: skip
         if closed:
             row = conn.execute(sa.select(run_table).where(run_table.c.id == run)).one()
+            inventory.wish(conn, row.command, shop.clock())
             runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in row.asker else (row.asker,))
 
     shop.write(change)

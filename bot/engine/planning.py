@@ -26,7 +26,9 @@ def plan(shop: Workshop, run: str, _keep: Checkpoint) -> None:
     if row is None or row.state != State.ASKED:
         return
     try:
-        found, already = shop.patiently(lambda: _look(shop, row), LOOKS if row.source in ("slack", "cli") else None)
+        found, already = shop.patiently(
+            lambda: _look(shop, row), LOOKS if row.source in ("slack", "cli", "retry") else None
+        )
         _tell(shop, row, found, already)
     except Exception as error:  # whatever a handler raises, or puts into its plan, is told to the asker in our words
         _refuse(shop, row, failure(error, run, f"Planning /{row.command}"))

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from bot.core.checklist import Tick
 from bot.core.intake import Request
-from bot.core.plan import Answer, Plan
+from bot.core.plan import Answer, Plan, Report
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
 from bot.engine import audit, incidents, outbox
 from bot.engine.tables import decision, run, run_step, run_tick
@@ -32,7 +32,9 @@ def run_id(key: str, again: int = 0) -> str:
     return "r-" + base64.b32encode(digest).decode().lower()[: KEY_BITS // 5]
 
 
-def insert(conn: sa.Connection, shop: Workshop, request: Request, supersedes: str | None = None) -> str:
+def insert(
+    conn: sa.Connection, shop: Workshop, request: Request, supersedes: str | None = None, retry_of: str | None = None
+) -> str:
     """Store the request and enqueue its planning; the id. The same key again gives the same id and does nothing."""
     known = conn.execute(sa.select(run.c.id).where(run.c.key == hashed(request.key))).scalar()
     if known:
@@ -44,7 +46,7 @@ def insert(conn: sa.Connection, shop: Workshop, request: Request, supersedes: st
             id=new, key=hashed(request.key), command=request.command, ask=request.ask, text=request.text[:3000],
             asker=request.asker, source=request.source, channel=channel, thread=thread, state=State.ASKED, revision=1,
             asked_at=now, changed_at=now, approvals_needed=shop.rule(request.command).approvals, supersedes=supersedes,
-            incident=request.incident,
+            incident=request.incident, retry_of=retry_of,
         )
     )  # fmt: skip
     shop.queues.put(conn, "plan", new)
@@ -165,6 +167,7 @@ def _view(conn: sa.Connection, shop: Workshop, row: Any) -> RunView:
         state=State(row.state), asked_at=row.asked_at, proposed_at=row.proposed_at, expires_at=row.expires_at,
         finished_at=row.finished_at, plan=plan, digest=row.digest,
         answer=Answer.model_validate(row.answer) if row.answer else None,
+        report=Report.model_validate(row.report) if row.report else None,
         ticks=_ticks(conn, row.id) if row.answer else (), steps=_steps(conn, row.id),
         decisions=_decisions(conn, row.id), approvals_needed=row.approvals_needed,
         approver_groups=shop.rule(row.command).approve, trouble=told(row.trouble), supersedes=row.supersedes,
@@ -181,7 +184,7 @@ def _steps(conn: sa.Connection, id: str) -> tuple[StepView, ...]:
     query = sa.select(run_step).where(run_step.c.run == id).order_by(run_step.c.stage, run_step.c.place)
     return tuple(
         StepView(stage=s.stage, place=s.place, says=s.says, reversible=s.reversible, state=s.state,
-                 trouble=told(s.trouble))
+                 trouble=told(s.trouble), progress=s.progress)
         for s in conn.execute(query)
     )  # fmt: skip
 

@@ -36,6 +36,8 @@ schedule = sa.Table(
     sa.Column("next_at", sa.Double, nullable=False, index=True),  # the time it fires: tick and jitter
     sa.Column("last_at", sa.Double),
     sa.Column("last_run", sa.Text),
+    sa.Column("early_at", sa.Double),  # when it last fired between its ticks
+    sa.Column("early_for", sa.Text),  # SHA-256 of the names of the credentials that this was for
 )
 
 

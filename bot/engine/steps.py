@@ -46,7 +46,7 @@ def begin(shop: Workshop, known: Any) -> Any:
     `known` was read: that one goes on with it."""
 
     def change(conn: sa.Connection) -> Any:
-        new = {"attempt": known.attempt + 1, "state": StepState.RUNNING, "begun_at": shop.clock()}
+        new = {"attempt": known.attempt + 1, "state": StepState.RUNNING, "begun_at": shop.clock(), "progress": ""}
         _update(conn, shop, known, new)
         audit_step(conn, shop, known, "step_begun", {"attempt": known.attempt + 1})
         return row(conn, known.run, known.stage, known.place)
@@ -58,7 +58,8 @@ def end(shop: Workshop, known: Any, state: StepState, failed: Failed | None = No
     """Write down how the step ended, if it is still ours to say."""
 
     def change(conn: sa.Connection) -> None:
-        new = {"state": state, "finished_at": shop.clock(), "trouble": failed.document if failed else known.trouble}
+        new = {"state": state, "finished_at": shop.clock(), "trouble": failed.document if failed else known.trouble,
+               "progress": ""}  # fmt: skip
         _update(conn, shop, known, new)
         audit_step(conn, shop, known, f"step_{state.value}", {"trouble": failed.document} if failed else {})
 

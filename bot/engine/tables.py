@@ -1,5 +1,5 @@
-"""The engine's own tables of runs, decisions and steps, of notices and incidents. Times are seconds since the epoch,
-UTC."""
+"""The engine's own tables of runs, decisions and steps, of notices and incidents, of credentials. Times are seconds
+since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ run = sa.Table(
     sa.Column("retire_at", sa.Double),  # when backups may go; null: there are none (any more)
     sa.Column("retired", sa.Integer, nullable=False, server_default="0"),  # how often that was tried
     sa.Column("incident", sa.Text, index=True),  # whose offer asked for it
+    sa.Column("retry_of", sa.Text, index=True),  # the run that somebody wanted once more
+    sa.Column("report", sa.JSON(none_as_null=True)),  # what the handler saw once it was applied
     sa.Index("run_expires", "state", "expires_at"),
     sa.Index("run_reminds", "state", "remind_at"),
     sa.Index("run_changed", "state", "changed_at"),
@@ -73,6 +75,7 @@ run_step = sa.Table(
     sa.Column("begun_at", sa.Double),
     sa.Column("finished_at", sa.Double),
     sa.Column("trouble", sa.JSON(none_as_null=True)),  # {"what", "now", "kind"}
+    sa.Column("progress", sa.Text, nullable=False, server_default=""),  # how far it is, while it runs
 )
 
 run_tick = sa.Table(
@@ -90,11 +93,12 @@ run_action = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),  # SHA-256 of the action's key
     sa.Column("run", sa.Text, sa.ForeignKey("run.id"), nullable=False, index=True),
     sa.Column("user", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),  # "tick" | "untick"
+    sa.Column("action", sa.Text, nullable=False),  # "tick" | "untick" | "again"
     sa.Column("step", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("accepted", sa.Boolean, nullable=False),
     sa.Column("told", sa.Text, nullable=False),
+    sa.Column("led_to", sa.Text),  # the run that came of it
 )
 
 notice = sa.Table(
@@ -180,4 +184,29 @@ incident_action = sa.Table(
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("accepted", sa.Boolean, nullable=False),
     sa.Column("told", sa.Text, nullable=False),
+)
+
+inventory = sa.Table(
+    "inventory",
+    metadata,
+    sa.Column("command", sa.Text, primary_key=True),  # of the handler that looks after credentials
+    sa.Column("next_at", sa.Double),  # of its next look
+    sa.Column("turn", sa.Integer, nullable=False, server_default="0"),  # the last look that was enqueued
+    sa.Column("looked_turn", sa.Integer, nullable=False, server_default="0"),  # the last one that has ended
+    sa.Column("put_at", sa.Double),
+    sa.Column("tried_at", sa.Double),  # when the last look ended, well or not
+    sa.Column("looked_at", sa.Double),  # when the last one ended well
+    sa.Column("trouble", sa.Text, nullable=False, server_default=""),  # why the last look failed
+)
+
+holding = sa.Table(
+    "holding",
+    metadata,
+    sa.Column("command", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("credential", sa.JSON, nullable=False),
+    sa.Column("urgency", sa.Integer, nullable=False),  # 0 needs somebody first
+    sa.Column("expires_at", sa.Double),
+    sa.Column("looked_at", sa.Double, nullable=False),
+    sa.Index("holding_urgent", "urgency", "expires_at"),
 )

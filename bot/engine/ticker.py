@@ -1,5 +1,5 @@
-"""One thread per replica that wakes what is due: expiries, reminders, schedules, looks at incidents, backups to
-remove, rows to forget.
+"""One thread per replica that wakes what is due: expiries, reminders, schedules, looks at incidents and credentials,
+backups to remove, rows to forget.
 
 Every change is compare-and-set, so several tickers do no harm: one wins, the others find nothing to do.
 """
@@ -16,7 +16,7 @@ from bot.core.errors import Transient
 from bot.core.intake import Request
 from bot.core.people import listed
 from bot.core.view import State
-from bot.engine import audit, ending, retention, retiring, runs, schedules, watching
+from bot.engine import audit, ending, inventory, retention, retiring, runs, schedules, watching
 from bot.engine.durable import Halt
 from bot.engine.store import reading, writing
 from bot.engine.tables import run as run_table
@@ -56,11 +56,13 @@ class Ticker:
             self._go_on(remind, self._shop, row)
         self._go_on(fire_schedules, self._shop)
         self._go_on(watching.tick, self._shop)
+        self._go_on(inventory.tick, self._shop)
         self._go_on(self._retire)
         if now >= self._heal_at:
             self._heal_at = now + HEAL_EVERY
             self._go_on(heal, self._shop)
             self._go_on(watching.heal, self._shop)
+            self._go_on(inventory.heal, self._shop)
         if now >= self._retain_at:
             self._retain_at = now + RETAIN_EVERY
             self._go_on(retention.forget, self._shop)
