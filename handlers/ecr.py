@@ -1,4 +1,4 @@
-"""ECR pull secrets: which there are to look after (settings), and what the annotations on them are called (seed 004)."""
+"""ECR pull secrets: which there are to look after (settings), and what their annotations are called (seed 004)."""
 
 from __future__ import annotations
 

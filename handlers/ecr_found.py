@@ -1,0 +1,113 @@
+"""What a refresh finds at each of its targets: the secret, who pulls with it, and what is to be done about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.core.errors import Told
+from bot.core.kubernetes import DEPLOYMENT, POD, SERVICE_ACCOUNT, Access
+from bot.core.ports import ReadTools
+from bot.core.side_by_side import each
+from bot.core.value import Value
+from handlers import ecr_ground
+from handlers.ecr import Target
+from handlers.ecr_look import Held, held, state
+from handlers.ecr_users import User, name, secrets_of, users
+
+
+class Found(Value):
+    """One target as it is, and what is to be done there."""
+
+    held: Held
+    due: bool
+    users: tuple[User, ...] = ()
+    restart: tuple[str, ...] = ()  # Deployments
+    paused: tuple[str, ...] = ()  # would be restarted, but are paused
+    accounts: tuple[str, ...] = ()  # service accounts that lack the secret
+    other_pods: bool = False  # pods of no Deployment pull with it
+
+    @property
+    def target(self) -> Target:
+        return self.held.target
+
+    @property
+    def idle(self) -> bool:
+        return not (self.due or self.restart or self.accounts)
+
+
+def look(
+    targets: tuple[Target, ...], tools: ReadTools, now: float, *, force: bool, again: bool
+) -> tuple[Found | Told, ...]:
+    """All targets, side by side; an error where one cannot be looked at. A cluster that does not answer is asked once.
+    `force`: also what is fresh is due. `again`: restart although nothing is due."""
+    clusters = tuple(dict.fromkeys(one.cluster for one in targets))
+    answers: Mapping[str, str | Told] = dict(zip(clusters, each(tools.kubernetes.version, clusters), strict=True))
+
+    def one(target: Target) -> Found:
+        answer = answers[target.cluster]
+        if isinstance(answer, Told):
+            raise answer
+        return look_at(target, tools, now, force=force, again=again)
+
+    return each(one, targets)
+
+
+def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again: bool) -> Found:
+    """One target. Refused for a missing namespace or right."""
+    secret = held(target, tools)
+    if not secret.there:
+        ecr_ground.namespace_there(target, tools)
+    due = force or state(secret, now) != "fresh"
+    lacking = _lacking(target, tools)
+    if not due and not target.restart and not lacking:
+        return Found(held=secret, due=False)
+    using = _users(target, tools, lacking)
+    restart = tuple(one for one in using if target.restart and one.needs and (due or again or owed(one, secret)))
+    found = Found(
+        held=secret,
+        due=due,
+        users=using,
+        restart=tuple(one.name for one in restart if not one.paused),
+        paused=tuple(one.name for one in restart if one.paused),
+        accounts=lacking,
+        other_pods=not using and _pods(target, tools),
+    )
+    ecr_ground.allowed(target, _rights(found), tools)
+    return found
+
+
+def owed(user: User, secret: Held) -> bool:
+    """Has it not been restarted since the secret was written? A run that ended between the two leaves it so."""
+    if secret.written_at is None or user.paused:
+        return False
+    newest = max(user.restarted_at or 0, user.created_at or 0)
+    return newest < secret.written_at
+
+
+def _lacking(target: Target, tools: ReadTools) -> tuple[str, ...]:
+    """Service accounts of the settings that do not have the secret. Refused for one that is not there."""
+    return tuple(one for one in target.service_accounts if not ecr_ground.has_secret(target, one, tools))
+
+
+def _users(target: Target, tools: ReadTools, lacking: tuple[str, ...]) -> tuple[User, ...]:
+    """Those that get it now, and those that will as soon as the service accounts have it."""
+    deployments = tools.kubernetes.all(target.cluster, DEPLOYMENT, target.namespace)
+    accounts = tools.kubernetes.all(target.cluster, SERVICE_ACCOUNT, target.namespace)
+    will = [{"metadata": {"name": one}, "imagePullSecrets": [{"name": target.secret}]} for one in lacking]
+    rest = [one for one in accounts if name(one) not in lacking]
+    return users(deployments, [*rest, *will], target.secret, target.registry)
+
+
+def _pods(target: Target, tools: ReadTools) -> bool:
+    pods = tools.kubernetes.all(target.cluster, POD, target.namespace)
+    return any(target.secret in secrets_of(spec) for pod in pods if isinstance(spec := pod.get("spec"), dict))
+
+
+def _rights(found: Found) -> tuple[Access, ...]:
+    return ecr_ground.rights(
+        found.target,
+        write=found.due,
+        there=found.held.there,
+        accounts=bool(found.accounts),
+        restarts=bool(found.restart),
+    )
