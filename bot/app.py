@@ -272,6 +272,7 @@ async def serve(settings: Settings) -> None:
     running = await asyncio.to_thread(parts.start, messenger, membership)
     metrics = Metrics()
     gauges.offer(metrics.gauge, running.store)
+    gauges.offer_credentials(metrics.families, running.store)
     try:
         alerts = await asyncio.to_thread(parts.alert_sources, running.desk)
         await slack.serve(

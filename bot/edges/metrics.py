@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from bot.core.alert import Notice
 
 # Seconds. Slack gives up at three; a store that answers stays under 0.1.
 ACK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
 DECISION = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+Family = tuple[str, str, tuple[str, ...], Iterable[tuple[tuple[str, ...], float]]]
+"""A gauge with labels: name, help, the labels' names, and for each combination of their values a number."""
 
 
 class Metrics:
@@ -53,6 +57,10 @@ class Metrics:
         """A value read when Prometheus asks, such as the outbox's lag; NaN when it cannot be read just now."""
         Gauge(f"hivekeeper_{name}", help, registry=self.registry).set_function(lambda: _or_nan(value))
 
+    def families(self, read: Callable[[], Iterable[Family]]) -> None:
+        """Gauges with labels, read all at once when Prometheus asks; none of them when they cannot be read just now."""
+        self.registry.register(_Families(read))
+
     @contextmanager
     def acknowledging(self, kind: str) -> Iterator[None]:
         """Counts one payload and times it until it is answered."""
@@ -65,6 +73,22 @@ class Metrics:
 
     def text(self) -> bytes:
         return generate_latest(self.registry)
+
+
+class _Families(Collector):
+    def __init__(self, read: Callable[[], Iterable[Family]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            found = tuple(self._read())
+        except Exception:  # as for one gauge
+            return
+        for name, help, labels, samples in found:
+            family = GaugeMetricFamily(f"hivekeeper_{name}", help, labels=labels)
+            for values, number in samples:
+                family.add_metric(values, number)
+            yield family
 
 
 def _or_nan(value: Callable[[], float]) -> float:
