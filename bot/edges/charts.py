@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT, DPI = 900, 520, 100
 LINES, POINTS = 6, 1500  # drawn at most; of more points, neighbours are joined
 _LAST = 32503680000.0  # the year 3000
-_MOST = 1e15
+_MOST, _LEAST = 1e15, 1e-12
 _TICKS = (1, 5, 15, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 31536000)
 _DRAWING = threading.Lock()  # matplotlib does not promise to draw two pictures at once
 
@@ -143,8 +143,8 @@ def _scales(axes: Axes, chart: Chart, drawn: list[Points], look: _Look) -> None:
                transform=axes.transAxes)  # fmt: skip
     begins = chart.begins if chart.begins is not None and 0 <= chart.begins < _LAST else None
     threshold = _number(chart.threshold)
-    high = max([*values, threshold or 0.0])
-    _values_axis(axes, min([*values, 0.0]), high, look)
+    reached = [*values, threshold or 0.0, 0.0]  # a count is judged by its distance from nothing
+    _values_axis(axes, min(reached), max(reached), look)
     _times_axis(axes, [*times, *([begins] if begins is not None else [])], look)
     if threshold is not None:
         axes.axhline(threshold, color=look.mark, linewidth=2, linestyle=(0, (2, 2)), zorder=2)
@@ -166,7 +166,7 @@ def _begin(axes: Axes, begins: float, look: _Look) -> None:
 
 
 def _values_axis(axes: Axes, low: float, high: float, look: _Look) -> None:
-    room = (high - low) or 1.0
+    room = high - low if high - low > _LEAST else 1.0
     axes.set_ylim(low - 0.025 * room, high + 0.22 * room)
     step = _step(room / 4)
     first = math.floor(low / step)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -61,6 +61,8 @@ WORDS = st.sampled_from(["jwt failed", "$\\frac{", "_hidden", "漢字🐝", "\u2
     st.none() | NUMBERS,
     st.booleans(),
 )
+@example([], "jwt failed", None, -3.5, False)
+@example([line(5e-324)], "jwt failed", None, None, False)
 def test_any_chart_is_drawn(
     series: list[Series], words: str, begins: float | None, threshold: float | None, dark: bool
 ) -> None:
@@ -102,9 +104,10 @@ def test_the_beginning_and_the_threshold_are_marked() -> None:
     """Each changes the picture; without them there is no grey line."""
     plain = charts.png(chart(line(*[10.0] * 21, bad=True)))
     begun = charts.png(chart(line(*[10.0] * 21, bad=True), begins=NOW + 3000))
-    limit = charts.png(chart(line(*[10.0] * 21, bad=True), threshold=5.0))
-    assert len({plain, begun, limit}) == 3
-    assert len(columns(limit, charts.LIGHT.mark)) > len(columns(plain, charts.LIGHT.mark)) + 200
+    assert len({plain, begun}) == 2
+    for threshold in (5.0, -5.0):
+        limit = charts.png(chart(line(*[10.0] * 21, bad=True), threshold=threshold))
+        assert len(columns(limit, charts.LIGHT.mark)) > len(columns(plain, charts.LIGHT.mark)) + 200
 
 
 @pytest.mark.parametrize("dark", [False, True])
