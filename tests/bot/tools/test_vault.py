@@ -172,13 +172,17 @@ def test_two_writers_lose_nothing(stand_in: VaultStandIn, open_it: Any) -> None:
     """KV 2: two processes that write different fields of one path at once both find their fields there."""
     writers = [open_it() for _ in range(2)]
     problems: list[Exception] = []
+    together = threading.Barrier(2, timeout=30)
 
     def write(which: int) -> None:
         try:
             for number in range(10):
+                if number < 4:  # so that they meet; they may do so later, too
+                    together.wait()
                 writers[which].write(PATHS[1], {f"{which}-{number}": Secret(str(number))}, run=f"{RUN}-{which}")
         except Exception as problem:
             problems.append(problem)
+            together.abort()
 
     threads = [threading.Thread(target=write, args=(which,)) for which in range(2)]
     for thread in threads:
