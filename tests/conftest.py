@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ctypes
+import gc
 import glob
 import os
 import pwd
@@ -27,6 +28,14 @@ settings.register_profile("quick", settings.get_profile("patient"), max_examples
 settings.load_profile("patient")
 
 ON_CI = bool(os.environ.get("CI"))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: looking through it again and again for garbage was a fifth of
+    the tests' time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 class Canary:
