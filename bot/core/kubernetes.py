@@ -60,7 +60,8 @@ class Access(Value):
 
 @dataclass(frozen=True)
 class SecretObject:
-    """A Secret. Its values are `Secret`s, so it can be neither printed nor stored; its metadata is open."""
+    """A Secret. Its values are `Secret`s, so it can be neither printed nor stored; its metadata is open. Bytes of a
+    value that are no UTF-8 are surrogate escapes in its text."""
 
     namespace: str
     name: str
@@ -106,12 +107,19 @@ class Kubernetes(KubernetesReader, Protocol):
         """Create (`was` None: it must not be there) or replace (`was`: the resourceVersion that was looked at; Drifted
         if it has another one now) a Secret. `keep`: its other labels, annotations and data keys stay as they are.
         `backup`: first copy what is there now into a Secret of this name beside it, unless there is one already.
-        Refused for another type than it has: a type cannot be changed."""
+        Refused for another type than it has: a type cannot be changed. For that, `back_up_secret`, `delete_secret`, and
+        this with `was` None."""
+        ...
+
+    def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, backup: str) -> None:
+        """Copy what is there, at this resourceVersion (else Drifted), into a Secret of the name `backup` beside it; the
+        first copy stays."""
         ...
 
     def restore_secret(self, cluster: str, namespace: str, name: str, *, backup: str, ours: str) -> None:
         """Put back what `backup` holds (the Secret is removed when there is no backup), if the Secret still carries
-        the annotation `hivekeeper/run: <ours>`; else it is left alone. Safe to call again."""
+        the annotation `hivekeeper/run: <ours>` and holds what was written then, or if it is gone but its backup is
+        there; else it is left alone. Safe to call again."""
         ...
 
     def delete_secret(self, cluster: str, namespace: str, name: str, *, was: str = "") -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -204,11 +203,3 @@ def _failed(answer: Answer, doing: Doing, where: str) -> Told:
     if number >= 500:
         return Transient(f"{where} failed inside when asked to {doing} ({number}).", BUSY, after=answer.after)
     return Refused(f"{where} did not understand the request to {doing} ({number}).", ADDRESS)
-
-
-def namespaced(doing: Doing, told: Mapping[str, Any]) -> bool:
-    """Is this object in the namespace, and of the name, that was asked for?"""
-    metadata = told.get("metadata")
-    if not isinstance(metadata, dict):
-        return False
-    return metadata.get("name") == doing.name and metadata.get("namespace", "") == doing.namespace
