@@ -1,0 +1,139 @@
+"""Managed tokens: what handlers see of services, Vault tokens, credds, nodes and FERRY (seed 003, upstream.md).
+
+A token never passes through a handler or a step: these ports keep it, in memory where they can, and are asked to bring
+it somewhere. All calls block, each with a timeout of its own, and raise only the errors of `bot.core.errors`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol
+
+from bot.core.value import Value
+
+
+class Service(Value):
+    """One experiment in one role, after all overrides of the managedTokens file have been applied. Times in seconds."""
+
+    name: str  # "<experiment>_<role>"
+    experiment: str
+    role: str
+    account: str  # the UNIX account on the nodes
+    principal: str  # Kerberos
+    keytab: str  # its path; never its content
+    nodes: tuple[str, ...] = ()
+    uid: int | None = None  # desiredUIDOverride
+    vault_server: str = ""
+    credkey: str = ""
+    collector: str = ""
+    constraint: str = ""
+    schedds: tuple[str, ...] = ()  # condorCreddHostOverride; empty: the collector is asked
+    min_lifetime: float = 10
+    role_file: str = ""  # where the default role goes on a node, the template filled in but for the UID; "" for none
+    emails: tuple[str, ...] = ()
+    notify: bool = True
+
+
+class Inventory(Value):
+    """What the managedTokens file says. `unclear`: each thing in it that was not understood, a sentence with its place."""
+
+    services: tuple[Service, ...]
+    unclear: tuple[str, ...] = ()
+    admin_emails: tuple[str, ...] = ()
+    errors_before_mail: int = 3
+
+
+class Services(Protocol):
+    def read(self) -> Inventory:
+        """The file of the settings, read anew when it has changed. Refused when it cannot be read."""
+        ...
+
+
+class Held(Value):
+    """A Vault token that the bot holds for a service. `fingerprint` is keyed; `from_` says how it was had."""
+
+    service: str
+    expires_at: float
+    fingerprint: str
+    how: Literal["login", "kept"]
+
+
+class VaultTokensReader(Protocol):
+    def held(self, service: Service) -> Held | None:
+        """What this process holds, if it is good for the service's `min_lifetime` still. Asks nobody."""
+        ...
+
+
+class VaultTokens(VaultTokensReader, Protocol):
+    def obtain(self, service: Service) -> Held:
+        """A Vault token for this service: the one it holds while that is fresh, else by Kerberos. Refused, with the
+        words "needs somebody to sign in" and the service's name, when Vault has no refresh token for it any more."""
+        ...
+
+    def forget(self, service: Service) -> None:
+        """Drop what is held, and every local trace of it."""
+        ...
+
+
+class Credds(Protocol):
+    def schedds(self, service: Service) -> tuple[str, ...]:
+        """Those of the service, or what the collector lists."""
+        ...
+
+
+class CreddsWriter(Credds, Protocol):
+    def store(self, service: Service, schedd: str) -> None:
+        """Put the service's token (obtained before) into this schedd's credd."""
+        ...
+
+
+class Placed(Value):
+    """A token file as it lies on a node: keyed fingerprint of its content, mode, owner. Never the content."""
+
+    path: str
+    fingerprint: str
+    size: int
+    mode: int
+    owner: int
+    written_at: float
+
+
+class NodesReader(Protocol):
+    def reachable(self, node: str) -> bool:
+        """Does it answer a ping (or, where that is not allowed, its SSH port)? A guess, never a reason not to try."""
+        ...
+
+    def placed(self, service: Service, node: str, uid: int) -> tuple[Placed, ...]:
+        """The service's token files there, of the two that should be; none that are missing."""
+        ...
+
+
+class Nodes(NodesReader, Protocol):
+    def push(self, service: Service, node: str, uid: int) -> tuple[Placed, ...]:
+        """Bring the service's token (obtained before) to both of its places on the node, and the default-role file:
+        written beside under another name with mode 0400 before content, read back, renamed. Refused when something
+        foreign lies in the way (another owner, a link, a folder); what was there before then stays as it was."""
+        ...
+
+
+class Account(Value):
+    """What FERRY says of an account."""
+
+    name: str
+    uid: int | None
+    active: bool
+    banned: bool = False
+    expires_on: str = ""
+
+
+class Ferry(Protocol):
+    def account(self, name: str) -> Account | None:
+        """None when FERRY does not know the name. Refused when it does not let us ask."""
+        ...
+
+
+class Mail(Protocol):
+    def configured(self) -> bool: ...
+
+    def send(self, to: tuple[str, ...], subject: str, body: str, *, key: str) -> None:
+        """One message; the same `key` again within this process is not sent twice, and makes the same Message-ID."""
+        ...
