@@ -14,6 +14,7 @@ import pytest
 
 from playground.child import Child, clean_environment
 
+pytestmark = pytest.mark.slow  # processes are started and killed
 WAITS = "import os, signal, sys; print(os.getpid(), flush=True); signal.pause()"
 
 

@@ -43,7 +43,11 @@ def view(text: str, state: State) -> RunView:
     )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(text=HOSTILE, state=st.sampled_from(State))
 def test_no_text_reaches_the_terminal_s_controls(text: str, state: State, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither for people nor as JSON is anything written that a terminal obeys; the JSON still says all."""

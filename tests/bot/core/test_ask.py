@@ -219,7 +219,7 @@ PIECES = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3, deadline=None)
 @given(st.lists(PIECES | st.text(max_size=10), max_size=12).map("".join))
 def test_nothing_but_an_ask_error_is_raised(text: str) -> None:
     """Whatever is typed is read or refused; the refusal fits in a Slack message and holds nothing invisible."""

@@ -45,7 +45,7 @@ TIMES = st.sampled_from([NOW, NOW + 60, NOW + 1e6, 0.0, -1.0, 1e300, float("nan"
 WORDS = st.sampled_from(["jwt failed", "$\\frac{", "_hidden", "漢字🐝", "\u202ex", "<!channel>", "", "x" * 3000])
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=settings.default.max_examples // 10, deadline=None)
 @given(
     st.lists(
         st.builds(

@@ -80,7 +80,7 @@ def test_a_long_list_shows_where_people_are(done: int) -> None:
     assert ("more step" in told) == (done < 55)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 @given(
     st.lists(st.tuples(st.text(max_size=2000), st.booleans()), max_size=60), st.integers(0, 60), st.text(max_size=3000)
 )

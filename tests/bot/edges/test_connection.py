@@ -7,6 +7,14 @@ from typing import Any
 
 import pytest
 
+from bot.edges import connection
+
+
+@pytest.fixture(autouse=True)
+def _looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it waits before it looks again is no part of what these tests claim."""
+    monkeypatch.setattr(connection, "LOOK_EVERY", 0.05)
+
 
 @pytest.mark.parametrize("mode", ["socket", "http"])
 def test_the_bot_starts_without_slack(fresh: Callable[..., Any], until: Callable[..., Any], mode: str) -> None:

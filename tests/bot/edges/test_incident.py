@@ -256,7 +256,7 @@ def incidents(draw: st.DrawFn) -> IncidentView:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5, deadline=None)
 @given(incidents())
 def test_any_incident_becomes_a_message_that_slack_takes(view: IncidentView) -> None:
     """Two checkers, written apart, take it; no mention, link or header comes from a text; it has a text of its own."""

@@ -97,7 +97,7 @@ def test_the_audit_shows_who_did_what_when() -> None:
     assert "ann (command line) · *step done*" in words
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 10, deadline=None)
 @given(st.lists(st.text(max_size=50), min_size=1, max_size=4), st.sampled_from([1, 30, 100]))
 def test_hostile_entries_and_runs_are_listed_safely(pieces: list[str], times: int) -> None:
     """Any text in any place keeps within Slack's limits and mentions nobody."""

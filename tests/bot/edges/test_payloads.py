@@ -72,7 +72,10 @@ def read_by_bolt(body: Any) -> AsyncBoltRequest | None:
         return None
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings.default.max_examples * 3 // 10,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(bodies=st.lists(st.dictionaries(KEYS, JSON, max_size=8), min_size=5, max_size=5))
 def test_any_payload_is_answered_200_and_decides_nothing(paper_desk: Any, bodies: list[Any]) -> None:
     """Bolt and our listeners together: no payload that Bolt can read fails, hangs or becomes a decision."""

@@ -133,7 +133,7 @@ def in_all_states(view: RunView) -> Iterator[RunView]:
     return (view.model_copy(update={"state": state}) for state in State)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(RUNS)
 def test_any_run_becomes_a_message_that_slack_takes(any_run: RunView) -> None:
     """In every state two checkers, written apart, take it: ours and the playground's; it has a text of its own."""
@@ -144,7 +144,7 @@ def test_any_run_becomes_a_message_that_slack_takes(any_run: RunView) -> None:
         assert message.text.strip()
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(RUNS)
 def test_foreign_text_stays_text(any_run: RunView) -> None:
     """No mention, link, header or button comes from a text; nothing invisible is left."""
@@ -155,7 +155,7 @@ def test_foreign_text_stays_text(any_run: RunView) -> None:
             assert sum(block["type"] == "header" for block in message.blocks) == 1
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(RUNS)
 def test_a_run_in_full_is_taken_too(any_run: RunView) -> None:
     """Both checkers take it in every state, and what it leaves out can be opened from it."""
@@ -177,7 +177,7 @@ def test_a_run_in_full_has_every_step() -> None:
         assert said == [str(n) for n in range(100)]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(RUNS)
 def test_buttons_are_there_exactly_while_a_decision_is_wanted(any_run: RunView) -> None:
     """Approve, deny and details while proposed, each carrying run and digest; in other states nothing that decides."""
@@ -189,7 +189,7 @@ def test_buttons_are_there_exactly_while_a_decision_is_wanted(any_run: RunView) 
         assert all(json.loads(b["value"]) == {"run": view.id, "digest": view.digest or ""} for b in found)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=settings.default.max_examples // 8)
 @given(RUNS, st.lists(RUNS, max_size=2), st.integers(0, 30))
 def test_views_are_taken_too(view: RunView, others: list[RunView], times: int) -> None:
     """The details, the form of a denial and the Home tab pass both checkers, and their texts are sound."""
@@ -201,7 +201,7 @@ def test_views_are_taken_too(view: RunView, others: list[RunView], times: int) -
         assert all(map(sound, blocks.texts(made["blocks"])))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(HOSTILE, st.lists(st.sampled_from(["U1", "S2", "channel", "<!here>"]) | HOSTILE, max_size=30).map(tuple))
 def test_notes_and_errors_are_taken(text: str, mention: tuple[str, ...]) -> None:
     """A line in a thread, a word to one person and an error pass the checker; only real ids are mentioned."""

@@ -120,6 +120,7 @@ def test_a_fault_of_ours_is_admitted(start: Start, mode: str) -> None:
     assert world.told("nobody foresaw (RuntimeError)", APPROVER)
 
 
+@pytest.mark.slow  # Slack's three seconds are waited for
 def test_a_slow_store_still_gets_an_answer_in_time(start: Start) -> None:
     """Slack is answered within its three seconds, and what came of the request is told afterwards."""
     world = start("socket")

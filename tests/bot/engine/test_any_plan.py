@@ -19,7 +19,11 @@ KINDS = st.sampled_from(["ok", "refused", "transient", "boom", "deaf"])
 STAGES = st.lists(st.lists(st.tuples(KINDS, st.booleans()), min_size=1, max_size=3), min_size=1, max_size=3)
 
 
-@examples(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=examples.default.max_examples // 4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(stages=STAGES, on_failure=st.sampled_from(["undo", "stop", "go_on"]), before=st.sets(st.integers(0, 8)))
 def test_any_plan_ends_in_the_state_that_fits_the_world(
     bench: Any, stages: list[list[tuple[str, bool]]], on_failure: str, before: set[int]

@@ -215,7 +215,7 @@ def everything(conn: sa.Connection) -> tuple[Any, ...]:
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 2, deadline=None)
 @given(tampers=st.lists(TAMPERS, min_size=1, max_size=5))
 def test_verify_finds_every_tampering(log: sa.Engine, tampers: list[tuple[str, Any, Any]]) -> None:
     """Whatever sequence of edits, removals, swaps and additions leaves the tables different, verify says no."""

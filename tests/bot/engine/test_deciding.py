@@ -187,8 +187,9 @@ def test_what_waits_for_whom(bench: Any) -> None:
     assert len(bench.desk.waiting_for("U2", limit=1)) == 1
 
 
-def test_while_the_store_is_away_a_decision_says_so(bench: Any) -> None:
+def test_while_the_store_is_away_a_decision_says_so(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another writer holds the store for longer than we wait: Transient, nothing decided."""
+    monkeypatch.setattr(store, "BUSY", 0.2)
     view = bench.proposal()
     with store.writing(bench.shop.store), pytest.raises(Transient):
         bench.decide(view)

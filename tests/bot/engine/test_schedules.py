@@ -165,7 +165,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     engine.dispose()
 
 
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=examples.default.max_examples * 3 // 5, deadline=None)
 @given(
     every=st.integers(1, 10_000), jitter=st.integers(0, 20_000), start=st.integers(0, 2_000_000_000),
     steps=st.lists(st.floats(0, 3), min_size=1, max_size=8), name=st.text(st.characters(codec="utf-8"), min_size=1, max_size=8),

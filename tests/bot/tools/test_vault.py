@@ -319,7 +319,11 @@ VALUES = st.dictionaries(st.sampled_from("abcdef"), TEXT, min_size=1, max_size=3
 
 
 @pytest.mark.parametrize("path", PATHS)
-@with_settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@with_settings(
+    max_examples=with_settings.default.max_examples // 12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(document=DOCUMENTS, values=VALUES)
 def test_write_and_restore_come_back_to_the_same_document(
     path: str, document: dict[str, Any], values: dict[str, str], stand_in: VaultStandIn, vault: Vault

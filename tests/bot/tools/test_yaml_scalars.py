@@ -74,7 +74,7 @@ def document(draw: st.DrawFn, depth: int = 0, indent: str = "") -> tuple[str, di
     return text, scalars
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=settings.default.max_examples * 4 // 5, deadline=None)
 @given(document(), st.data())
 def test_generated_documents(made: tuple[str, dict[Inside, str]], data: st.DataObject) -> None:
     """In generated documents every scalar is found, and replacing some changes those and not one line more."""
@@ -102,7 +102,7 @@ def _at(tree: Any, places: dict[Inside, str]) -> dict[Inside, Any]:
     return values
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3, deadline=None)
 @given(st.text(alphabet="ab:-?[]{},&*!|>'\"%@`#<= \n\t0.~", max_size=30), st.text(max_size=10))
 def test_any_text_is_replaced_or_refused(text: str, value: str) -> None:
     """Text of nothing but YAML's signs either reads afterwards as it should, or is refused; it never fails otherwise."""

@@ -130,7 +130,7 @@ EVENTS = st.one_of(
 )
 
 
-@examples(max_examples=60, deadline=None)
+@examples(max_examples=examples.default.max_examples * 3 // 5, deadline=None)
 @given(events=st.lists(EVENTS, max_size=25))
 def test_whatever_happens_slack_shows_the_truth_once(fresh_office: Callable[[], Any], events: list[Any]) -> None:
     """After any order of changes, outages, lost answers, 429s and crashes: when Slack is well again, each run has one
