@@ -34,7 +34,9 @@ class Environment(Value):
     namespaces: tuple[Label, ...] = Field(min_length=1, description="Namespaces that get the secret.")
     registry: str = Field(description="Host of the registry: <account>.dkr.ecr.<region>.amazonaws.com.")
     region: str = Field(default="us-east-1", pattern=REGION, description="Region that the token is asked for in.")
-    secret_name: Name = Field(default="ecr-secret", description="Name of the Secret, the same in every namespace.")
+    secret_name: Name = Field(
+        default="ecr-secret", max_length=70, description="Name of the Secret, the same in every namespace."
+    )
     aws: str = Field(default="default", description="Its name under `aws`: how to log in there.")
     restart: bool = Field(default=False, description="Restart the Deployments that use the secret; default: no.")
     token_validity_hours: float = Field(default=12, gt=0, le=12, description="Hours that a token is good for.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from typing import TypeVar
 
 from bot.core.errors import Told
 from bot.core.kubernetes import DEPLOYMENT, POD, SERVICE_ACCOUNT, Access
@@ -24,6 +25,7 @@ class Found(Value):
     restart: tuple[str, ...] = ()  # Deployments
     paused: tuple[str, ...] = ()  # would be restarted, but are paused
     accounts: tuple[str, ...] = ()  # service accounts that lack the secret
+    again: bool = False  # they were restarted before and are to be once more
     other_pods: bool = False  # pods of no Deployment pull with it
 
     @property
@@ -35,25 +37,27 @@ class Found(Value):
         return not (self.due or self.restart or self.accounts)
 
 
-def look(
-    targets: tuple[Target, ...], tools: ReadTools, now: float, *, force: bool, again: bool
-) -> tuple[Found | Told, ...]:
-    """All targets, side by side; an error where one cannot be looked at. A cluster that does not answer is asked once.
-    `force`: also what is fresh is due. `again`: restart although nothing is due."""
-    clusters = tuple(dict.fromkeys(one.cluster for one in targets))
-    answers: Mapping[str, str | Told] = dict(zip(clusters, each(tools.kubernetes.version, clusters), strict=True))
+T = TypeVar("T")
 
-    def one(target: Target) -> Found:
+
+def at_each(look: Callable[[Target], T], targets: tuple[Target, ...], tools: ReadTools) -> tuple[T | Told, ...]:
+    """What is found at each target, side by side; an error where one cannot be looked at. A cluster that does not
+    answer is asked once, and keeps nobody waiting."""
+    clusters = tuple(dict.fromkeys(one.cluster for one in targets))
+    answers = dict(zip(clusters, each(tools.kubernetes.version, clusters), strict=True))
+
+    def one(target: Target) -> T:
         answer = answers[target.cluster]
         if isinstance(answer, Told):
             raise answer
-        return look_at(target, tools, now, force=force, again=again)
+        return look(target)
 
     return each(one, targets)
 
 
 def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again: bool) -> Found:
-    """One target. Refused for a missing namespace or right."""
+    """One target. `force`: also what is fresh is due. `again`: restart although nothing is due. Refused for a missing
+    namespace or right."""
     secret = held(target, tools)
     if not secret.there:
         ecr_ground.namespace_there(target, tools)
@@ -62,7 +66,10 @@ def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again:
     if not due and not target.restart and not lacking:
         return Found(held=secret, due=False)
     using = _users(target, tools, lacking)
-    restart = tuple(one for one in using if target.restart and one.needs and (due or again or owed(one, secret)))
+    able = tuple(one for one in using if target.restart and one.needs)
+    restart = able if due else tuple(one for one in able if owed(one, secret))
+    once_more = again and not restart
+    restart = able if once_more else restart
     found = Found(
         held=secret,
         due=due,
@@ -70,6 +77,7 @@ def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again:
         restart=tuple(one.name for one in restart if not one.paused),
         paused=tuple(one.name for one in restart if one.paused),
         accounts=lacking,
+        again=once_more,
         other_pods=not using and _pods(target, tools),
     )
     ecr_ground.allowed(target, _rights(found), tools)

@@ -1,0 +1,147 @@
+"""How the pull secrets are: as an answer, as the inventory, and as the report after a refresh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.core.checklist import Offer
+from bot.core.errors import Told
+from bot.core.inventory import Credential
+from bot.core.plan import Answer, Note, Plan, Report, Step, Table
+from bot.core.ports import ReadTools
+from bot.core.side_by_side import each
+from handlers.ecr import COMMAND, Settings, Target
+from handlers.ecr_found import Found, at_each
+from handlers.ecr_look import Held, held, span, stamp, state, told
+from handlers.ecr_rollout import RestartDeployment, WatchRollout
+from handlers.ecr_steps import WriteEcrSecret
+from handlers.ecr_told import EACH, counted, failures, gathered, listed
+
+DIAGNOSE = "diagnose-image-pull"
+OFFERS = 4
+
+
+def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], now: float) -> Answer:
+    """Nothing is due: how old each is, and when the next one is."""
+    rows = tuple((one.target.name, one.target.registry, told(one.held, now)) for one in found)
+    rolling = ((one.target, f"{user.name} has not finished rolling out: {user.rolling}.")
+               for one in found for user in one.users if user.rolling)  # fmt: skip
+    return Answer(
+        command=COMMAND,
+        title=f"Fresh, nothing to do: {counted('ECR pull secret', len(found))}",
+        table=Table(head=("where", "registry", "how it is"), rows=rows),
+        notes=_next(tuple(one.held for one in found)),
+        warnings=(*failures(failed), *gathered(rolling)),
+    )
+
+
+def nothing_possible(failed: Mapping[Target, Told]) -> Answer:
+    """Every target has something in the way."""
+    rows = tuple((target.name, error.what, error.now) for target, error in failed.items())
+    return Answer(
+        command=COMMAND,
+        title=f"Nothing was changed: {counted('ECR pull secret', len(failed))} cannot be refreshed",
+        table=Table(head=("where", "what is in the way", "what to do now"), rows=rows),
+    )
+
+
+def _next(found: tuple[Held, ...]) -> tuple[Note, ...]:
+    """When the next refresh is needed: of each, or of the first where there are many."""
+    dated = sorted((at, one.target.name) for one in found if (at := one.expires_at) is not None)
+    if len(dated) > EACH:
+        dated = dated[:1]
+    return tuple(Note(label="Next refresh needed", text=name, at=at) for at, name in dated)
+
+
+def inventory(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:
+    """Every pull secret of the settings as it is now."""
+    targets, now = settings.targets(), tools.now()
+    looked = at_each(lambda one: held(one, tools), targets, tools)
+    return tuple(_credential(target, found, now) for target, found in zip(targets, looked, strict=True))
+
+
+def _credential(target: Target, found: Held | Told, now: float) -> Credential:
+    if isinstance(found, Told):
+        return Credential(name=target.credential, state="unknown", told=str(found)[:300])
+    how = state(found, now)
+    offer = Offer(label=f"Refresh {target.name}"[:75], command=COMMAND, ask=_ask(target))
+    return Credential(
+        name=target.credential,
+        state=how,
+        written_at=found.written_at if found.ours else None,
+        expires_at=found.expires_at if found.ours else None,
+        told="" if how == "fresh" else f"In {target.cluster}: {told(found, now)}."[:300],
+        offer=None if how == "fresh" else offer,
+    )
+
+
+def _ask(target: Target) -> dict[str, Any]:
+    return {"env": [target.env], "namespace": [target.namespace]}
+
+
+def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
+    """The status of each target that was to be written or restarted, and what did not come about."""
+    steps = tuple(step for _, _, step in plan.steps)
+    targets = tuple(dict.fromkeys(target for step in steps if (target := target_of(step)) is not None))
+    looked = dict(zip(targets, at_each(lambda one: held(one, tools), targets, tools), strict=True))
+    missed = _missed(steps, tools)
+    found = tuple(one for one in looked.values() if isinstance(one, Held))
+    unseen = {target: one for target, one in looked.items() if isinstance(one, Told)}
+    return Report(
+        table=Table(head=HEAD, rows=tuple(_row(one) for one in found)) if found else None,
+        notes=_next(found),
+        warnings=(*gathered((target, str(error)) for target, error in unseen.items()), *_told(missed)),
+        offers=_offers(plan, missed, tools),
+    )
+
+
+HEAD = ("secret", "namespace", "written", "registry", "validity", "next refresh needed")
+
+
+def _row(found: Held) -> tuple[str, ...]:
+    one = found.target
+    written = stamp(found.written_at) if found.written_at is not None else "never"
+    expires = stamp(found.expires_at) if found.expires_at is not None else "now"
+    validity = span((found.expires_at or 0) - (found.written_at or 0))
+    return one.secret, one.name, written, one.registry, validity, expires
+
+
+def target_of(step: Step) -> Target | None:
+    if isinstance(step, WriteEcrSecret):
+        return step.target
+    return step.deployment.target if isinstance(step, RestartDeployment | WatchRollout) else None
+
+
+def _missed(steps: tuple[Step, ...], tools: ReadTools) -> tuple[Step, ...]:
+    """The steps that the world does not show, of each Deployment the first; and those nobody can tell of."""
+    done = each(lambda step: step.done(tools), steps)
+    missed = [step for step, so in zip(steps, done, strict=True) if so is not True]
+    stopped = {step.deployment for step in missed if isinstance(step, RestartDeployment)}
+    return tuple(one for one in missed if not (isinstance(one, WatchRollout) and one.deployment in stopped))
+
+
+def _told(missed: tuple[Step, ...]) -> tuple[str, ...]:
+    written = tuple(step.target.name for step in missed if isinstance(step, WriteEcrSecret))
+    restarted = tuple(step.deployment.where for step in missed if isinstance(step, RestartDeployment))
+    rolled = tuple(step.deployment.where for step in missed if isinstance(step, WatchRollout))
+    kinds = (("Not written", written), ("Not restarted", restarted), ("Not rolled out", rolled))
+    return tuple(f"{what}: {listed(names, 10)}." for what, names in kinds if names)
+
+
+def _offers(plan: Plan, missed: tuple[Step, ...], tools: ReadTools) -> tuple[Offer, ...]:
+    """Exactly what is missing once more, by environment; and the diagnosis of what does not start."""
+    again: dict[str, dict[str, None]] = {}
+    for step in missed:
+        target = None if isinstance(step, WatchRollout) else target_of(step)
+        if target is not None:
+            again.setdefault(target.env, {})[target.namespace] = None
+    retries = [
+        Offer(label=f"Retry {env}: {counted('namespace', len(ns))}"[:75], command=COMMAND,
+              ask={**plan.ask, "env": [env], "namespace": list(ns)})
+        for env, ns in again.items()
+    ]  # fmt: skip
+    stuck = dict.fromkeys(step.deployment.target for step in missed if isinstance(step, WatchRollout))
+    looks = [Offer(label=f"Diagnose {one.name}"[:75], command=DIAGNOSE, ask={"where": one.namespace}) for one in stuck]
+    wanted = [*retries[:OFFERS], *looks[:OFFERS]]
+    return tuple(offer for offer in wanted if offer.command in tools.commands)
