@@ -34,7 +34,7 @@ class Service(Value):
 
 
 class Inventory(Value):
-    """What the managedTokens file says. `unclear`: each thing in it that was not understood, a sentence with its place."""
+    """What the managedTokens file says. `unclear`: what in it was not understood, each a sentence with its place."""
 
     services: tuple[Service, ...]
     unclear: tuple[str, ...] = ()
