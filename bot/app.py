@@ -94,6 +94,7 @@ class Parts:
         from bot.tools.documents import Base64Yaml
         from bot.tools.endpoint import CheckedEndpoints
         from bot.tools.jobs import JobFiles
+        from bot.tools.kubernetes import open_clusters
         from bot.tools.prometheus import PrometheusServers
         from bot.tools.runbook_files import RunbookFiles
         from bot.tools.status_pages import ReadPages
@@ -106,6 +107,7 @@ class Parts:
             documents=Base64Yaml(),
             clusters=Clusters(self.settings.clusters),
             jobs=JobFiles(self.settings.ci_jobs.directories),
+            kubernetes=open_clusters(self.settings.clusters, self.resolve, self.fingerprints),
             now=time.time,
             prometheus=PrometheusServers(self.settings.prometheus, self.resolve),
             endpoints=CheckedEndpoints(self.settings.endpoints),
@@ -141,7 +143,8 @@ class Parts:
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
         callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases")}
         readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
-        return ReadTools(**{**whole, **readers, "vault": self._vault_reader or self.vault})
+        return ReadTools(**{**whole, **readers, "kubernetes": whole["kubernetes"].reader,
+                            "vault": self._vault_reader or self.vault})  # fmt: skip
 
     @cached_property
     def bot_token(self) -> Secret:
