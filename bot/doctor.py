@@ -8,20 +8,12 @@ from typing import Any
 
 from bot.app import Parts
 from bot.calling import CieWebhook
-from bot.core.errors import Refused, Told
+from bot.core.errors import Refused
 from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
-from bot.core.value import Value
+from bot.doctor_clusters import clusters
+from bot.findings import Finding, looked
 from bot.settings import Command, SecretSource, Settings
-
-
-class Finding(Value):
-    """One thing looked at. `good` None: nothing to look at, or only worth knowing."""
-
-    subject: str
-    good: bool | None
-    told: str
-    now: str = ""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -35,20 +27,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from looked("store", lambda: _store(parts))
     yield from vault(parts, commands)
     yield from slack(parts)
-    yield from clusters(settings)
+    yield from clusters(parts, commands)
     yield from ci_jobs(settings)
     yield from prometheus(parts)
     yield from endpoints(parts)
     yield from alerts(parts)
     yield from callers(parts)
-
-
-def looked(subject: str, look: Callable[[], str]) -> Iterator[Finding]:
-    """The finding of a look that tells a sentence, or raises one."""
-    try:
-        yield Finding(subject=subject, good=True, told=look())
-    except Told as told:
-        yield Finding(subject=subject, good=False, told=told.what, now=told.now)
 
 
 def _handlers(parts: Parts) -> str:
@@ -123,7 +107,7 @@ def vault(parts: Parts, commands: Mapping[str, Handler]) -> Iterator[Finding]:
     if not before[0].good:
         return
     for name, handler in commands.items():
-        for need in handler.needs(parts.handler_settings[name]):
+        for need in (n for n in handler.needs(parts.handler_settings[name]) if isinstance(n, Need)):
             yield from looked(f"vault for /{name}", lambda need=need: _rights(tool, need))  # type: ignore[misc]  # lambda
             if "update" in need.rights and (backup := tool.backup(need.path, run="r-check")):
                 kept = Need(path=backup, rights=("create", "delete", "read"), reason="what was there before a run")
@@ -181,22 +165,6 @@ def slack(parts: Parts) -> Iterator[Finding]:
         membership = SlackMembership(slack_clients.web_client(parts.settings.slack, parts.bot_token))
         for name in sorted({g for group in parts.settings.groups.values() for g in group.slack_groups}):
             yield from looked(f"slack group {name}", lambda name=name: f"{len(membership.of(name))} people.")  # type: ignore[misc]  # lambda
-
-
-def clusters(settings: Settings) -> Iterator[Finding]:
-    """Does each cluster answer? It is shown a token that is none, and has to say so."""
-    from bot.tools.cluster import Clusters
-
-    tool = Clusters(settings.clusters)
-    for name in settings.clusters:
-        try:
-            tool.who(name, Secret("hivekeeper-check"))
-            yield Finding(subject=f"cluster {name}", good=False, told="it accepts a token that is none.",
-                          now="Check that the address is the API server itself.")  # fmt: skip
-        except Told as told:
-            good = "(401)" in told.what
-            now = "" if good else told.now
-            yield Finding(subject=f"cluster {name}", good=good, told="it answers." if good else told.what, now=now)
 
 
 def ci_jobs(settings: Settings) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from bot.core.inventory import Credential
+from bot.core.kubernetes import Access
 from bot.core.plan import Answer, Plan, Premise, Report, Step
 from bot.core.ports import ReadTools
 from bot.core.value import Value
@@ -36,6 +37,14 @@ class Need(Value):
     reason: str
 
 
+class ClusterNeed(Value):
+    """One thing that a handler must be allowed in a cluster, and what for."""
+
+    cluster: str
+    access: Access
+    reason: str
+
+
 @dataclass(frozen=True)
 class Handler:
     """One command. `plan(ask, settings, tools)` looks and changes nothing; it is a plain blocking function.
@@ -52,7 +61,7 @@ class Handler:
     steps: tuple[type[Step], ...] = ()
     premises: tuple[type[Premise], ...] = ()
     example: str = ""
-    needs: Callable[[Any], tuple[Need, ...]] = lambda _: ()  # of its settings; for `hivekeeper check`
+    needs: Callable[[Any], tuple[Need | ClusterNeed, ...]] = lambda _: ()  # of its settings; for `hivekeeper check`
     inventory: Callable[[Any, ReadTools], tuple[Credential, ...]] | None = None
     """Of its settings: the credentials it looks after, as they are now."""
     report: Callable[[Plan, Any, ReadTools], Report] | None = None
