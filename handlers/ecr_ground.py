@@ -13,7 +13,6 @@ from bot.core.ports import ReadTools
 from bot.core.registry import Pull, image
 from bot.core.side_by_side import each
 from handlers.ecr import Target
-from handlers.ecr_look import span
 from handlers.ecr_users import secrets_of
 
 SLACK = 300.0  # seconds: a token that was minted a moment ago is as good as a new one
@@ -43,9 +42,9 @@ class Ground:
             return pull
         return None if pull is None or pull.outcome in (*PROVEN, *UNPROVEN) else denied(target, pull)
 
-    def doubts(self, target: Target, now: float) -> tuple[str, ...]:
+    def doubts(self, target: Target) -> tuple[str, ...]:
         """What could not be proven, and keeps nobody from trying."""
-        token, pull = self.tokens[target.access, target.region], self.pulls.get(_proof(target))
+        pull = self.pulls.get(_proof(target))
         told = []
         if not target.image:
             told.append("No image is set, so only the login was tried: nobody knows whether it may pull.")

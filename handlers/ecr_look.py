@@ -8,7 +8,6 @@ from bot.core.errors import Refused
 from bot.core.inventory import Freshness
 from bot.core.kubernetes import SecretObject
 from bot.core.ports import ReadTools
-from bot.core.registry import Entry
 from bot.core.value import Value
 from handlers.ecr import DOCKER_CONFIG, DOCUMENT, EXPIRES, MANAGED, OURS, REGISTRY, RUN, WRITTEN, Target
 
@@ -45,8 +44,7 @@ def held(target: Target, tools: ReadTools) -> Held:
     secret = tools.kubernetes.secret(target.cluster, target.namespace, target.secret)
     if secret is None:
         return Held(target=target)
-    entries, trouble = entries_of(secret, tools)
-    mine = [one for one in entries if same_host(one.host, target.registry)]
+    hosts, entry, trouble = logins(secret, target.registry, tools)
     manager = secret.labels.get(MANAGED, "")
     return Held(
         target=target,
@@ -56,23 +54,27 @@ def held(target: Target, tools: ReadTools) -> Held:
         written_at=moment(secret.annotations.get(WRITTEN, "")),
         expires_at=moment(secret.annotations.get(EXPIRES, "")),
         noted=secret.annotations.get(REGISTRY, ""),
-        entry=bool(mine),
-        trouble=trouble or next((one.trouble for one in mine if one.trouble), ""),
-        others=tuple(one.host for one in entries if one not in mine),
+        entry=entry,
+        trouble=trouble,
+        others=tuple(host for host in hosts if not same_host(host, target.registry)),
         manager="" if manager == OURS else manager,
         run=secret.annotations.get(RUN, ""),
     )
 
 
-def entries_of(secret: SecretObject, tools: ReadTools) -> tuple[tuple[Entry, ...], str]:
-    """Its registries, and what is wrong with the document if it cannot be read."""
+def logins(secret: SecretObject, registry: str, tools: ReadTools) -> tuple[tuple[str, ...], bool, str]:
+    """The registries in it, whether there is a login for this one, and what is wrong with the document or the login."""
     document = secret.data.get(DOCUMENT)
     if document is None:
-        return (), f"It has no key {DOCUMENT}."
+        return (), False, f"It has no key {DOCUMENT}."
     try:
-        return tools.docker_configs.entries(document), ""
+        hosts = tuple(one.host for one in tools.docker_configs.entries(document))
     except Refused as refusal:
-        return (), refusal.what
+        return (), False, refusal.what
+    try:
+        return hosts, tools.docker_configs.login(document, registry) is not None, ""
+    except Refused as refusal:
+        return hosts, False, refusal.what
 
 
 def same_host(one: str, other: str) -> bool:

@@ -27,12 +27,14 @@ def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], now: float) -
     rows = tuple((one.target.name, one.target.registry, told(one.held, now)) for one in found)
     rolling = ((one.target, f"{user.name} has not finished rolling out: {user.rolling}.")
                for one in found for user in one.users if user.rolling)  # fmt: skip
+    troubles = (*failures(failed), *gathered(rolling))
     return Answer(
         command=COMMAND,
         title=f"Fresh, nothing to do: {counted('ECR pull secret', len(found))}",
         table=Table(head=("where", "registry", "how it is"), rows=rows),
         notes=_next(tuple(one.held for one in found)),
-        warnings=(*failures(failed), *gathered(rolling)),
+        warnings=troubles,
+        quiet=not troubles,
     )
 
 

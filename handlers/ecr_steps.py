@@ -92,18 +92,7 @@ class WriteEcrSecret(Step):
         if not self.replaces:
             raise Drifted(f"{self.target.credential} has become one of type {now.type}.", "Ask for a new plan.")
         place = (self.target.cluster, self.target.namespace)
-        if tools.kubernetes.secret(*place, self.backup(run)) is None:
-            copy = SecretObject(
-                namespace=self.target.namespace,
-                name=self.backup(run),
-                type=now.type,
-                data=now.data,
-                resource_version="",
-                created_at=0,
-                labels=now.labels,
-                annotations=now.annotations,
-            )
-            tools.kubernetes.write_secret(self.target.cluster, copy, was=None)
+        tools.kubernetes.back_up_secret(*place, self.target.secret, was=now.resource_version, backup=self.backup(run))
         tools.kubernetes.delete_secret(*place, self.target.secret, was=now.resource_version)
 
 

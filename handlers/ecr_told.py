@@ -94,9 +94,9 @@ def _callers(ground: Ground) -> tuple[Note, ...]:
     return (Note(label="At Amazon we are", text=listed(tuple(found))),) if found else ()
 
 
-def warnings(found: tuple[Found, ...], ground: Ground, now: float) -> tuple[str, ...]:
+def warnings(found: tuple[Found, ...], ground: Ground) -> tuple[str, ...]:
     """What the approver should know, each kind once, however many targets it is about."""
-    doubts = ((one.target, doubt) for one in found if one.due for doubt in ground.doubts(one.target, now))
+    doubts = ((one.target, doubt) for one in found if one.due for doubt in ground.doubts(one.target))
     return (*_paused(found), *_of_kinds(found), *gathered(doubts))
 
 

@@ -100,7 +100,7 @@ def propose(ask: RefreshEcr, found: tuple[Found, ...], failed: dict[Target, Told
         stages=tuple(Stage(steps=stage) for stage in stages if stage),
         on_failure="go_on",
         notes=notes(found, ground, now),
-        warnings=(*failures(failed), *warnings(found, ground, now)),
+        warnings=(*failures(failed), *warnings(found, ground)),
     )
 
 
