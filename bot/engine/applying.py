@@ -213,8 +213,9 @@ def _undo(shop: Workshop, run: str, step: Step, row: Any) -> bool:
 
 def report(shop: Workshop, run: str, on_failure: str) -> None:
     """Let the handler look at what is there now, if this run has brought something about."""
-    if ending.did_something(shop, run, on_failure):
-        reporting.report(shop, run, stored(shop, run))
+    plan = _plan(shop, shop.read(lambda conn: runs.get(conn, run)))
+    if plan is not None and ending.did_something(shop, run, on_failure):
+        reporting.report(shop, run, plan)
 
 
 def stored(shop: Workshop, run: str) -> Plan:

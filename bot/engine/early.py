@@ -12,12 +12,13 @@ from bot.core.intake import Request
 from bot.core.inventory import Credential
 from bot.core.value import sha256
 from bot.core.view import OPEN, State
-from bot.engine import runs
+from bot.engine import audit, runs
 from bot.engine.schedules import schedule
 from bot.engine.tables import run
-from bot.engine.workshop import Workshop, log
+from bot.engine.workshop import Workshop
 
 AHEAD = 900.0  # seconds before its end at which a credential should have a successor
+SHOWN = 10  # names of credentials in the audit
 APART = 3600.0  # seconds between two early firings of one schedule, and so between tries that fail
 
 
@@ -29,7 +30,7 @@ def fire(conn: sa.Connection, shop: Workshop, command: str, found: Iterable[Cred
         wanted = shop.settings.schedules.get(row.name)
         names = sorted(one.name for one in credentials if cannot_wait(one, row.next_at, now))
         if names and wanted is not None and wanted.catch_up and command in shop.handlers:
-            _fire(conn, shop, row, sha256(names))
+            _fire(conn, shop, row, names)
 
 
 def cannot_wait(one: Credential, next_at: float, now: float) -> bool:
@@ -42,9 +43,9 @@ def cannot_wait(one: Credential, next_at: float, now: float) -> bool:
     return one.state == "due" or one.expires_at - APART <= now
 
 
-def _fire(conn: sa.Connection, shop: Workshop, row: Any, wanted_for: str) -> None:
+def _fire(conn: sa.Connection, shop: Workshop, row: Any, names: list[str]) -> None:
     """Through a compare-and-set of the schedule's row, so once over all replicas."""
-    now = shop.clock()
+    now, wanted_for = shop.clock(), sha256(names)
     if not _may(conn, row, wanted_for, now):
         return
     same = (
@@ -58,7 +59,8 @@ def _fire(conn: sa.Connection, shop: Workshop, row: Any, wanted_for: str) -> Non
                       asker=f"schedule:{row.name}", source="schedule", channel=row.channel)  # fmt: skip
     new = runs.insert(conn, shop, request)
     conn.execute(schedule.update().where(schedule.c.name == row.name).values(last_at=now, last_run=new))
-    log.info("schedule fired early", schedule=row.name, run=new)
+    facts = {"schedule": row.name, "count": len(names), "for": names[:SHOWN]}
+    audit.append(conn, who=f"schedule:{row.name}", what="fired_early", run=new, facts=facts, at=now)
 
 
 def _may(conn: sa.Connection, row: Any, wanted_for: str, now: float) -> bool:

@@ -101,8 +101,8 @@ def _look(shop: Workshop, command: str) -> tuple[Credential, ...]:
     found = handler.inventory(shop.handler_settings[command], shop.read_tools)
     if not all(isinstance(one, Credential) for one in found):
         raise TypeError("an inventory is of credentials")
-    seen = (Credential.model_validate(one.model_dump(mode="json")) for one in found)
-    return tuple({visible(one.name, 200): one for one in sorted(seen, key=urgency, reverse=True)}.values())
+    seen = (Credential.model_validate_json(one.model_dump_json()) for one in found)
+    return tuple({one.name: one for one in sorted(seen, key=urgency, reverse=True)}.values())
 
 
 def _store(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import sqlalchemy as sa
@@ -51,6 +52,5 @@ def _look(shop: Workshop, plan: Plan) -> dict[str, Any]:
     found = make(plan, shop.handler_settings[plan.command], shop.read_tools)
     if not isinstance(found, Report):
         raise TypeError("a handler's report is a report")
-    document = found.model_dump(mode="json")
-    Report.model_validate(document)
+    document: dict[str, Any] = json.loads(found.model_dump_json())
     return document
