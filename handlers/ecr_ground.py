@@ -50,10 +50,6 @@ class Ground:
             told.append("No image is set, so only the login was tried: nobody knows whether it may pull.")
         if isinstance(pull, Pull) and pull.outcome in (*UNPROVEN, "no_tag"):
             told.append(f"Whether the token may pull {_wanted(target)} is not proven: {pull.told}")
-        if isinstance(token, RegistryToken) and token.expires_at < good_until(target, now):
-            told.append(
-                f"AWS gave a token for {span(token.expires_at - now)}; the settings say {span(target.validity)}."
-            )
         return tuple(told)
 
     def until(self, target: Target, now: float) -> float:
