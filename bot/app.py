@@ -91,11 +91,13 @@ class Parts:
     @cached_property
     def tools(self) -> Tools:
         from bot.tools.cluster import Clusters
+        from bot.tools.docker_configs import DockerConfigs
         from bot.tools.documents import Base64Yaml
         from bot.tools.endpoint import CheckedEndpoints
         from bot.tools.jobs import JobFiles
         from bot.tools.kubernetes import open_clusters
         from bot.tools.prometheus import PrometheusServers
+        from bot.tools.registries import AskedRegistries
         from bot.tools.runbook_files import RunbookFiles
         from bot.tools.status_pages import ReadPages
         from bot.tools.tokens import JwtClaims
@@ -113,6 +115,8 @@ class Parts:
             endpoints=CheckedEndpoints(self.settings.endpoints),
             status_pages=ReadPages(self.settings.status_pages),
             runbooks=RunbookFiles(self._runbooks, self.settings.runbooks.variables),
+            registries=AskedRegistries(self.settings.registries),
+            docker_configs=DockerConfigs(self.fingerprints),
             commands=frozenset(self.handlers),
             **self._callers(),
         )
