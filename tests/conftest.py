@@ -22,6 +22,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
+from tests.kube import kube
+
+__all__ = ["kube"]  # the fixture of a Kubernetes API server
+
 # A busy machine is no defect: what takes long is for the benchmarks to say.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("quick", settings.get_profile("patient"), max_examples=30)  # for `scripts/test fast`
