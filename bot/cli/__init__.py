@@ -1,6 +1,7 @@
 """The command line: everything that can be done in Slack can be done here too, also while Slack is down.
 
-Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval.
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval,
+5 a credential needs somebody.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import click
 from bot.cli.audit import audit
 from bot.cli.check import check
 from bot.cli.context import Line
+from bot.cli.inventory import inventory
 from bot.cli.manifest import manifest
-from bot.cli.propose import plan, run
+from bot.cli.propose import again, plan, run
 from bot.cli.runs import approve, cancel, deny, runs, show, tick
 from bot.cli.serve import demo, serve
 from bot.core.errors import Told, Transient
@@ -30,12 +32,14 @@ REFUSED, UNREACHED = 1, 3
 def hivekeeper(context: click.Context) -> None:
     """A Slack bot that on-call engineers trust with their credentials.
 
-    Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval.
+    Exit status: 0 done, 1 refused or failed, 2 wrong usage, 3 an outside system did not answer, 4 waits for approval,
+    5 a credential needs somebody.
     """
     context.ensure_object(Line)
 
 
-for command in (serve, demo, check, plan, run, runs, show, approve, deny, cancel, tick, audit, manifest):
+OURS = (serve, demo, check, plan, run, again, runs, show, approve, deny, cancel, tick, inventory, audit, manifest)
+for command in OURS:
     hivekeeper.add_command(command)
 
 

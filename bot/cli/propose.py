@@ -1,4 +1,5 @@
-"""Asking for a command from a terminal: `plan` only looks, `run` proposes and follows the run to its end."""
+"""Asking for a command from a terminal: `plan` only looks, `run` proposes and follows the run to its end,
+`again` does so for what an earlier run did not bring about."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ import click
 
 from bot.cli.context import Line, options
 from bot.core import ask as asks
+from bot.core.desk import Desk
 from bot.core.errors import Refused
 from bot.core.handler import Handler
 from bot.core.intake import Request
@@ -57,17 +59,35 @@ def run(line: Line, command: str, parameters: tuple[str, ...], wait: bool) -> in
             source="cli",
             channel=line.settings.slack.channel,
         )
-        name = desk.ask(request)
-        shown: RunView | None = None
-        while True:
-            view = desk.run(name)
-            if view is not None and (shown is None or view.revision != shown.revision):
-                tell(line, view, shown)
-                shown = view
-            settled = view is not None and (view.state not in OPEN or (view.state is State.PROPOSED and not wait))
-            if settled and view is not None:
-                return status(view)
-            time.sleep(EVERY)
+        return follow(line, desk, desk.ask(request), wait=wait)
+
+
+@click.command()
+@click.argument("run")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the new run until it has ended.")
+@options
+def again(line: Line, run: str, wait: bool) -> int:
+    """Ask once more for what a run did not bring about: its plan is posted, and runs when somebody approves it."""
+    from bot import app
+
+    with app.working(line.settings) as desk:
+        outcome = desk.ask_again(f"cli:{secrets.token_hex(12)}", run, line.user)
+        if not outcome.accepted:
+            raise Refused(outcome.told)
+        return follow(line, desk, outcome.run, wait=wait)
+
+
+def follow(line: Line, desk: Desk, name: str, *, wait: bool) -> int:
+    """Show a run as it goes, to its end or (without `wait`) until it waits for approval; the exit status."""
+    shown: RunView | None = None
+    while True:
+        view = desk.run(name)
+        if view is not None and (shown is None or view.revision != shown.revision):
+            tell(line, view, shown)
+            shown = view
+        if view is not None and (view.state not in OPEN or (view.state is State.PROPOSED and not wait)):
+            return status(view)
+        time.sleep(EVERY)
 
 
 def text_of(parameters: tuple[str, ...]) -> str:
@@ -87,9 +107,9 @@ def tell(line: Line, view: RunView, before: RunView | None) -> None:
     if line.paper.as_json or before is None or view.state is not before.state:
         line.paper.run(view)
         return
-    old = {(s.stage, s.place): s.state for s in before.steps}
+    old = {(s.stage, s.place): (s.state, s.progress) for s in before.steps}
     for step in view.steps:
-        if step.state is not old.get((step.stage, step.place)) and step.state is not StepState.WAITING:
+        if (step.state, step.progress) != old.get((step.stage, step.place)) and step.state is not StepState.WAITING:
             line.paper.step(step)
 
 

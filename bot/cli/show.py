@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,8 @@ from rich.text import Text
 
 from bot.core.checklist import Tick
 from bot.core.errors import Told
-from bot.core.plan import Answer, Change, Plan
+from bot.core.inventory import Freshness, Holding
+from bot.core.plan import Answer, Change, Note, Plan, Report, Table
 from bot.core.value import Value
 from bot.core.view import OPEN, RunView, State, StepState, StepView
 
@@ -31,11 +32,20 @@ SIGNS = {
     StepState.UNDONE: ("↩", "yellow"),
     StepState.UNDO_FAILED: ("‼", "bold red"),
 }
+FRESHNESS: dict[Freshness, tuple[str, str]] = {
+    "fresh": ("✔", "green"),
+    "due": ("·", "yellow"),
+    "expired": ("✘", "bold red"),
+    "missing": ("✘", "bold red"),
+    "degraded": ("‼", "red"),
+    "unknown": ("?", "yellow"),
+}
 GOOD = frozenset({State.DONE, State.ANSWERED})
 COLOURS = {State.PROPOSED: "cyan", State.APPLYING: "cyan", State.DONE: "green", State.ANSWERED: "green"}
 
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+YEAR_3000 = 32503680000.0
 WIDE = 10_000  # columns where no person looks, so that each row of a table stays a line
 
 
@@ -56,7 +66,11 @@ def spelled(document: Any) -> str:
 
 
 def when(at: float | None) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at is not None else ""
+    if at is None:
+        return ""
+    if not 0 <= at < YEAR_3000:
+        return "at an unknown time"
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 class Paper:
@@ -111,11 +125,56 @@ class Paper:
         if view.trouble:
             self.say(view.trouble.what, "red")
             self.say(view.trouble.now)
+        if view.report:
+            self.report(view.report)
         if view.superseded_by:
             self.say(f"A newer plan stands in its place: {view.superseded_by}.")
         if view.state in GOOD and view.plan:
             for note in view.plan.then:
-                self.say(line(f"{note.label}: {note.text}"))
+                self.note(note)
+
+    def note(self, note: Note) -> None:
+        at = f" {when(note.at)}" if note.at is not None else ""
+        self.say(line(f"{note.label}: {note.text}{at}"))
+
+    def table(self, given: Table) -> None:
+        grid = _grid(*given.head)
+        for row in given.rows:
+            grid.add_row(*(Text(line(cell)) for cell in row))
+        self.out.print(grid)
+
+    def report(self, report: Report) -> None:
+        """How things are after a run."""
+        self.say("What is there now:", "bold")
+        for warning in report.warnings:
+            self.say(line(f"⚠ {warning}"), "yellow")
+        if report.table:
+            self.table(report.table)
+        for note in report.notes:
+            self.note(note)
+
+    def inventory(self, holdings: Sequence[Holding], nothing: str) -> None:
+        """One line a credential, or one JSON document a line."""
+        if self.as_json:
+            for one in holdings:
+                self.value(one)
+            return
+        grid = _grid("state", "command", "credential", "expires", "written", "looked at", "what")
+        for one in holdings:
+            held = one.credential
+            sign, style = FRESHNESS[held.state]
+            failed = f" The last look failed: {one.trouble}" if one.trouble and held.name != one.command else ""
+            told = held.told + failed
+            rest = (
+                f"/{one.command}",
+                held.name,
+                when(held.expires_at),
+                when(held.written_at),
+                when(one.looked_at),
+                told,
+            )
+            grid.add_row(Text(f"{sign} {held.state}", style=style), *(Text(line(text)) for text in rest))
+        self.out.print(grid if holdings else Text(nothing))
 
     def plan(self, plan: Plan, steps: Iterable[StepView] = ()) -> None:
         """A plan: what changes, what warns, the steps."""
@@ -128,7 +187,7 @@ class Paper:
         for change in plan.changes:
             self.change(change)
         for note in plan.notes:
-            self.say(line(f"{note.label}: {note.text}"))
+            self.note(note)
         shown = tuple(steps) or tuple(
             StepView(stage=s, place=p, says=step.says(), reversible=step.reversible) for s, p, step in plan.steps
         )
@@ -146,7 +205,8 @@ class Paper:
         sign, style = SIGNS[step.state]
         told = Text(f"  {sign} ", style=style)
         told.append(f"{step.stage + 1}.{step.place + 1} {line(step.says)}", style="")
-        told.append(f"  [{step.state.value.replace('_', ' ')}]", style="dim")
+        far = f": {line(step.progress)}" if step.progress and step.state is StepState.RUNNING else ""
+        told.append(f"  [{step.state.value.replace('_', ' ')}{far}]", style="dim")
         if not step.reversible:
             told.append("  cannot be undone", style="yellow")
         self.out.print(told)
@@ -161,13 +221,10 @@ class Paper:
         for paragraph in answer.text:
             self.say(paragraph)
         if answer.table:
-            grid = _grid(*answer.table.head)
-            for row in answer.table.rows:
-                grid.add_row(*(Text(line(cell)) for cell in row))
-            self.out.print(grid)
+            self.table(answer.table)
         self.checklist(answer, ticks)
         for note in answer.notes:
-            self.say(line(f"{note.label}: {note.text}"))
+            self.note(note)
         for warning in answer.warnings:
             self.say(line(f"⚠ {warning}"), "yellow")
 

@@ -109,9 +109,14 @@ def _counts(holdings: Sequence[Holding], *, signs: bool) -> str:
 def _command(name: str, group: list[Holding]) -> str:
     looked = f"looked at {when(min(one.looked_at for one in group))}"
     parts = [code(f"/{name}", 80), _counts(group, signs=True), _next(group), looked]
-    failed = next((one.trouble for one in group if one.trouble), "")
+    failed = next((one.trouble for one in group if one.trouble and not _unseen(one)), "")
     older = f"\n⚠️ *The last look failed*: {mrkdwn(failed, 300)} What stands here is older." if failed else ""
     return " · ".join(filter(None, parts)) + older
+
+
+def _unseen(one: Holding) -> bool:
+    """Stands for a command whose looks have never worked; its own words say why."""
+    return one.credential.state == "unknown" and one.credential.name == one.command
 
 
 def _next(group: Iterable[Holding]) -> str:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bot.cli.show import Paper, line
 from bot.core.checklist import RunbookStep, Tick
-from bot.core.plan import Answer, Change, Note, Plan, Table
-from bot.core.view import DecisionView, RunView, State, StepView, Trouble
+from bot.core.inventory import Credential, Holding
+from bot.core.plan import Answer, Change, Note, Plan, Report, Table
+from bot.core.view import DecisionView, RunView, State, StepState, StepView, Trouble
 
 HOSTILE = st.text(min_size=1, max_size=20) | st.sampled_from(
     [
@@ -38,7 +39,9 @@ def view(text: str, state: State) -> RunView:
         answer=Answer(command="try-it", title=short, text=(text,), table=Table(head=(text,), rows=((text,),)), notes=(note,),
                       warnings=(text,), checklist=(RunbookStep(name="a", text=text, section=text),)),
         ticks=(Tick(step="a", user=text, at=1e9),),
-        steps=(StepView(stage=0, place=0, says=text, reversible=True),),
+        steps=(StepView(stage=0, place=0, says=text, reversible=True, state=StepState.RUNNING, progress=text),),
+        report=Report(table=Table(head=(text,), rows=((text,),)), notes=(Note(label=text, text=text, at=1e9),),
+                      warnings=(text,)),
         decisions=(DecisionView(user=text, verdict="deny", at=1e9, reason=text),),
     )  # fmt: skip
 
@@ -56,9 +59,24 @@ def test_no_text_reaches_the_terminal_s_controls(text: str, state: State, capsys
         paper = Paper(as_json=as_json)
         paper.run(one)
         paper.runs([one])
+        short = text.replace("\ud800", "?")
+        held = Credential(name=short, state="expired", told=short)
+        paper.inventory([Holding(command=text, credential=held, looked_at=1e9, trouble=text)], text)
         said = capsys.readouterr().out
         assert not [c for c in said if c != "\n" and unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")]
-    assert [json.loads(spelled)["text"] for spelled in said.splitlines()] == [text, text]
+    read = [json.loads(spelled) for spelled in said.splitlines()]
+    assert [read[0]["text"], read[1]["text"], read[2]["command"]] == [text, text, text]
+
+
+def test_a_run_says_how_far_it_is_and_what_is_there_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
+    """Progress behind the step that runs; the report's table and its times in UTC."""
+    report = Report(table=Table(head=("env",), rows=(("dev",),)), notes=(Note(label="Next", text="", at=1795419900),))
+    steps = (StepView(stage=0, place=0, says="Wait", reversible=True, state=StepState.RUNNING, progress="3 of 5"),)
+    Paper(as_json=False).run(view("x", State.PARTLY).model_copy(update={"report": report, "steps": steps}))
+    said = capsys.readouterr().out
+    assert "1.1 Wait  [running: 3 of 5]" in said
+    assert "What is there now:" in said
+    assert "Next: 2026-11-23 07:45:00 UTC" in said
 
 
 def test_a_checklist_says_who_did_what(capsys: pytest.CaptureFixture[str]) -> None:
