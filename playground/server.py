@@ -55,8 +55,9 @@ class _Endable(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._told.set)
 
 
-def run_in_thread(app: Any, port: int = 0, *, host: str = "127.0.0.1") -> Server:
-    """Serve `app` on a free port, or the given one, until `stop()`. Returns when it listens; OSError when it cannot."""
+def run_in_thread(app: Any, port: int = 0, *, host: str = "127.0.0.1", date_header: bool = True) -> Server:
+    """Serve `app` on a free port, or the given one, until `stop()`. Returns when it listens; OSError when it cannot.
+    Without `date_header` the application tells the time itself."""
     listener = socket.create_server((host, port))
     # asyncio does this only for sockets that say they are TCP; without it every answer waits 40 ms for an ACK
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -66,6 +67,7 @@ def run_in_thread(app: Any, port: int = 0, *, host: str = "127.0.0.1") -> Server
         access_log=False,
         lifespan="auto",
         ws="websockets-sansio",
+        date_header=date_header,
     )
     server = _Endable(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True, name="playground")
