@@ -90,6 +90,7 @@ class Parts:
 
     @cached_property
     def tools(self) -> Tools:
+        from bot.tools.aws import AwsAccounts
         from bot.tools.cluster import Clusters
         from bot.tools.docker_configs import DockerConfigs
         from bot.tools.documents import Base64Yaml
@@ -114,6 +115,7 @@ class Parts:
             prometheus=PrometheusServers(self.settings.prometheus, self.resolve),
             endpoints=CheckedEndpoints(self.settings.endpoints),
             status_pages=ReadPages(self.settings.status_pages),
+            aws=AwsAccounts(self.settings.aws, self.resolve),
             runbooks=RunbookFiles(self._runbooks, self.settings.runbooks.variables),
             registries=AskedRegistries(self.settings.registries),
             docker_configs=DockerConfigs(self.fingerprints),

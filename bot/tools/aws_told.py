@@ -56,7 +56,8 @@ class Doing:
 @dataclass(frozen=True)
 class Failure:
     """How a call failed. `how` "answered": AWS said no, with code, status and words, which are looked through and never
-    shown. `skew`: seconds by which the bot's clock is ahead of AWS's, None if AWS did not tell the time."""
+    shown. Otherwise `code` is the class of what went wrong. `skew`: seconds by which the bot's clock is ahead of AWS's,
+    None if AWS did not tell the time."""
 
     how: How | Local
     code: str = field(default="", repr=False)
@@ -182,7 +183,8 @@ LOCALLY: dict[str, tuple[type[Refused | Transient], str, str]] = {
     "no_region": (Refused, "There is no AWS region {region}.", "Correct the region."),
     "misshapen": (Transient, "What answered for {where} does not speak like AWS.",
                   "Check the endpoint_url and proxy of aws.{access}; it may be a login page."),
-    "unknown": (Refused, "AWS could not be asked to {doing}.", "Look at the bot's log, and check aws.{access}."),
+    "unknown": (Refused, "AWS could not be asked to {doing} ({code}).",
+                "Check aws.{access}; if it is in order, report this as a fault of the bot."),
 }  # fmt: skip
 TLS = ("certificate", "tls", "ca_file")
 
@@ -264,5 +266,5 @@ def _filled(sentence: str, failure: Failure, doing: Doing) -> str:
     signer = doing.signer or doing.access
     return sentence.format(
         where=doing.where, access=doing.access, region=doing.region, auth=doing.auth, doing=doing, role=doing.role,
-        role_at_start=role, status=failure.status, signer=signer, keys=f"aws.{signer}.auth",
+        role_at_start=role, status=failure.status, signer=signer, keys=f"aws.{signer}.auth", code=failure.code,
     )  # fmt: skip

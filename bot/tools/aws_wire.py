@@ -169,7 +169,7 @@ def _bounded(seconds: float, ask: Callable[[], T], now: Callable[[], float]) -> 
 def _failed(problem: Exception, now: float) -> Failed:
     if isinstance(problem, known.ClientError):
         return Failed(_answered(problem, now), str(problem.operation_name))
-    return Failed(Failure(_how(problem)))
+    return Failed(Failure(_how(problem), code=type(problem).__name__))
 
 
 def _answered(problem: known.ClientError, now: float) -> Failure:
@@ -216,4 +216,5 @@ KINDS: tuple[tuple[tuple[type[BaseException], ...], How | Local], ...] = (
     ((ConnectionRefusedError, NewConnectionError), "refused"),  # urllib3 calls the latter a kind of timeout
     ((known.ReadTimeoutError, known.ConnectTimeoutError, PoolTimeout, TimeoutError), "timeout"),
     ((known.HTTPClientError,), "cut"),
+    ((LookupError,), "misshapen"),  # how the parser fails at XML that is another
 )  # fmt: skip
