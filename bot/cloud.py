@@ -86,6 +86,9 @@ class AwsAccess(Part):
     """One way into Amazon. Only the default chain looks at the environment."""
 
     auth: AwsAuth = DefaultChain()
+    region: str = Field(
+        default="us-east-1", description="Where `hivekeeper check` asks; a command says itself in which region."
+    )
     endpoint_url: SafeAddress | None = Field(default=None, description="Instead of Amazon's own (VPC endpoints).")
     sts_endpoint_url: SafeAddress | None = Field(default=None, description="Of STS alone; default: endpoint_url.")
     proxy: Address | None = Field(default=None, description="http://proxy.example.com:3128")

@@ -28,6 +28,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from vault(parts, commands)
     yield from slack(parts)
     yield from clusters(parts, commands)
+    yield from aws(parts)
     yield from ci_jobs(settings)
     yield from prometheus(parts)
     yield from endpoints(parts)
@@ -165,6 +166,21 @@ def slack(parts: Parts) -> Iterator[Finding]:
         membership = SlackMembership(slack_clients.web_client(parts.settings.slack, parts.bot_token))
         for name in sorted({g for group in parts.settings.groups.values() for g in group.slack_groups}):
             yield from looked(f"slack group {name}", lambda name=name: f"{len(membership.of(name))} people.")  # type: ignore[misc]  # lambda
+
+
+def aws(parts: Parts) -> Iterator[Finding]:
+    """Who are we through each way into Amazon, and is a token for its registries to be had?"""
+
+    def token(access: str, region: str) -> str:
+        minted = parts.tools.aws.token(access, region)
+        hours = (minted.expires_at - parts.tools.now()) / 3600
+        return f"a token for {minted.registry} lasts {hours:.1f} h."
+
+    for name, access in parts.settings.aws.items():
+        who = [*looked(f"aws {name}", lambda n=name, a=access: f"is {parts.tools.aws.who(n, a.region).arn}.")]  # type: ignore[misc]  # lambda
+        yield from who
+        if who[0].good:
+            yield from looked(f"aws {name} ecr", lambda n=name, a=access: token(n, a.region))  # type: ignore[misc]  # lambda
 
 
 def ci_jobs(settings: Settings) -> Iterator[Finding]:
