@@ -63,9 +63,9 @@ def good_until(target: Target, now: float) -> float:
     return now + target.validity - SLACK
 
 
-def survey(targets: Iterable[Target], tools: ReadTools, now: float) -> Ground:
-    """Ask AWS and the registries for these targets."""
-    wanted = {(one.access, one.region): good_until(one, now) for one in targets}
+def survey(targets: tuple[Target, ...], tools: ReadTools, now: float) -> Ground:
+    """Ask AWS and the registries for these targets: once for all that share an access and a region."""
+    wanted = {(one.access, one.region): good_until(one, now) for one in sorted(targets, key=lambda one: one.validity)}
     logins = tuple(wanted)
     callers = dict(zip(logins, each(lambda at: tools.aws.who(*at), logins), strict=True))
     known = tuple(at for at in logins if not isinstance(callers[at], Told))

@@ -72,7 +72,7 @@ def plan(ask: RefreshEcr, settings: Settings, tools: ReadTools) -> Plan | Answer
     looked = at_each(lambda one: look_at(one, tools, now, force=ask.force, again=again), targets, tools)
     failed = {target: one for target, one in zip(targets, looked, strict=True) if isinstance(one, Told)}
     found = tuple(one for one in looked if isinstance(one, Found))
-    ground = survey((one.target for one in found if one.due), tools, now)
+    ground = survey(tuple(one.target for one in found if one.due), tools, now)
     failed |= {one.target: error for one in found if one.due and (error := ground.trouble(one.target)) is not None}
     able = tuple(one for one in found if one.target not in failed)
     if not able:
