@@ -149,6 +149,8 @@ class Kube:
     def define(self, group: str, kind: str) -> None:
         """A kind of OpenShift's that belongs to no namespace; nothing if it is there."""
         plural = f"{kind.lower()}s"
+        if self.ask("GET", f"/apis/{group}/v1/{plural}").is_success:
+            return
         schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
         version = {"name": "v1", "served": True, "storage": True, "subresources": {"status": {}},
                    "schema": {"openAPIV3Schema": schema}}  # fmt: skip
