@@ -1,19 +1,21 @@
 """A played cluster that lives: its Deployments roll out, its pods pull images or cannot, its MachineConfigPools update.
 
     cluster = KubernetesStandIn()
-    life = Life(cluster, {"registry.example.com": lambda user, password, repository: "ok"})
+    life = Life(cluster, {"registry.example.com": registry.good})
     life.step()                       # in tests, by the cluster's own clock: KubernetesStandIn(now=…)
     life.start(); …; life.close()     # in the demo: a thread
 
-A registry's function decides for every pull with (user, password, repository), both empty for nobody, and answers
-with an outcome of `playground.cluster_pull_texts`: ok, unauthorized, expired, denied, no_repository, no_tag,
-no_platform, rate_limited, dns, tls, timeout or unreachable; after ": " may stand the registry's own words.
+A registry's function decides for every pull with (user, password, repository, tag or digest), the first two empty for
+nobody, and answers with an outcome that `playground.cluster_pull_texts` knows: ok, unauthorized, expired, denied,
+no_repository, no_tag, no_platform, rate_limited, error, dns, tls, timeout or unreachable; after ": " may stand the
+registry's own words.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from typing import Self
 
 from playground.cluster_events import forget
 from playground.cluster_pods import Kubelets
@@ -27,22 +29,38 @@ IDLE = 1.0  # seconds between two steps while nobody writes and nothing is due
 
 
 class Life:
-    """`registries`: by host, who decides; other hosts let everybody pull. `runtime`: whose words pods fail with."""
+    """`registries`: by host, who decides; other hosts let everybody pull. `runtime`: whose words pods fail with.
+    Without `nodes` pods stay pending until somebody writes their status, as at an API server in a test. As a context
+    manager it is started and closed."""
 
     def __init__(
-        self, cluster: KubernetesStandIn, registries: dict[str, Good] | None = None, runtime: str = "cri-o"
+        self,
+        cluster: KubernetesStandIn,
+        registries: dict[str, Good] | None = None,
+        runtime: str = "cri-o",
+        *,
+        nodes: bool = True,
     ) -> None:
         self.cluster = cluster
         self.pulls = Pulls(cluster.store, registries or {}, runtime)
         self.kubelets = Kubelets(cluster.store, self.pulls)
         self.pools = Pools(cluster.store)
         self._controllers = Controllers(cluster.store)
+        self._nodes = nodes
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def step(self) -> None:
         """What is due by now. A rollout takes several steps, as it takes several moves."""
-        self.kubelets.step()
+        if self._nodes:
+            self.kubelets.step()
         self._controllers.step()
         self.pools.step()
         forget(self.cluster.store)

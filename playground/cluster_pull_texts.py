@@ -8,23 +8,30 @@ import re
 RUNTIMES = ("cri-o", "cri-o-old", "containerd", "docker")
 HOST = r"[\w-]+(?:\.[\w-]+)+(?::\d+)?|[\w.-]+:\d+|localhost"
 IMAGE = re.compile(rf"(?:({HOST})/)?([a-z0-9][a-z0-9._/-]*)(?::([\w.-]+))?(?:@(sha256:[0-9a-f]{{64}}))?")
-ARN = "arn:aws:iam::210987654321:user/puller"
+PRINCIPAL = "arn:aws:iam::210987654321:user/puller"
 SAID = {
     "unauthorized": "unauthorized: authentication required",
     "expired": "denied: Your authorization token has expired. Reauthenticate and try again.",
-    "denied": f"denied: User: {ARN} is not authorized to perform: ecr:BatchGetImage on resource: "
-    "arn:aws:ecr:us-east-1:123456789012:repository/{repository} because no resource-based policy allows the "
+    "denied": "denied: User: {principal} is not authorized to perform: ecr:BatchGetImage on resource: "
+    "arn:aws:ecr:{region}:{account}:repository/{repository} because no resource-based policy allows the "
     "ecr:BatchGetImage action",
     "no_repository": "name unknown: The repository with name '{repository}' does not exist in the registry with id "
-    "'123456789012'",
+    "'{account}'",
     "no_tag": "manifest unknown: Requested image not found",
     "rate_limited": "toomanyrequests: Rate exceeded",
+    "error": "received unexpected HTTP status: 500 Internal Server Error",
 }  # fmt: skip
 UNHEARD = {
     "dns": "dial tcp: lookup {host} on 172.30.0.10:53: no such host",
     "tls": "tls: failed to verify certificate: x509: certificate signed by unknown authority",
     "timeout": "dial tcp 192.0.2.10:443: i/o timeout",
     "unreachable": "dial tcp 192.0.2.10:443: connect: connection refused",
+}
+ELSEWHERE = {  # than at ECR
+    "denied": "unauthorized: access to the requested resource is not authorized",
+    "no_repository": "name unknown: repository not found",
+    "no_tag": "manifest unknown: manifest unknown",
+    "rate_limited": "toomanyrequests: You have reached your pull rate limit.",
 }
 NO_PLATFORM = {
     "containerd": "no match for platform in manifest: not found",
@@ -46,19 +53,17 @@ def parts(image: str) -> tuple[str, str, str] | None:
     )
 
 
-def told(runtime: str, image: str, outcome: str) -> str:
-    """What the runtime says of this outcome."""
+def told(runtime: str, image: str, outcome: str, principal: str = PRINCIPAL) -> str:
+    """What the runtime says of this outcome; `principal` is who is named in a denial."""
     word, _, said = outcome.partition(": ")
     host, repository, reference = parts(image) or ("", "", "")
-    template = UNHEARD.get(word) or SAID.get(word) or "unknown: unexpected answer"
-    cause = said or template.format(host=host, repository=repository)
+    cause = said or _cause(word, host, repository, principal)
     if word == "no_platform":
         cause = NO_PLATFORM.get(runtime, NO_IMAGE)
     elif word in UNHEARD:
         cause = _unheard(runtime, host, cause)
-    writers = {"containerd": _containerd, "docker": _docker}
     name = f"{host}/{repository}"
-    if writer := writers.get(runtime):
+    if writer := {"containerd": _containerd, "docker": _docker}.get(runtime):
         return f"rpc error: code = {_code(runtime, word)} desc = " + writer(word, image, name, reference, cause)
     read = cause if word in UNHEARD else f"reading manifest {reference} in {name}: {cause}"
     if runtime == "cri-o-old":
@@ -66,6 +71,15 @@ def told(runtime: str, image: str, outcome: str) -> str:
     again = f"initializing source docker://{image}: {read}"
     twice = f"pull image err: {again}; artifact err: get manifest: build image source: {read}"
     return f"unable to pull image or OCI artifact: {twice}"
+
+
+def _cause(word: str, host: str, repository: str, principal: str) -> str:
+    """The registry's words, or the network's."""
+    ecr = re.fullmatch(r"(\d{12})\.dkr\.ecr\.([\w-]+)\.amazonaws\.com", host)
+    account, region = ecr.groups() if ecr else ("123456789012", "us-east-1")
+    words = {**SAID, **UNHEARD, **({} if ecr or "ecr" in host else ELSEWHERE)}
+    text = words.get(word, "unknown: unexpected answer")
+    return text.format(host=host, repository=repository, principal=principal, account=account, region=region)
 
 
 def _unheard(runtime: str, host: str, cause: str) -> str:

@@ -10,24 +10,26 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from playground.cluster_pull_texts import parts, told
+from playground.cluster_pull_texts import PRINCIPAL, parts, told
 from playground.kubernetes_kinds import SECRET
 from playground.kubernetes_store import Store
 
-# (user, password, repository), both empty for nobody → an outcome, and after ": " the registry's own words, if any
-Good = Callable[[str, str, str], str]
+# (user, password, repository, tag or digest), the first two empty for nobody → an outcome, and after ": " the
+# registry's own words, if any; `playground.registry.RegistryStandIn.good` is one
+Good = Callable[[str, str, str, str], str]
 KEYS = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 NODES_OWN = ("openshift-config", "pull-secret")
 
 
 class Pulls:
     """`registries`: by host, who decides; hosts that are not among them let everybody pull. `absent`: images whose tag
-    does not exist. `runtime`: whose words are used."""
+    does not exist. `runtime`: whose words are used. `principal`: whom a registry names that denies."""
 
     def __init__(self, store: Store, registries: dict[str, Good], runtime: str = "cri-o") -> None:
         self.registries = registries
         self.absent: set[str] = set()
         self.runtime = runtime
+        self.principal = PRINCIPAL
         self._store = store
         self._expired: set[str] = set()
 
@@ -41,19 +43,20 @@ class Pulls:
         if named is None:
             why = f'couldn\'t parse image name "{image}": invalid reference format'
             return "InvalidImageName", f'Failed to apply default image tag "{image}": {why}'
-        outcome = self._outcome(pod, *named[:2])
+        outcome = self._outcome(pod, *named)
         if outcome == "ok" and image in self.absent:
             outcome = "no_tag"
-        return None if outcome == "ok" else ("ErrImagePull", told(self.runtime, image, outcome))
+        return None if outcome == "ok" else ("ErrImagePull", told(self.runtime, image, outcome, self.principal))
 
-    def _outcome(self, pod: dict[str, Any], host: str, repository: str) -> str:
+    def _outcome(self, pod: dict[str, Any], host: str, repository: str, reference: str) -> str:
         """Each login that fits is tried; nobody's only when there is none."""
         good = self.registries.get(host)
         if good is None:
             return "ok"
         outcome = ""
         for user, password in [*self._logins(pod, host, repository)] or [("", "")]:
-            outcome = "expired" if _mark(password) in self._expired else good(user, password, repository)
+            expired = _mark(password) in self._expired
+            outcome = "expired" if expired else good(user, password, repository, reference)
             if outcome == "ok":
                 break
         return outcome

@@ -11,10 +11,10 @@
 `cluster.admin` is the token of somebody who may do everything, so all that can be done to a real cluster over HTTP can
 be done to this one: namespaces, Secrets, ConfigMaps, pods (with /status and /binding), Events, service accounts (with
 /token: the TokenRequest API), nodes, Deployments, ReplicaSets, roles and bindings (rights are looked up in the stored
-objects), ClusterVersions, ClusterOperators and MachineConfigPools. Get, list (pages, label and field selectors),
-create, update, patch (merge, strategic), delete (with preconditions), SelfSubjectAccessReview, SelfSubjectReview,
-discovery. No watch, no server-side apply, no JSON patch, no deletecollection. It does nothing by itself: what
-controllers and kubelets do is `playground.cluster_life`.
+objects), ClusterVersions, ClusterOperators, MachineConfigPools and what CustomResourceDefinitions define. Get, list
+(pages, label and field selectors), create, update, patch (merge, strategic), delete (with preconditions),
+SelfSubjectAccessReview, SelfSubjectReview, discovery. No watch, no server-side apply, no JSON patch, no
+deletecollection. It does nothing by itself: what controllers and kubelets do is `playground.cluster_life`.
 
 To break it: `deny`, `down`, `slow`, `faults`, `expire_continues`; `heal` undoes all of that. `on_write` is called
 before and after something is stored, and may block or kill. `log` tells what was asked, without values.
@@ -52,7 +52,7 @@ from playground.kubernetes_answers import (
 )
 from playground.kubernetes_checks import decoded
 from playground.kubernetes_faults import Fault, Faults, unavailable
-from playground.kubernetes_kinds import ACCESS, KINDS, MACHINES, NAMESPACE, REVIEWS, SERVICE_ACCOUNT, Kind
+from playground.kubernetes_kinds import ACCESS, DEFINITION, KINDS, MACHINES, NAMESPACE, REVIEWS, SERVICE_ACCOUNT, Kind
 from playground.kubernetes_objects import Objects
 from playground.kubernetes_paths import Target, target
 from playground.kubernetes_rules import MASTERS, OPEN, Access, Rules, Tokens, User
@@ -61,7 +61,6 @@ from playground.server import Server, run_in_thread
 
 OnWrite = Callable[[Entry, str], None]  # (what, "before" | "after" it was stored; before it is status 0)
 READS = ("get", "list", "watch")
-CUSTOM = (kinds.CONFIG, MACHINES)  # served by definitions: nothing answers where there is none
 FIRST_REVIEWS = 28  # minor version since which there is SelfSubjectReview
 
 
@@ -85,6 +84,8 @@ class KubernetesStandIn:
         self._count = 0
         for name in ("default", "kube-system"):
             self.namespace(name)
+        for kind in (kind for kind in self.kinds if kind.custom):
+            self.store.add(DEFINITION, kinds.definition(kind))
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -155,10 +156,14 @@ class KubernetesStandIn:
         if at.group in (ACCESS, REVIEWS):
             return self._review(user, at, asked)
         if kind is None:
-            return no_page() if at.group not in {kind.group for kind in self.kinds} - set(CUSTOM) else unknown()
+            own = {kind.group for kind in self.kinds if not kind.custom}
+            return unknown() if at.group in own else no_page()
         if at.sub == "token" and kind is SERVICE_ACCOUNT and asked.method == "POST":
             return self._token(at, asked)
-        return self._objects.answer(access.verb, kind, at, asked)
+        answer = self._objects.answer(access.verb, kind, at, asked)
+        if kind is DEFINITION and answer.status == 201:
+            self.kinds += (kinds.defined(answer.body),)
+        return answer
 
     def _review(self, user: User, at: Target, asked: Asked) -> Answer:
         """The questions about oneself."""

@@ -55,11 +55,29 @@ CLUSTER_VERSION, CLUSTER_OPERATOR, MACHINE_CONFIG_POOL = (
         (MACHINES, "machineconfigpools", "MachineConfigPool"),
     )
 )
+DEFINITION = Kind("apiextensions.k8s.io", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
 KINDS = (
-    NAMESPACE, SECRET, CONFIG_MAP, POD, EVENT, SERVICE_ACCOUNT, NODE, DEPLOYMENT, REPLICA_SET, ROLE, ROLE_BINDING,
-    CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CLUSTER_VERSION, CLUSTER_OPERATOR, MACHINE_CONFIG_POOL,
+    DEFINITION, NAMESPACE, SECRET, CONFIG_MAP, POD, EVENT, SERVICE_ACCOUNT, NODE, DEPLOYMENT, REPLICA_SET, ROLE,
+    ROLE_BINDING, CLUSTER_ROLE, CLUSTER_ROLE_BINDING, CLUSTER_VERSION, CLUSTER_OPERATOR, MACHINE_CONFIG_POOL,
 )  # fmt: skip
 SUBRESOURCES = {POD: ("binding",), SERVICE_ACCOUNT: ("token",)}  # besides the status of those that have one
+
+
+def defined(definition: dict[str, Any]) -> Kind:
+    """The kind that a CustomResourceDefinition makes."""
+    spec = definition["spec"]
+    names, phased = spec["names"], "status" in (spec["versions"][0].get("subresources") or {})
+    return Kind(spec["group"], names["plural"], names["kind"], namespaced=spec["scope"] == "Namespaced",
+                phased=phased, counted=True, custom=True)  # fmt: skip
+
+
+def definition(kind: Kind) -> dict[str, Any]:
+    """And the other way round."""
+    names = {"plural": kind.plural, "kind": kind.kind, "singular": kind.kind.lower(), "listKind": f"{kind.kind}List"}
+    version = {"name": kind.version, "served": True, "storage": True, "subresources": {"status": {}}}
+    scope = "Namespaced" if kind.namespaced else "Cluster"
+    spec = {"group": kind.group, "names": names, "scope": scope, "versions": [version]}
+    return {"metadata": {"name": kind.resource}, "spec": spec}
 
 
 def groups(kinds: tuple[Kind, ...]) -> dict[str, Any]:
