@@ -101,8 +101,14 @@ def _look(shop: Workshop, command: str) -> tuple[Credential, ...]:
     found = handler.inventory(shop.handler_settings[command], shop.read_tools)
     if not all(isinstance(one, Credential) for one in found):
         raise TypeError("an inventory is of credentials")
-    seen = (Credential.model_validate_json(one.model_dump_json()) for one in found)
+    seen = [_read_back(one) for one in found]
     return tuple({one.name: one for one in sorted(seen, key=urgency, reverse=True)}.values())
+
+
+def _read_back(one: Credential) -> Credential:
+    """As a store gives it back: here, so that what cannot be stored is the handler's failure."""
+    named = one.model_copy(update={"name": visible(one.name, 200) or "?"})
+    return Credential.model_validate_json(named.model_dump_json())
 
 
 def _store(
@@ -128,7 +134,7 @@ def _store(
 def _replace(conn: sa.Connection, command: str, found: tuple[Credential, ...], now: float) -> None:
     conn.execute(holding.delete().where(holding.c.command == command))
     rows = [
-        {"command": command, "name": visible(one.name, 200), "credential": one.model_dump(mode="json"),
+        {"command": command, "name": one.name, "credential": one.model_dump(mode="json"),
          "urgency": URGENCY.index(one.state), "expires_at": one.expires_at, "looked_at": now}
         for one in found
     ]  # fmt: skip

@@ -100,6 +100,12 @@ class Bench:
         assert view is not None
         return view
 
+    def with_handler(self, **parts: Any) -> None:
+        """Other parts for /world: an inventory, a report."""
+        handler = dataclasses.replace(self.world.HANDLER, **parts)
+        self.shop = dataclasses.replace(self.shop, handlers={"world": handler})
+        self.desk._shop = self.shop
+
     def lines(self) -> list[list[str]]:
         return self.world.lines(str(self.folder))
 
@@ -127,6 +133,22 @@ def bench(world: ModuleType, tmp_path: Path, empty_store: Path) -> Iterator[Benc
     bench = Bench(world, tmp_path, parse(world.document(tmp_path), "world"))
     yield bench
     bench.close()
+
+
+@pytest.fixture
+def benches(world: ModuleType, tmp_path: Path, database: str) -> Iterator[Callable[[int], list[Bench]]]:
+    """So many replicas by hand, on one PostgreSQL."""
+    made: list[Bench] = []
+
+    def make(count: int) -> list[Bench]:
+        settings = parse(world.document(tmp_path, database), "world")
+        desk.submit_only(settings, {}, {}, Nobody(), cipher=Fernet(Fernet.generate_key())).stop()
+        made.extend(Bench(world, tmp_path, settings) for _ in range(count))
+        return made
+
+    yield make
+    for bench in made:
+        bench.close()
 
 
 class Story:

@@ -122,7 +122,11 @@ def assert_end(view: RunView) -> None:
     else:
         assert view.state in (State.UNDONE, State.STOPPED, State.PARTLY)
         assert view.trouble
+    reported = view.report is not None and bool(view.report.notes)
+    assert reported or view.state not in (State.DONE, State.PARTLY)
+    assert not any(step.progress for step in view.steps)
     if view.state == State.UNDONE:
+        assert view.report is None
         assert not any(step.state == "done" for step in view.steps)
 
 

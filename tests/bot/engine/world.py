@@ -21,7 +21,7 @@ from bot.core.alert import Alert, Matcher, Notice
 from bot.core.diagnosis import AlertHandler, Chart, Diagnosis, Mood, Series, Subject, Watching
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.handler import Ask, Handler, HandlerSettings
-from bot.core.plan import Answer, Plan, Premise, RunRef, Stage, Step
+from bot.core.plan import Answer, Note, Plan, Premise, Report, RunRef, Stage, Step
 from bot.core.ports import Place, ReadTools, Tools
 
 ERRORS = {"refused": Refused, "transient": Transient, "drifted": Drifted}
@@ -86,6 +86,7 @@ class Write(Step):
 
     def do(self, tools: Tools, run: RunRef) -> None:
         event()
+        run.tell(f"about to write {self.name}")
         mood(self.folder, self.name, "do")
         if not (Path(self.folder) / f"deaf-{self.name}").exists():
             add(self.folder, self.name, run.id)
@@ -160,7 +161,16 @@ def step(folder: str, name: str) -> Step:
     return kind(folder=folder, name=name.rstrip("!?"))
 
 
-HANDLER = Handler("world", "Change the world", WorldAsk, HandlerSettings, plan, (Write, Brand, Prove), (Calm,))
+def report(plan: Plan, settings: HandlerSettings, tools: ReadTools) -> Report:
+    event()
+    folder = plan.model_dump()["stages"][0]["steps"][0]["folder"]
+    mood(folder, "world", "report")
+    return Report(notes=(Note(label="ledger", text=f"{len(lines(folder))} lines"),))
+
+
+HANDLER = Handler(
+    "world", "Change the world", WorldAsk, HandlerSettings, plan, (Write, Brand, Prove), (Calm,), report=report
+)
 
 
 def tools(clock: Any = time.time) -> Tools:
