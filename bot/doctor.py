@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.app import Parts
 from bot.calling import CieWebhook
+from bot.cloud import AssumeRole
 from bot.core.errors import Refused
 from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
@@ -176,10 +177,12 @@ def aws(parts: Parts) -> Iterator[Finding]:
         hours = (minted.expires_at - parts.tools.now()) / 3600
         return f"a token for {minted.registry} lasts {hours:.1f} h."
 
-    for name, access in parts.settings.aws.items():
+    ways = parts.settings.aws
+    sources = {way.auth.source for way in ways.values() if isinstance(way.auth, AssumeRole)}
+    for name, access in ways.items():
         who = [*looked(f"aws {name}", lambda n=name, a=access: f"is {parts.tools.aws.who(n, a.region).arn}.")]  # type: ignore[misc]  # lambda
         yield from who
-        if who[0].good:
+        if who[0].good and name not in sources:  # those may be good for nothing but their roles
             yield from looked(f"aws {name} ecr", lambda n=name, a=access: token(n, a.region))  # type: ignore[misc]  # lambda
 
 
