@@ -161,6 +161,6 @@ def _line(holding: Holding) -> str:
     one = holding.credential
     sign, word = STATES[one.state]
     ends = f"{'expired' if one.state == 'expired' else 'expires'} {when(one.expires_at)}" if one.expires_at else ""
-    written = f"written {when(one.written_at)}" if one.written_at and one.state != "fresh" else ""
+    written = f"written {when(one.written_at)}" if one.written_at and not one.expires_at else ""
     first = " · ".join(filter(None, [f"{sign} *{word}*", code(one.name, 220), ends, written]))
     return "\n".join(filter(None, [first, mrkdwn(one.told, 320)]))

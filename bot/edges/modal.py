@@ -11,9 +11,9 @@ from bot.core.handler import Ask, Handler
 from bot.core.plan import Plan
 from bot.core.view import RunView
 from bot.edges import outcome, proposal, report
-from bot.edges.blocks import Block, check
+from bot.edges.blocks import TOTAL, Block, check, texts
 from bot.edges.elements import context, header, option, section, sections, token, words
-from bot.edges.text import code, mrkdwn, person, plain, when
+from bot.edges.text import code, mrkdwn, person, plain, size, when
 
 ASK, DENY, DETAILS = "ask", "deny", "details"  # callback_id of each
 _BLOCK = "ask-"
@@ -83,7 +83,7 @@ def details(view: RunView) -> Block:
     blocks = [header("title", proposal.title(view)), section("state", outcome.headline(view)), context("who", *lead)]
     if view.plan:
         blocks += _plan(view, view.plan, rest)
-    blocks += report.in_words(view, 5000)
+    blocks += report.in_words(view, TOTAL["modal"] - sum(map(size, texts(blocks))) - 500)
     if view.digest:
         blocks.append(context("digest", f"An approval is for exactly this plan: {code(view.digest, 80)}"))
     top = {"callback_id": DETAILS, "title": words("Details"), "close": words("Close"), "private_metadata": token(view)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from bot.core.people import listed
 from bot.core.view import RunView, State, StepState, StepView, Trouble
@@ -54,9 +54,11 @@ def story(view: RunView) -> str:
 def failure(view: RunView) -> list[Block]:
     """What failed, what to do now, what was put back or stays: in this order."""
     failed = [(n, s) for n, s in enumerate(proposal.steps(view), 1) if s.state in _BAD]
-    what = [f"Step {n}, {mrkdwn(s.says, 200)}: {_words(s.trouble)}" for n, s in failed[:3]]
+    reasons = _by_reason(failed)
+    what = [_reason(group) for group in reasons[:3]]
     told = [] if not view.trouble or any(s.trouble == view.trouble for _, s in failed) else [_words(view.trouble)]
-    more = [f"… and {len(failed) - 3} more, marked below"] if len(failed) > 3 else []
+    left = sum(map(len, reasons[3:]))
+    more = [f"… and {left} more, marked below"] if left else []
     parts = [
         ("failed", "What failed", "\n".join([*told, *what, *more]) or "The run did not come to its end."),
         ("now", "What to do now", _now(view, [s for _, s in failed])),
@@ -66,6 +68,21 @@ def failure(view: RunView) -> list[Block]:
 
 
 _BAD = (StepState.FAILED, StepState.UNDO_FAILED)
+_Numbered = tuple[int, StepView]
+
+
+def _by_reason(failed: Sequence[_Numbered]) -> list[list[_Numbered]]:
+    """The failed steps that were told the same, together, in the order of the first of each."""
+    groups: dict[str, list[_Numbered]] = {}
+    for n, step in failed:
+        groups.setdefault(step.trouble.what if step.trouble else "", []).append((n, step))
+    return list(groups.values())
+
+
+def _reason(group: Sequence[_Numbered]) -> str:
+    n, first = group[0]
+    which = f"Step {n}" if len(group) == 1 else f"{len(group)} steps, the first of them {n}"
+    return f"{which}, {mrkdwn(first.says, 200)}: {_words(first.trouble)}"
 
 
 def _words(trouble: Trouble | None) -> str:

@@ -134,12 +134,23 @@ def step_line(number: int, step: StepView, *, live: bool) -> str:
 def _folded(view: RunView, budget: int) -> list[str]:
     """What failed and what runs now, a few of each by name; the headline counts the rest."""
     numbered = list(enumerate(steps(view), 1))
-    failed = [step_line(n, step, live=True) for n, step in numbered if step.state in _BAD]
+    failed = _failed([(n, step) for n, step in numbered if step.state in _BAD])
     running = [step_line(n, step, live=True) for n, step in numbered if step.state is StepState.RUNNING]
     where = f"All {len(numbered)} steps{more(view)}"
     left = budget - size(where) - 200
     named = _few(failed, _FAILED, left if not running else left * 2 // 3, "more failed")
     return [*named, *_few(running, _RUNNING, left - sum(map(size, named)), "more running"), where]
+
+
+def _failed(numbered: Sequence[tuple[int, StepView]]) -> list[str]:
+    """A line for each; a reason that is the one of the step before is not repeated."""
+    lines, before = [], None
+    for n, step in numbered:
+        same = step.trouble is not None and step.trouble == before
+        shown = step.model_copy(update={"trouble": None}) if same else step
+        lines.append(step_line(n, shown, live=True) + (", for the same reason" if same else ""))
+        before = step.trouble
+    return lines
 
 
 def _few(lines: Sequence[str], most: int, budget: int, rest: str) -> list[str]:
@@ -153,9 +164,10 @@ def _few(lines: Sequence[str], most: int, budget: int, rest: str) -> list[str]:
 
 
 def counts(view: RunView) -> str:
-    """3 done, 1 running, 116 waiting."""
+    """2 failed, 1 running, 3 done, 116 waiting: what needs a person first."""
     states = [step.state for step in steps(view)]
-    parts = [(state, states.count(state)) for state in (*list(StepState)[1:], StepState.WAITING)]
+    order = dict.fromkeys((*_BAD, *list(StepState)[1:], StepState.WAITING))
+    parts = [(state, states.count(state)) for state in order]
     return ", ".join(f"{n} {STEP_STATES[state][1]}" for state, n in parts if n)
 
 

@@ -42,7 +42,8 @@ def full_message(view: RunView) -> Message:
     """A run with all its steps, for one person who wants to see them. What even one message does not hold, the
     button opens."""
     lines = proposal.step_lines(view, live=True)
-    if view.plan is None or not proposal.too_long(lines):
+    reported = view.report is not None and view.state in _APPLIED
+    if view.plan is None or not (reported or proposal.too_long(lines)):
         return run_message(view)
     head, rest = _head(view), ": press Details"
     told = [*(failure(view) if view.state in FAILED else []), *proposal.warnings(view.plan.warnings, rest)]
@@ -54,7 +55,7 @@ def full_message(view: RunView) -> Message:
         *again.blocks(view),
         proposal.buttons(view) if waits else proposal.details_button(view),
     ]
-    told += report.blocks(view, min(2500, _room(head, told, changes, end))) if view.state in _APPLIED else []
+    told += report.blocks(view, min(4500, _room(head, told, changes, end)), report.ALL) if reported else []
     room = _room(head, told, changes, end)
     return _checked(
         Message(story(view), [*head, *told, *changes, *sections("steps", "*Steps*", lines, room, rest), *end])

@@ -13,13 +13,14 @@ from bot.edges.text import count, mrkdwn, plain, size
 
 OFFER = "report-offer"  # action id, numbered after the first
 HEAD = "*What is there now*"
+ROWS, ALL = 10, 99  # of the table: in the channel, for one person who wants to see them
 _OFFERS = 5  # with a button
 _CELL = 200  # characters of one cell of a table
 _LINE = 1500  # characters of a row in words
 
 
-def blocks(view: RunView, room: int) -> list[Block]:
-    """In not more than `room` characters: warnings, notes, the table, the offers."""
+def blocks(view: RunView, room: int, rows: int = ROWS) -> list[Block]:
+    """In not more than `room` characters: warnings, notes, the table (so many rows of it), the offers."""
     given = view.report
     if given is None:
         return []
@@ -27,7 +28,7 @@ def blocks(view: RunView, room: int) -> list[Block]:
     left = room - sum(size(element["text"]["text"]) for block in pressed for element in block["elements"])
     said = sections("report", HEAD, lines(given), min(1500, left // 2), proposal.more(view)) if left > 300 else []
     left -= sum(size(block["text"]["text"]) for block in said)
-    return [*said, *_table(view, given.table, min(4000, left)), *pressed]
+    return [*said, *_table(view, given.table, min(4000, left), rows), *pressed]
 
 
 def in_words(view: RunView, budget: int) -> list[Block]:
@@ -58,13 +59,14 @@ def _row(head: Sequence[str], row: Sequence[str]) -> str:
     return line
 
 
-def _table(view: RunView, given: Table | None, budget: int) -> list[Block]:
+def _table(view: RunView, given: Table | None, budget: int, rows: int) -> list[Block]:
     """As a table if all of its columns and each of its cells fit into one, else in words."""
     if given is None or not given.rows or budget < 200:
         return []
     if len(given.head) > COLUMNS or any(size(cell) > _CELL for row in given.rows for cell in row):
         return sections("report-rows", "", rows_in_words(given), budget, proposal.more(view))
-    block, left_out = table("report-table", given, budget - 120)
+    block, left_out = table("report-table", given.model_copy(update={"rows": given.rows[:rows]}), budget - 120)
+    left_out += len(given.rows[rows:])
     rest = f"… and {count(left_out, 'more row')}{proposal.more(view)}"
     return [*([block] if block else []), *([context("report-more", rest)] if left_out else [])]
 

@@ -74,7 +74,7 @@ def test_two_hundred_steps_are_folded() -> None:
         s.model_copy(update={"trouble": Trouble(what="No answer.")}) if s.state is F else s for s in view.steps
     )
     told = shown(render.run_message(view.model_copy(update={"steps": steps})))
-    assert "60 running, 100 done, 15 failed, 25 waiting" in told
+    assert "15 failed, 60 running, 100 done, 25 waiting" in told
     assert "❌ 101. Write 100 – failed\n      No answer." in told
     assert "… and 5 more failed" in told
     assert "⏳ 116. Write 115 – running: half" in told

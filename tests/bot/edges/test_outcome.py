@@ -48,6 +48,17 @@ def test_what_failed_comes_first_in_a_long_list() -> None:
     assert "❌ 151. Write 150 – failed" in told
 
 
+def test_steps_that_failed_for_one_reason_are_told_together() -> None:
+    """A cluster that is away fails fifty steps and is one line; another reason is another one."""
+    away, denied = Trouble(what="The cluster a did not answer."), Trouble(what="The cluster b said no.")
+    facts = progress(*[StepState.FAILED] * 50, StepState.DONE, StepState.FAILED, trouble=away)
+    facts["steps"] = (*facts["steps"][:-1], facts["steps"][-1].model_copy(update={"trouble": denied}))
+    told = shown(render.run_message(run(State.PARTLY, **facts)))
+    assert "50 steps, the first of them 1, Write 0: The cluster a did not answer." in told
+    assert "Step 52, Write 51: The cluster b said no." in told
+    assert "❌ 2. Write 1 – failed, for the same reason" in told
+
+
 def test_a_failure_says_what_failed_what_now_and_how_things_are() -> None:
     """In this order, with the tool's own two sentences and the way to try again."""
     trouble = Trouble(what="Vault refused to write b.", now="Give the role update there.")
