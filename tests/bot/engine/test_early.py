@@ -49,11 +49,11 @@ class Clockwork:
     def __init__(self, bench: Any, *, catch_up: bool = True, **ask: Any) -> None:
         self.bench = bench
         document = {"folder": str(bench.folder)} | ask
-        plan = Schedule(command="world", ask=document, every_minutes=300, catch_up=catch_up, channel="C7")
+        plans = {"ecr": Schedule(command="world", ask=document, every_minutes=300, catch_up=catch_up, channel="C7")}
         standing = Standing(owner="U5", command="world", ask=document, until="2030-01-01")
-        parts = {"schedules": {"ecr": plan}, "standing": {"s": standing}}
+        parts = {"schedules": plans, "standing": {"s": standing}}
         object.__setattr__(bench.shop, "settings", bench.shop.settings.model_copy(update=parts))
-        bench.shop.write(lambda conn: schedules.sync(conn, parts["schedules"], bench.now))
+        bench.shop.write(lambda conn: schedules.sync(conn, plans, bench.now))
 
     def look(self, *found: Credential) -> int:
         """A look found these; how many runs there are now."""

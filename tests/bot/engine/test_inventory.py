@@ -288,7 +288,10 @@ def test_a_handler_without_an_inventory_is_not_looked_at(bench: Any) -> None:
 
 def test_how_old_the_oldest_look_is(shelf: Shelf) -> None:
     """Nothing to see: 0. Looks that fail do not count as seen."""
-    age = lambda: shelf.bench.shop.read(lambda conn: inventory.age(conn, shelf.bench.now))  # noqa: E731 - one line
+
+    def age() -> float:
+        return float(shelf.bench.shop.read(lambda conn: inventory.age(conn, shelf.bench.now)))
+
     assert age() == 0
     shelf.look(credential("a"))
     assert age() == 0
