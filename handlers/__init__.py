@@ -8,6 +8,7 @@ from handlers import (
     escalate_redhat_auth,
     offline_session,
     open_cie,
+    refresh_ecr,
     rotate_hive_tokens,
     runbook,
     secret_consumers,
@@ -16,6 +17,7 @@ from handlers import (
 HANDLERS: tuple[Handler, ...] = (
     rotate_hive_tokens.HANDLER,
     secret_consumers.HANDLER,
+    refresh_ecr.HANDLER,
     diagnose_redhat_auth.HANDLER,
     open_cie.HANDLER,
     contact_redhat.HANDLER,
