@@ -92,6 +92,7 @@ def _found(access: AwsAccess) -> Any:
         session.set_config_variable("credentials_file", str(access.auth.credentials_file))
         for provider in ELSEWHERE:
             session.get_component("credential_provider").remove(provider)
+        session.get_scoped_config()  # tells of a profile that is not there
     else:
         session = Session()
     session.set_config_variable("ca_bundle", str(access.ca_file) if access.ca_file else None)
