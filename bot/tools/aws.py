@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from bot.cloud import AssumeRole, AwsAccess
 from bot.core.aws import Caller, RegistryToken
@@ -92,10 +91,10 @@ class AwsAccounts:
 def _token(answer: dict[str, Any]) -> RegistryToken | None:
     """None for an answer that holds none."""
     data = answer.get("authorizationData")
-    given = data[0] if isinstance(data, list) and data else {}
+    given = data[0] if isinstance(data, list) and data and isinstance(data[0], dict) else {}
     login, ends = _login(given.get("authorizationToken")), given.get("expiresAt")
-    registry = urlsplit(str(given.get("proxyEndpoint"))).netloc
-    if login is None or not isinstance(ends, datetime) or not HOST.fullmatch(registry):
+    scheme, _, registry = str(given.get("proxyEndpoint")).partition("://")
+    if login is None or not isinstance(ends, datetime) or scheme != "https" or not HOST.fullmatch(registry):
         return None
     return RegistryToken(login=login, expires_at=ends.timestamp(), registry=registry)
 

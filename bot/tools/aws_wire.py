@@ -119,8 +119,16 @@ def _call(access: AwsAccess, doing: Doing, operation: str, keys: Any, parameters
         config=_config(access, **({} if own else {"signature_version": UNSIGNED})),
         **(dict(zip(PARAMETERS, own, strict=False)) if own else {}),  # own: four parts, the last of no use here
     )  # fmt: skip
+    heard: list[Any] = []
+    client.meta.events.register(f"before-parse.{service}", lambda **it: heard.append(it), unique_id="hivekeeper")
     try:
         answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
+    except (known.ClientError, known.BotoCoreError):
+        raise
+    except Exception:
+        if heard:  # the parsers fail in many ways at what is not of AWS
+            raise ResponseParserError from None
+        raise
     finally:
         client.close()
     return answer
@@ -217,5 +225,4 @@ KINDS: tuple[tuple[tuple[type[BaseException], ...], How | Local], ...] = (
     ((ConnectionRefusedError, NewConnectionError), "refused"),  # urllib3 calls the latter a kind of timeout
     ((known.ReadTimeoutError, known.ConnectTimeoutError, PoolTimeout, TimeoutError), "timeout"),
     ((known.HTTPClientError,), "cut"),
-    ((LookupError,), "misshapen"),  # how the parser fails at XML that is another
 )  # fmt: skip
