@@ -75,12 +75,10 @@ class Canary:
         places += [(name, text().encode(errors="replace")) for name, text in self._watched]
         places += [(str(p.relative_to(folder)), p.read_bytes()) for p in self._files(folder)]
         places += list(_processes())
-        return [
-            f"{name} in {place}"
-            for place, content in places
-            for name, word in self._words.items()
-            if any(needle in content for needle in needles(word))
-        ]
+        whole = b"\0".join(content for _, content in places)
+        sought = [(name, needle) for name, word in self._words.items() for needle in needles(word) if needle in whole]
+        found = [f"{name} in {place}" for place, content in places for name, needle in sought if needle in content]
+        return list(dict.fromkeys(found))
 
     def _files(self, folder: Path) -> Iterator[Path]:
         for path in folder.rglob("*"):
@@ -101,23 +99,30 @@ def needles(word: str) -> list[bytes]:
 def _processes() -> Iterator[tuple[str, bytes]]:
     """Arguments of every process, and the environment of this process's descendants."""
     children = _descendants(os.getpid())
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            yield f"arguments of process {entry.name}", (entry / "cmdline").read_bytes()
-            if int(entry.name) in children:
-                yield f"environment of process {entry.name}", (entry / "environ").read_bytes()
-        except OSError:
-            continue
+    for pid in _pids():
+        yield f"arguments of process {pid}", _of_process(pid, "cmdline")
+    for pid in children:
+        yield f"environment of process {pid}", _of_process(pid, "environ")
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+
+
+def _of_process(pid: int, file: str) -> bytes:
+    """Nothing of a process that has ended. Read without pathlib: after each test it is every process of the machine."""
+    try:
+        with open(f"/proc/{pid}/{file}", "rb", buffering=0) as opened:
+            return opened.readall()
+    except OSError:
+        return b""
 
 
 def _descendants(root: int) -> set[int]:
     parents: dict[int, int] = {}
-    for stat in glob.glob("/proc/[0-9]*/stat"):
-        try:
-            text = Path(stat).read_text()
-        except OSError:
-            continue
-        parents[int(text.split(" ", 1)[0])] = int(text.rsplit(")", 1)[1].split()[1])
+    for pid in _pids():
+        if told := _of_process(pid, "stat"):
+            parents[pid] = int(told.rsplit(b")", 1)[1].split()[1])
     found = {root}
     while True:
         more = {pid for pid, parent in parents.items() if parent in found} - found
