@@ -30,6 +30,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from slack(parts)
     yield from clusters(parts, commands)
     yield from aws(parts)
+    yield from registries(parts)
     yield from ci_jobs(settings)
     yield from prometheus(parts)
     yield from endpoints(parts)
@@ -184,6 +185,15 @@ def aws(parts: Parts) -> Iterator[Finding]:
         yield from who
         if who[0].good and name not in sources:  # those may be good for nothing but their roles
             yield from looked(f"aws {name} ecr", lambda n=name, a=access: token(n, a.region))  # type: ignore[misc]  # lambda
+
+
+def registries(parts: Parts) -> Iterator[Finding]:
+    """Is it a registry, what answers for each that the settings name? It is asked without a login."""
+    for host in parts.settings.registries:
+        pull = parts.tools.registries.accepts(host, None)
+        good = pull.outcome in ("ok", "unauthorized")
+        yield Finding(subject=f"registry {host}", good=good, told="it answers." if good else pull.told,
+                      now="" if good else f"Check registries.{host} and the network of the bot.")  # fmt: skip
 
 
 def ci_jobs(settings: Settings) -> Iterator[Finding]:
