@@ -166,14 +166,14 @@ class TokenService:
 
     async def endpoint(self, request: Request) -> Response:
         user, password = registry_answers.basic(request.headers.get("Authorization", ""))
-        if user and self._logins.get(user) != password:
+        if user not in ("", "late") and self._logins.get(user) != password:
             return JSONResponse({"errors": [{"code": "UNAUTHORIZED", "message": "made up"}]}, 401)
         allowed = user == "keeper" and request.query_params.get("scope") == f"repository:{REPOSITORY}:pull"
-        return JSONResponse({"token": self.signed(user, ["pull"] if allowed else [])})
+        return JSONResponse({"token": self.signed(user, ["pull"] if allowed else [], late=user == "late")})
 
-    def signed(self, user: str, actions: list[str]) -> str:
+    def signed(self, user: str, actions: list[str], *, late: bool = False) -> str:
         access = [{"type": "repository", "name": REPOSITORY, "actions": actions}] if actions else []
-        now = int(time.time())
+        now = int(time.time()) - (3600 if late else 0)
         claims = {
             "iss": "us",
             "aud": "registry",
@@ -291,6 +291,13 @@ def test_what_is_not_there(scene: Scene) -> None:
     assert scene.pull("none-such", scene.good).outcome == "no_tag"
     found = scene.pull(TAG, scene.good, repository="team/none-such").outcome
     assert found in ("no_repository", "no_tag", "denied")  # docker-registry and token services do not tell
+
+
+@pytest.mark.parametrize("scene", REAL[1:], indirect=True)
+def test_a_token_service_whose_clock_is_wrong(scene: Scene) -> None:
+    """A token that its own service gave and the registry does not take is nobody's wrong login."""
+    pull = scene.pull(TAG, Login("late", Secret("any")))
+    assert (pull.outcome, "its clock or its keys may be wrong" in pull.told) == ("error", True), pull
 
 
 def live(name: str) -> None:

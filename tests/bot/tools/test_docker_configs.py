@@ -236,6 +236,7 @@ def test_hosts_that_fit(key: str, wanted: str) -> None:
     [
         ("quay.io/org", "quay.io"), ("quay.io/org", "quay.io/other/app"), ("quay.io", "quay.io:443"),
         ("*.amazonaws.com", "123456789012.dkr.ecr.us-east-1.amazonaws.com"), ("quay.io", "xquay.io"),
+        ("quay.io", "quay.io.example.com"), ("quay.io.example.com", "quay.io"),
         ("https://index.docker.io/v1/", "quay.io"), ("registry.example.com:5000", "registry.example.com"),
     ],
 )  # fmt: skip

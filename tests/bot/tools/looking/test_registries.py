@@ -173,7 +173,7 @@ class Trap:
             return Response(
                 status_code=401, headers={"WWW-Authenticate": f'{self.scheme} realm="{self.realm}",service="s"'}
             )
-        return Response(status_code=307, headers={"Location": "http://127.0.0.1:1/elsewhere"})
+        return Response(status_code=307, headers={"Location": "/elsewhere"})
 
 
 @pytest.fixture
@@ -241,6 +241,40 @@ def test_names_are_checked_before_anything_is_asked(ecr: Place) -> None:
         assert ecr.tool.accepts(host, ecr.login).outcome == "not_a_registry"
     assert ecr.registry.log == []
     assert ecr.tool.accepts(f"https://{ECR}/v2/", ecr.login).outcome == "ok"
+
+
+def said(status: int, code: str, message: str = "gobbledygook", **more: Any) -> Pull:
+    """What is made of these words about team/app:v1."""
+    body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+    given = {"stage": "bearer", "login": Login("a", Secret("b")), "error": "", **more}
+    heard = Heard(Answer("answered", status, body, after=30), (Challenge("bearer", {"error": given.pop("error")}),))
+    return registry_told.failure(Question("quay.io", image("quay.io/team/app:v1"), **given), heard)
+
+
+@pytest.mark.parametrize(
+    ("pull", "outcome", "told"),
+    [
+        (said(401, "UNAUTHORIZED"), "denied", "does not let the login pull team/app:v1 (401)"),
+        (said(401, "UNAUTHORIZED", stage=""), "unauthorized", "does not accept the login (401)"),
+        (said(401, "DENIED", stage="token"), "denied", "does not let the login pull"),
+        (said(401, "UNAUTHORIZED", login=None), "unauthorized", "and there is none"),
+        (said(403, "DENIED", login=None), "denied", "does not let anybody without a login pull"),
+        (said(401, "UNAUTHORIZED", error="invalid_token"), "error", "its clock or its keys may be wrong"),
+        (said(401, "UNAUTHORIZED", stage="", error="insufficient_scope"), "denied", "does not let the login pull"),
+        (said(404, "NAME_UNKNOWN"), "no_repository", "has no repository team/app (404)"),
+        (said(404, "MANIFEST_UNKNOWN"), "no_tag", "does not have team/app:v1 (404)"),
+        (said(404, "NOT_FOUND", "repository team/app not found"), "no_repository", "has no repository"),
+        (said(404, "NOT_FOUND", "artifact team/app:v1 not found"), "no_tag", "does not have team/app:v1"),
+        (said(429, "TOOMANYREQUESTS"), "rate_limited", "is asked too often and asks to wait 30 s (429)"),
+        (said(400, "THROTTLED", "Rate exceeded"), "rate_limited", "is asked too often"),
+        (said(403, "DENIED", "the session has expired"), "expired", "says that the login has expired (403)"),
+        (said(418, "TEAPOT"), "error", "gave an answer that the bot does not know (418)"),
+    ],
+)
+def test_words_of_registries(pull: Pull, outcome: str, told: str) -> None:
+    """What registries say in their codes, and at which stage, decides; their own words stay with them."""
+    assert (pull.outcome, told in pull.told) == (outcome, True), pull
+    assert "gobbledygook" not in pull.told
 
 
 bodies = st.one_of(
