@@ -89,16 +89,14 @@ class Kube:
         body = {"metadata": {"name": name}, "roleRef": reference, "subjects": [subject]}
         self.must("POST", f"{RBAC}{scope}/{PATHS[kind + 'Binding']}", body)
 
-    def apply(self, manifest: Path, **names: str) -> list[Document]:
+    def apply(self, manifest: Path, words: dict[str, str]) -> list[Document]:
         """Make all roles and bindings of a manifest, with these words in it replaced by others."""
         text = manifest.read_text()
-        for word, other in names.items():
-            text = text.replace(word.replace("_", "-"), other)
+        for word, other in words.items():
+            text = text.replace(word, other)
         documents = [document for document in yaml.safe_load_all(text) if document]
         for document in documents:
-            namespace = document["metadata"].get("namespace")
-            scope = f"/namespaces/{namespace}" if namespace else ""
-            self.must("POST", f"{RBAC}{scope}/{PATHS[document['kind']]}", document)
+            self.must("POST", rbac_path(document), document)
         return documents
 
     def secret(self, namespace: str, name: str, body: Document) -> Document:
@@ -174,6 +172,12 @@ class Kube:
                        "target": {"apiVersion": "v1", "kind": "Node", "name": NODE}}  # fmt: skip
             self.must("POST", f"{_pod(pod)}/binding", binding)
         self.must("PATCH", f"{_pod(pod)}/status", {"status": status})
+
+
+def rbac_path(document: Document) -> str:
+    """Where all roles or bindings of a kind are."""
+    namespace = document["metadata"].get("namespace")
+    return f"{RBAC}{f'/namespaces/{namespace}' if namespace else ''}/{PATHS[document['kind']]}"
 
 
 def _pod(pod: Document) -> str:
