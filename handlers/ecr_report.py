@@ -116,9 +116,9 @@ def target_of(step: Step) -> Target | None:
 
 
 def _missed(steps: tuple[Step, ...], tools: ReadTools) -> tuple[Step, ...]:
-    """The steps that the world does not show, of each Deployment the first; and those nobody can tell of."""
+    """The steps that the world does not show, of each Deployment the first."""
     done = each(lambda step: step.done(tools), steps)
-    missed = [step for step, so in zip(steps, done, strict=True) if so is not True]
+    missed = [step for step, so in zip(steps, done, strict=True) if so is False]
     stopped = {step.deployment for step in missed if isinstance(step, RestartDeployment)}
     return tuple(one for one in missed if not (isinstance(one, WatchRollout) and one.deployment in stopped))
 

@@ -1,0 +1,147 @@
+"""The inventory of pull secrets, and the report after a refresh."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from handlers.ecr_report import inventory
+
+ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
+HOUR = 3600
+
+
+def held(world: Any, name: str = "dev/cf-dev/ecr-secret") -> Any:
+    found = {one.name: one for one in inventory(world.settings, world.read_tools)}
+    assert set(found) == {"dev/cf-dev/ecr-secret", "test/cf-test/ecr-secret"}
+    return found[name]
+
+
+def test_the_life_of_a_credential(world: Any) -> None:
+    """Missing, fresh, due, expired: each with its dates, and with an offer that mends exactly it."""
+    one = held(world)
+    assert (one.state, one.written_at, one.expires_at) == ("missing", None, None)
+    assert one.offer.ask == {"env": ["dev"], "namespace": ["cf-dev"]}
+    assert one.offer.command == "refresh-ecr"
+    world.apply(world.plan(env=("dev",), restart=False))
+    one = held(world)
+    assert (one.state, one.told, one.offer) == ("fresh", "", None)
+    assert 11.9 * HOUR < one.expires_at - world.now() <= 12 * HOUR
+    world.wait(7 * HOUR)
+    assert held(world).state == "due"
+    world.wait(6 * HOUR)
+    one = held(world)
+    assert one.state == "expired"
+    assert "ended" in one.told
+    plan = world.plan(**one.offer.ask)
+    assert [step.target.name for step in plan.stages[0].steps] == ["dev/cf-dev"]
+
+
+def test_the_offer_is_a_command(world: Any) -> None:
+    """What is offered is what the command takes."""
+    world.handler.ask.model_validate(held(world).offer.ask)
+
+
+@pytest.mark.parametrize(
+    ("document", "more", "state", "told"),
+    [
+        ({"auths": {ECR: {"auth": "QVdTOng="}}}, {}, "unknown", "nobody knows when it ends"),
+        ({"auths": {"quay.io": {"auth": "eDp5"}}}, {}, "missing", "no login for this registry"),
+        ({"auths": {ECR: {"auth": "QVdTOng="}}}, {"type": "Opaque"}, "degraded", "of type Opaque"),
+        ({"auths": {ECR: {"auth": "???"}}}, {}, "degraded", "cannot be used"),
+        ({"auths": 7}, {}, "degraded", "cannot be used"),
+    ],
+)
+def test_what_others_made(world: Any, document: Any, more: Any, state: str, told: str) -> None:
+    """A secret by somebody else: its state and one sentence about it; a refresh takes each of them on."""
+    world.put_secret(document, **more)
+    one = held(world)
+    assert one.state == state
+    assert told in one.told
+    assert world.plan(env=("dev",), restart=False).title == "Refresh 1 ECR pull secret"
+
+
+def test_dates_for_another_registry(world: Any) -> None:
+    """Dates that were written for another registry say nothing about this one's login."""
+    notes = {"hivekeeper/registry": "other.example.com", "hivekeeper/written-at": "2020-01-01T00:00:00Z",
+             "hivekeeper/expires-at": "2999-01-01T00:00:00Z"}  # fmt: skip
+    world.put_secret({"auths": {ECR: {"auth": "QVdTOng="}}}, annotations=notes)
+    assert held(world).state == "unknown"
+
+
+@pytest.mark.parametrize("date", ["", "tomorrow", "2999-01-01", "2999-01-01T00:00:00", "9" * 400])
+def test_dates_that_are_none(world: Any, date: str) -> None:
+    """A date that cannot be read counts as none."""
+    notes = {"hivekeeper/registry": ECR, "hivekeeper/written-at": "2020-01-01T00:00:00Z", "hivekeeper/expires-at": date}
+    world.put_secret({"auths": {ECR: {"auth": "QVdTOng="}}}, annotations=notes)
+    assert held(world).state == "unknown"
+
+
+def test_a_cluster_that_is_away(world: Any) -> None:
+    """What cannot be read is unknown, says why, and offers nothing; the others are read."""
+    world.apply(world.plan(env=("test",)))
+    world.clusters["one"].down()
+    one = held(world)
+    assert (one.state, one.offer) == ("unknown", None)
+    assert one.told
+    assert held(world, "test/cf-test/ecr-secret").state == "fresh"
+
+
+def test_the_report_is_the_status(world: Any) -> None:
+    """Each secret with namespace, dates, registry, validity and next refresh; nothing failed, nothing offered."""
+    plan = world.plan()
+    assert world.apply(plan) == {}
+    report = world.report(plan)
+    assert report.table.head == ("secret", "namespace", "written", "registry", "validity", "next refresh needed")
+    assert [row[:2] for row in report.table.rows] == [("ecr-secret", "dev/cf-dev"), ("ecr-secret", "test/cf-test")]
+    assert {row[3:5] for row in report.table.rows} == {(ECR, "12 h")}
+    assert [(note.label, note.text) for note in report.notes] == [
+        ("Next refresh needed", "dev/cf-dev"),
+        ("Next refresh needed", "test/cf-test"),
+    ]
+    assert report.warnings == ()
+    assert report.offers == ()
+
+
+def test_what_failed_is_apart(world: Any) -> None:
+    """A secret that was not written is named, with what was not restarted for it, and offered again; exactly that."""
+    plan = world.plan()
+    world.clusters["one"].deny("create", "secrets")
+    world.apply(plan)
+    report = world.report(plan)
+    assert report.warnings == (
+        "Not written: dev/cf-dev.",
+        "Not restarted: naming-server-new in cf-dev of one.",
+    )
+    assert [row[1] for row in report.table.rows if row[2] == "never"] == ["dev/cf-dev"]
+    (offer,) = report.offers
+    world.clusters["one"].heal()
+    again = world.plan(**offer.ask)
+    assert [step.target.name for step in again.stages[0].steps] == ["dev/cf-dev"]
+    assert world.apply(again) == {}
+
+
+def test_a_rollout_that_failed(world: Any) -> None:
+    """A Deployment that does not start is named and its diagnosis offered; the secret is not written again for it."""
+    plan = world.plan(env=("dev",))
+    world.apply(plan, stages=2)
+    world.registry.add("consultingfirm/frontend", "latest", pullers=())
+    world.apply(plan)
+    report = world.report(plan)
+    assert report.warnings == ("Not rolled out: naming-server-new in cf-dev of one.",)
+    assert [offer.command for offer in report.offers] == ["diagnose-image-pull"]
+    answer = world.answer(env=("dev",))
+    assert "has not finished rolling out" in answer.warnings[0]
+    assert not answer.quiet
+
+
+def test_a_report_without_the_cluster(world: Any) -> None:
+    """A cluster that is away when the report is made is said so, and the rest is reported."""
+    plan = world.plan()
+    world.apply(plan)
+    world.clusters["one"].down()
+    report = world.report(plan)
+    assert [row[1] for row in report.table.rows] == ["test/cf-test"]
+    assert len(report.warnings) == 1, "nobody knows whether it was written"
+    assert report.warnings[0].startswith("dev/cf-dev:")
