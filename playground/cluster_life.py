@@ -24,14 +24,14 @@ from playground.cluster_pulls import Good, Pulls
 from playground.cluster_rollouts import Controllers
 from playground.kubernetes import KubernetesStandIn
 
-EVERY = 0.1  # seconds between two looks of the thread
-IDLE = 1.0  # seconds between two steps while nobody writes and nothing is due
+EVERY = 0.1  # seconds
+IDLE = 0.5  # seconds between two steps while nobody writes and nothing is due
 
 
 class Life:
     """`registries`: by host, who decides; other hosts let everybody pull. `runtime`: whose words pods fail with.
-    Without `nodes` pods stay pending until somebody writes their status, as at an API server in a test. As a context
-    manager it is started and closed."""
+    Without `nodes` pods stay pending until somebody writes their status, as at an API server in a test. `every`:
+    seconds between two looks of the thread. As a context manager it is started and closed."""
 
     def __init__(
         self,
@@ -40,13 +40,14 @@ class Life:
         runtime: str = "cri-o",
         *,
         nodes: bool = True,
+        every: float = EVERY,
     ) -> None:
         self.cluster = cluster
         self.pulls = Pulls(cluster.store, registries or {}, runtime)
         self.kubelets = Kubelets(cluster.store, self.pulls)
         self.pools = Pools(cluster.store)
         self._controllers = Controllers(cluster.store)
-        self._nodes = nodes
+        self._nodes, self._every = nodes, every
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -76,7 +77,7 @@ class Life:
 
     def _go_on(self) -> None:
         seen, at = -1, 0.0
-        while not self._ended.wait(EVERY):
+        while not self._ended.wait(self._every):
             busy = self.kubelets.busy or self.pools.busy or self.cluster.store.version != seen
             if busy or time.monotonic() >= at + IDLE:
                 seen, at = self.cluster.store.version, time.monotonic()

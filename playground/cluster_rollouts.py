@@ -207,7 +207,7 @@ class Controllers:
             return old["status"], old["reason"], old["message"]
         far = (new["metadata"]["generation"], counts["updatedReplicas"], counts["readyReplicas"], -counts["replicas"])
         if uid not in self._moved or self._moved[uid][0] != far:
-            self._moved[uid] = far, now
+            self._moved[uid] = far, float(int(now))  # the real one reads it off a condition, in whole seconds
         if now - self._moved[uid][1] > deployment["spec"]["progressDeadlineSeconds"]:
             return "False", "ProgressDeadlineExceeded", f"{name} has timed out progressing."
         return "True", "ReplicaSetUpdated", f"{name} is progressing."

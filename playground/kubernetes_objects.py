@@ -145,7 +145,9 @@ class Objects:
         shown, rest = (found[:limit], found[limit:]) if limit else (found, [])
         metadata: Json = {"resourceVersion": str(version)}
         if rest:
-            metadata |= {"continue": _token(version, _key(shown[-1])), "remainingItemCount": len(rest)}
+            metadata["continue"] = _token(version, _key(shown[-1]))
+            if not (asked.query.get("labelSelector") or asked.query.get("fieldSelector")):
+                metadata["remainingItemCount"] = len(rest)
         items = [_item(kind, one) for one in shown]
         return Answer(200, {"kind": f"{kind.kind}List", "apiVersion": kind.api, "metadata": metadata, "items": items})
 

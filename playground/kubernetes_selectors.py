@@ -14,6 +14,7 @@ KEY, VALUE = r"[A-Za-z0-9][\w./-]*", r"[A-Za-z0-9]?[\w.-]*"
 SET = re.compile(rf"({KEY})\s+(in|notin)\s*\(([^)]*)\)")
 EQUAL = re.compile(rf"({KEY})\s*(==|=|!=)\s*({VALUE})")
 PRESENT = re.compile(rf"(!?)\s*({KEY})")
+ALWAYS = ("metadata.name", "metadata.namespace")
 FIELDS = {
     POD: ("spec.nodeName", "spec.restartPolicy", "spec.serviceAccountName", "status.phase", "status.podIP"),
     SECRET: ("type",),
@@ -66,8 +67,9 @@ def _field(text: str, kind: Kind) -> Test:
     if not found:
         raise Failure(bad(f"invalid selector: '{text}'; can't understand '{text}'"))
     path, sign, value = found.groups()
-    if path not in ("metadata.name", "metadata.namespace", *FIELDS.get(kind, ())):
-        raise Failure(bad(f"field label not supported: {path}"))
+    if path not in (*ALWAYS, *FIELDS.get(kind, ())):
+        known = f'"{path}" is not a known field selector: only "{ALWAYS[0]}", "{ALWAYS[1]}"'
+        raise Failure(bad(f"field label not supported: {path}" if kind in FIELDS else known))
     return lambda one: (_at(one, path) == value) == (sign != "!=")
 
 

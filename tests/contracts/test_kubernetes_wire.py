@@ -1,0 +1,241 @@
+"""The stand-in for Kubernetes answers like the real one, request by request: the same Status, the same objects, and
+Deployments that the same controllers' moves lead through. Of the stand-in, and of a real API server 1.20 with its
+controllers where ../shared/tools/kube-apiserver can build one (slow).
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from playground.cluster_life import Life
+from playground.kubernetes import serve
+from tests.kube import BUILD, Kube, until
+
+PLACES: list[Any] = ["stand-in"]
+if BUILD.exists():  # its first build takes four minutes
+    PLACES.append(pytest.param("kube-apiserver", marks=[pytest.mark.slow, pytest.mark.timeout(900)]))
+EMPTY = base64.b64encode(b'{"auths":{}}').decode()
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
+STALE = "the object has been modified; please apply your changes to the latest version and try again"
+
+
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: pytest.FixtureRequest) -> Iterator[Kube]:
+    if request.param == "kube-apiserver":
+        yield request.getfixturevalue("kube")
+        return
+    with serve(version="v1.20.2") as (cluster, server), Life(cluster, nodes=False, every=0.01):
+        yield Kube(server.url, cluster.admin)
+
+
+@pytest.fixture(scope="module")
+def space(place: Kube) -> str:
+    return place.namespace()
+
+
+def secret(name: str, **more: Any) -> dict[str, Any]:
+    metadata = {"name": name, **more.pop("metadata", {})}
+    return {"metadata": metadata, "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": EMPTY},
+            **more}  # fmt: skip
+
+
+def said(place: Kube, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, str, str]:
+    """Status, reason and message."""
+    answer = place.ask(method, path, body, token)
+    told = answer.json()
+    return answer.status_code, told.get("reason", ""), told.get("message", "")
+
+
+def test_refusals_of_secrets(place: Kube, space: str) -> None:
+    """Word by word what is told of a Secret that is stale, taken, gone, of another type, invalid or immutable."""
+    path = f"/api/v1/namespaces/{space}/secrets"
+    old = place.must("POST", path, secret("s"))
+    place.must("PATCH", f"{path}/s", {"metadata": {"labels": {"a": "b"}}})
+    place.must("POST", path, secret("fixed", immutable=True))
+    invalid, missing = 'Secret "{}" is invalid: ', "Required value"
+    conflict = f'Operation cannot be fulfilled on secrets "s": {STALE}'
+    fixed = "Forbidden: field is immutable when `immutable` is set"
+    other = {".dockerconfigjson": base64.b64encode(b'{"auths":{"a":{}}}').decode()}
+    expected: list[tuple[tuple[Any, ...], tuple[int, str, str]]] = [
+        (("POST", path, secret("s")), (409, "AlreadyExists", 'secrets "s" already exists')),
+        (("PUT", f"{path}/s", old), (409, "Conflict", conflict)),
+        (("PATCH", f"{path}/s", {"metadata": {"resourceVersion": old["metadata"]["resourceVersion"], "labels": None}}),
+         (409, "Conflict", conflict)),
+        (("GET", f"{path}/t"), (404, "NotFound", 'secrets "t" not found')),
+        (("PUT", f"{path}/t", secret("t")), (404, "NotFound", 'secrets "t" not found')),
+        (("DELETE", f"{path}/t"), (404, "NotFound", 'secrets "t" not found')),
+        (("POST", "/api/v1/namespaces/nope/secrets", secret("t")), (404, "NotFound", 'namespaces "nope" not found')),
+        (("PATCH", f"{path}/s", {"type": "Opaque"}),
+         (422, "Invalid", invalid.format("s") + 'type: Invalid value: "Opaque": field is immutable')),
+        (("POST", path, secret("t", data={})),
+         (422, "Invalid", invalid.format("t") + f"data[.dockerconfigjson]: {missing}")),
+        (("PATCH", f"{path}/fixed", {"data": other}), (422, "Invalid", invalid.format("fixed") + f"data: {fixed}")),
+        (("PUT", f"{path}/s", secret("t")),
+         (400, "BadRequest", "the name of the object (t) does not match the name on the URL (s)")),
+        (("POST", path, secret("t", metadata={"namespace": "nope"})),
+         (400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")),
+        (("PUT", path, secret("t")),
+         (405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
+    ]  # fmt: skip
+    assert [(asked, said(place, *asked)) for asked, _ in expected] == expected
+
+
+def test_refusals_by_rbac(place: Kube, space: str) -> None:
+    """Word by word what somebody is told who may nothing, in a namespace, everywhere, of a group; and nobody."""
+    token = place.account(space, "nothing")
+    user = f"system:serviceaccount:{space}:nothing"
+    where, everywhere = f'in the namespace "{space}"', "at the cluster scope"
+    expected = {
+        f"/api/v1/namespaces/{space}/secrets/s": ('secrets "s"', "get", "secrets", "", where),
+        f"/api/v1/namespaces/{space}/secrets": ("secrets", "list", "secrets", "", where),
+        f"/api/v1/namespaces/{space}": (f'namespaces "{space}"', "get", "namespaces", "", where),
+        "/api/v1/nodes": ("nodes", "list", "nodes", "", everywhere),
+        f"/apis/apps/v1/namespaces/{space}/deployments/d": (
+            'deployments.apps "d"', "get", "deployments", "apps", where),
+        "/apis/zoo.example.com/v1/zebras": ("zebras.zoo.example.com", "list", "zebras", "zoo.example.com", everywhere),
+    }  # fmt: skip
+    for path, (what, verb, resource, group, scope) in expected.items():
+        message = (
+            f'{what} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group "{group}" {scope}'
+        )
+        assert said(place, "GET", path, token=token) == (403, "Forbidden", message)
+    assert said(place, "GET", "/version", token=secrets.token_hex()) == (401, "Unauthorized", "Unauthorized")
+
+
+def test_a_delete_of_something_older(place: Kube, space: str) -> None:
+    """A precondition that does not hold is a conflict that names both versions; with the right one it is done."""
+    path = f"/api/v1/namespaces/{space}/secrets"
+    old = place.must("POST", path, secret("d"))["metadata"]["resourceVersion"]
+    new = place.must("PATCH", f"{path}/d", {"metadata": {"labels": {"a": "b"}}})["metadata"]["resourceVersion"]
+    status, reason, message = said(place, "DELETE", f"{path}/d", {"preconditions": {"resourceVersion": old}})
+    assert (status, reason) == (409, "Conflict")
+    assert message.startswith(
+        f'Operation cannot be fulfilled on Secret "d": the ResourceVersion in the precondition ({old}) does not match '
+        f"the ResourceVersion in record ({new})"
+    )
+    done = place.must("DELETE", f"{path}/d", {"preconditions": {"resourceVersion": new}})
+    assert (done["kind"], done["status"], done["details"]["kind"]) == ("Status", "Success", "secrets")
+
+
+def test_what_a_list_holds(place: Kube, space: str) -> None:
+    """Pages, what is left, selectors, and items without their kind."""
+    path = f"/api/v1/namespaces/{space}/configmaps"
+    for number in range(3):
+        metadata = {"name": f"c{number}", "labels": {"turn": str(number), "of": "three"}}
+        place.must("POST", path, {"metadata": metadata})
+    assert place.must("GET", f"{path}?limit=1")["metadata"]["remainingItemCount"] >= 2
+    first = place.must("GET", f"{path}?labelSelector=of%3Dthree&limit=2")
+    assert "remainingItemCount" not in first["metadata"]
+    assert (first["kind"], len(first["items"])) == ("ConfigMapList", 2)
+    assert "kind" not in first["items"][0]
+    rest = place.must("GET", f"{path}?labelSelector=of%3Dthree&limit=2&continue={first['metadata']['continue']}")
+    assert [item["metadata"]["name"] for item in rest["items"]] == ["c2"]
+    assert "continue" not in rest["metadata"]
+    for query, names in {
+        "labelSelector=turn+in+(0,2)": ["c0", "c2"], "labelSelector=of%3Dthree,turn!%3D1": ["c0", "c2"],
+        "fieldSelector=metadata.name%3Dc1": ["c1"], "labelSelector=of%3Dthree,!turn": [],
+    }.items():  # fmt: skip
+        assert [item["metadata"]["name"] for item in place.must("GET", f"{path}?{query}")["items"]] == names
+    known = '"nope" is not a known field selector: only "metadata.name", "metadata.namespace"'
+    assert said(place, "GET", f"{path}?fieldSelector=nope%3Dx") == (400, "BadRequest", known)
+    pods = f"/api/v1/namespaces/{space}/pods?fieldSelector=nope%3Dx"
+    assert said(place, "GET", pods) == (400, "BadRequest", "field label not supported: nope")
+    assert said(place, "GET", f"{path}?continue=zz")[:2] == (400, "BadRequest")
+
+
+def test_a_kind_of_their_own(place: Kube) -> None:
+    """Of a custom kind: its list's items have their kind, no strategic patch, no update without a version, and a
+    change of the spec is a new generation."""
+    place.define("config.openshift.io", "ClusterVersion")
+    path, name = "/apis/config.openshift.io/v1/clusterversions", f"v-{secrets.token_hex(4)}"
+    body = {"apiVersion": "config.openshift.io/v1", "kind": "ClusterVersion", "metadata": {"name": name}}
+    made = place.must("POST", path, {**body, "spec": {"clusterID": "a"}, "status": {"x": "y"}})
+    assert (made["metadata"]["generation"], "status" in made) == (1, False)
+    items = place.must("GET", path)["items"]
+    assert {item["kind"] for item in items} == {"ClusterVersion"}
+    status, reason, message = said(place, "PUT", f"{path}/{name}", body)
+    assert (status, reason) == (422, "Invalid")
+    assert "must be specified for an update" in message
+    assert place.must("PATCH", f"{path}/{name}", {"spec": {"clusterID": "b"}})["metadata"]["generation"] == 2
+    told = place.must("PATCH", f"{path}/{name}/status", {"status": {"x": "y"}, "spec": {"clusterID": "c"}})
+    assert (told["status"], told["spec"], told["metadata"]["generation"]) == ({"x": "y"}, {"clusterID": "b"}, 2)
+    place.must("DELETE", f"{path}/{name}")
+
+
+def test_a_kind_that_nobody_serves(place: Kube, space: str) -> None:
+    """An unknown group is answered without a Status, an unknown resource of a known group with one."""
+    unknown = place.ask("GET", "/apis/zoo.example.com/v1/zebras")
+    assert (unknown.status_code, unknown.text) == (404, "404 page not found\n")
+    message = "the server could not find the requested resource"
+    assert said(place, "GET", f"/api/v1/namespaces/{space}/zebras") == (404, "NotFound", message)
+
+
+def test_a_deployment_from_birth_to_restart(place: Kube, space: str) -> None:
+    """Counts, reasons and words while pods come, while a restart rolls, when it is paused and when it is late."""
+    path = f"/apis/apps/v1/namespaces/{space}/deployments/roll"
+    place.deployment(space, "roll", replicas=3)
+    until(lambda: reason(place, path) == "ReplicaSetUpdated", 20)
+    new = place.must("GET", path)["status"]
+    assert {name: new.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, None, None, 3), strict=True))
+    assert condition(new, "Available")["message"] == "Deployment does not have minimum availability."
+    place.running(space, "roll")
+    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
+    grown = place.must("GET", path)["status"]
+    assert {name: grown.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, 3, 3, None), strict=True))
+    assert condition(grown, "Progressing")["message"].endswith("has successfully progressed.")
+    restart(place, path, "1")
+    until(
+        lambda: (got := place.must("GET", path)["status"]).get("replicas") == 4 and got["observedGeneration"] == 2, 20
+    )
+    rolling = place.must("GET", path)["status"]
+    assert {name: rolling.get(name) for name in COUNTS} == dict(zip(COUNTS, (4, 1, 3, 3, 1), strict=True))
+    assert condition(rolling, "Progressing")["reason"] == "ReplicaSetUpdated"
+    until(lambda: rolled(place, space, path), 60)
+
+
+def test_a_paused_deployment_and_a_late_one(place: Kube, space: str) -> None:
+    """Paused: nothing new is made, and it says so. Late: the deadline is told when no pod comes up in time."""
+    path = f"/apis/apps/v1/namespaces/{space}/deployments/late"
+    place.deployment(space, "late", replicas=1)
+    place.running(space, "late")
+    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
+    place.must("PATCH", path, {"spec": {"paused": True}})
+    restart(place, path, "1")
+    until(lambda: reason(place, path) == "DeploymentPaused" and "updatedReplicas" not in status(place, path), 20)
+    assert condition(status(place, path), "Progressing")["status"] == "Unknown"
+    place.must("PATCH", path, {"spec": {"paused": False, "progressDeadlineSeconds": 1}})
+    until(lambda: reason(place, path) == "ProgressDeadlineExceeded", 20)
+    late = condition(status(place, path), "Progressing")
+    assert (late["status"], late["message"].endswith("has timed out progressing.")) == ("False", True)
+
+
+COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
+
+
+def status(place: Kube, path: str) -> Any:
+    return place.must("GET", path)["status"]
+
+
+def condition(found: Any, kind: str) -> Any:
+    return next((each for each in found.get("conditions", ()) if each["type"] == kind), {})
+
+
+def reason(place: Kube, path: str) -> str:
+    return str(condition(status(place, path), "Progressing").get("reason", ""))
+
+
+def restart(place: Kube, path: str, when: str) -> None:
+    place.must("PATCH", path, {"spec": {"template": {"metadata": {"annotations": {RESTARTED: when}}}}})
+
+
+def rolled(place: Kube, space: str, path: str) -> bool:
+    """Every pod that comes is made to run, until all are new."""
+    place.running(space, "roll")
+    place.gone(space)
+    now = status(place, path)
+    return [now.get(name) for name in COUNTS] == [3, 3, 3, 3, None]
