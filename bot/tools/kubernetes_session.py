@@ -61,9 +61,8 @@ class Session:
         """Whatever whole answer came. After a 401 with a token that has been replaced since, asked once more."""
         token = self._login()
         answer = self._in_turn(request, token)
-        if answer.status == 401 and (newer := self._newer(token)):
-            answer = self._in_turn(request, newer)
-        return answer
+        newer = self._newer(token) if answer.status == 401 else None
+        return answer if newer is None else self._in_turn(request, newer)
 
     def _login(self) -> Secret:
         """A file is read each time: the kubelet replaces the token in it every hour."""

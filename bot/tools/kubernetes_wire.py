@@ -41,11 +41,10 @@ class Request:
 class Wire:
     """The connections to one cluster, shared by all threads. `where` is what sentences call it."""
 
-    def __init__(self, name: str, settings: Cluster, limit: int = ENOUGH) -> None:
+    def __init__(self, name: str, settings: Cluster) -> None:
         self.where = f"Cluster {name} at {host(settings.address) or 'its address'}"
         self.seconds = settings.timeout
         self._settings = settings
-        self._limit = limit
         self._transport: Any = None
 
     def send(self, request: Request, token: Secret) -> Answer:
@@ -108,7 +107,7 @@ class Wire:
         body = bytearray()
         while more := raw.read1(AT_ONCE):
             body += more
-            if len(body) > self._limit:
+            if len(body) > ENOUGH:
                 raise TooLong
             if time.monotonic() > ends:
                 raise TimeoutError
