@@ -1,16 +1,19 @@
 """A stand-in for container registries, of two kinds: as ECR (Basic), and as quay.io (a token service) (upstream.md).
 
 registry = RegistryStandIn("123456789012.dkr.ecr.us-east-1.amazonaws.com", check)
-registry.add("team/app", "v1", pullers=("arn:aws:iam::210987654321:user/ci",))
+registry.add("team/app", "v1", pullers=("arn:aws:iam::210987654321:root",))
 server = run_in_thread(registry.app())      # the bot: registries.<host>.address is server.url
 registry.good("AWS", password, "team/app", "v1")    # what a node that pulls would hear, in a word
 
-`check(user, password)` says whose login that is, "expired", or None when nobody's.
+`check(user, password)` says whose login that is, "expired", or None when nobody's. With the stand-in for AWS:
+`lambda user, password: aws.password_good(password) if user == "AWS" else None`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import secrets
 import threading
 import time
@@ -40,14 +43,24 @@ TOKEN_SECONDS = 300.0
 
 @dataclass
 class Repository:
-    """`pullers`: the principals that its policy lets pull; None: whoever can log in. `public`: without a login too."""
+    """`pullers`: the principals that its policy lets pull, as a policy names them (a user, a role, an account's root);
+    None: whoever can log in. `public`: without a login too."""
 
     pullers: frozenset[str] | None = None
     public: bool = False
     manifests: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # tag or digest -> media type, content
 
     def lets(self, principal: str) -> bool:
-        return self.public or (bool(principal) and (self.pullers is None or principal in self.pullers))
+        named = self.pullers is None or any(covers(puller, principal) for puller in self.pullers)
+        return self.public or (bool(principal) and named)
+
+
+def covers(named: str, principal: str) -> bool:
+    """Does a policy that names the one mean the other? A session of a role is meant by the role, everybody of an
+    account by its root."""
+    session = re.sub(r":sts::(\d+):assumed-role/([^/]+)/.*", r":iam::\1:role/\2", principal)
+    account = re.sub(r":(?:iam|sts)::(\d+):.*", r":iam::\1:root", principal)
+    return named in (principal, session, account)
 
 
 @dataclass(frozen=True)
@@ -89,8 +102,9 @@ class RegistryStandIn:
             known.manifests |= dict.fromkeys((*tags, digest(content)), (kind, content))
         return digest(content)
 
-    def good(self, user: str, password: str, repository: str, reference: str = "") -> Word:
-        """What a pull with this login (or "" and "" for none) comes to. Without a reference: any image there."""
+    def good(self, user: str, password: str, repository: str, reference: str = "") -> str:
+        """What a pull with this login (or "" and "" for none) comes to, in a word; after ": " what the registry says
+        where only it can know. Without a reference: of any image there. "no_platform": none for a usual node."""
         if self.state == "limited":
             return "rate_limited"
         if self.state != "up":
@@ -98,7 +112,15 @@ class RegistryStandIn:
         principal = self._check(user, password) if user else ""
         if principal is None or (not principal and self.kind == "ecr"):
             return "unauthorized"
-        return "expired" if principal == "expired" else self._permitted(principal, repository, reference)
+        word = "expired" if principal == "expired" else self._permitted(principal, repository, reference)
+        if word == "denied" and self.kind == "ecr":
+            return f"denied: denied: {EcrAnswers(self.host, old=self.old_words).denial(principal, repository)}"
+        return "no_platform" if word == "ok" and reference and self._foreign(repository, reference) else word
+
+    def _foreign(self, repository: str, reference: str) -> bool:
+        _, content = self.repositories[repository].manifests[reference]
+        platforms = [each["platform"] for each in json.loads(content).get("manifests", ())]
+        return bool(platforms) and {"os": "linux", "architecture": "amd64"} not in platforms
 
     def _permitted(self, principal: str, repository: str, reference: str) -> Word:
         found = self.repositories.get(repository)

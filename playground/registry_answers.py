@@ -53,12 +53,14 @@ class EcrAnswers:
         return _error(403, "DENIED", "Your authorization token has expired. Reauthenticate and try again.")
 
     def denied(self, principal: str, repository: str) -> Response:
+        return _error(403, "DENIED", self.denial(principal, repository))
+
+    def denial(self, principal: str, repository: str) -> str:
+        """The sentence that names who may not do what."""
         action = "ecr:BatchGetImage"
         resource = f"arn:aws:ecr:{self._region}:{self._account}:repository/{repository}"
         why = "" if self._old else f" because no resource-based policy allows the {action} action"
-        return _error(
-            403, "DENIED", f"User: {principal} is not authorized to perform: {action} on resource: {resource}{why}"
-        )
+        return f"User: {principal} is not authorized to perform: {action} on resource: {resource}{why}"
 
     def missing(self, name: str, *, repository: bool) -> Response:
         if repository:

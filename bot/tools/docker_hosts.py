@@ -6,7 +6,7 @@ A key may carry a scheme, a path that narrows it to some repositories, and shell
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -48,14 +48,13 @@ def same(one: str, other: str) -> bool:
     return _canonical(place(one)) == _canonical(place(other))
 
 
-def fitting(keys: Iterable[str], wanted: str) -> list[str]:
+def fitting(keys: Collection[str], wanted: str) -> list[str]:
     """The keys whose login is offered to the registry `wanted` (host, or host/repository), the most special first."""
-    ordered = sorted(keys, key=lambda key: "".join(place(key)), reverse=True)
     target = place(wanted)
-    found = [key for key in ordered if _covers(place(key), target)]
+    found = [key for key in keys if _covers(place(key), target)]
     if not found and target.host in HUB_HOSTS:
-        return [key for key in ordered if _canonical(place(key)) == Place(HUB, "")]
-    return found
+        found = [key for key in keys if _canonical(place(key)) == Place(HUB, "")]
+    return sorted(found, key=lambda key: "".join(place(key)), reverse=True)
 
 
 def _canonical(place: Place) -> Place:
