@@ -35,8 +35,9 @@ log = structlog.get_logger()
 
 APP = "hivekeeper"
 VERSION = "1"  # what waits under one version is never taken by another; change it only after all work has ended
-POLL = 0.1  # seconds between two looks at a queue that a person waits for
-SELDOM = {"diagnose": 0.25, "inventory": 1.0, "retire": 1.0}  # where nobody does: each look costs a query
+# Seconds between two looks at a queue, each of three queries: what an idle bot costs is mostly these. Short where a
+# person waits for the first sign, longer where the message has changed already or nobody waits.
+POLL = {"plan": 0.25, "diagnose": 0.25, "apply": 0.5, "inventory": 1.0, "retire": 2.0}
 WORKERS = 4  # of one replica, for each queue
 AT_ONCE = 8  # plans that are applied (and incidents that are looked into) at once, over all replicas
 
@@ -81,13 +82,11 @@ class Queues:
         at once. Transient when the store is away."""
         try:
             for name in names:
-                self._client.register_queue(
-                    name, worker_concurrency=WORKERS, polling_interval_sec=SELDOM.get(name, POLL)
-                )
+                self._client.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL[name])
             for name in by_subject:
                 self._client.register_queue(
                     name, partition_concurrency=1, global_concurrency=AT_ONCE, worker_concurrency=WORKERS,
-                    polling_interval_sec=SELDOM.get(name, POLL),
+                    polling_interval_sec=POLL[name],
                 )  # fmt: skip
         except Exception:  # its text may hold the database's address
             raise Transient("The store did not answer.", "Start again when the database is there.") from None
