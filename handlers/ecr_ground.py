@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from bot.core.aws import Caller, RegistryToken
 from bot.core.errors import Refused, Told
+from bot.core.handler import ClusterNeed
 from bot.core.kubernetes import NAMESPACE, SERVICE_ACCOUNT, Access
 from bot.core.ports import ReadTools
 from bot.core.registry import Pull, image
 from bot.core.side_by_side import each
-from handlers.ecr import Target
+from handlers.ecr import Settings, Target
 from handlers.ecr_users import secrets_of
 
 SLACK = 300.0  # seconds: a token that was minted a moment ago is as good as a new one
@@ -133,12 +134,32 @@ def has_secret(target: Target, account: str, tools: ReadTools) -> bool:
 
 
 def rights(target: Target, *, write: bool, there: bool, accounts: bool, restarts: bool) -> tuple[Access, ...]:
-    """What the bot must be allowed to do; that it may look has been seen."""
-    verbs = [("create", "secrets", ""), ("delete", "secrets", "")] if write else []  # delete: the backup, some day
-    verbs += [("update", "secrets", "")] if write and there else []
-    verbs += [("patch", "serviceaccounts", "")] if accounts else []
-    verbs += [("patch", "deployments", "apps")] if restarts else []
-    return tuple(Access(verb=v, resource=r, group=g, namespace=target.namespace) for v, r, g in verbs)
+    """What the bot must be allowed to change; that it may look has been seen. Backups are created, and deleted when
+    their time is over; their names are not known yet."""
+    wanted = [Access(verb=verb, resource="secrets") for verb in ("create", "delete") if write]
+    wanted += [Access(verb="update", resource="secrets", name=target.secret)] if write and there else []
+    wanted += [Access(verb="patch", resource="serviceaccounts")] if accounts else []
+    wanted += [Access(verb="patch", resource="deployments", group="apps")] if restarts else []
+    return tuple(one.model_copy(update={"namespace": target.namespace}) for one in wanted)
+
+
+def needs(settings: Settings) -> tuple[ClusterNeed, ...]:
+    """All that a refresh may use, for `hivekeeper check`."""
+    return tuple(
+        ClusterNeed(cluster=target.cluster, access=access, reason=f"the pull secret of {target.name}")
+        for target in settings.targets()
+        for access in (*_looks(target), *_changes(target))
+    )
+
+
+def _looks(target: Target) -> tuple[Access, ...]:
+    wanted = (("get", "secrets", ""), ("list", "deployments", "apps"), ("list", "serviceaccounts", ""))
+    return tuple(Access(verb=v, resource=r, group=g, namespace=target.namespace) for v, r, g in wanted)
+
+
+def _changes(target: Target) -> tuple[Access, ...]:
+    accounts = bool(target.service_accounts)
+    return rights(target, write=True, there=True, accounts=accounts, restarts=target.restart)
 
 
 def allowed(target: Target, wanted: Iterable[Access], tools: ReadTools) -> None:

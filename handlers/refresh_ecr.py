@@ -17,7 +17,7 @@ from bot.core.plan import Answer, Plan, Stage, Step
 from bot.core.ports import ReadTools
 from handlers.ecr import COMMAND, REGION, Settings, Target, choose, overridden
 from handlers.ecr_found import Found, at_each, look_at
-from handlers.ecr_ground import Ground, survey
+from handlers.ecr_ground import Ground, needs, survey
 from handlers.ecr_report import fresh, inventory, nothing_possible, report
 from handlers.ecr_rollout import RestartDeployment, Restarted, WatchRollout
 from handlers.ecr_steps import PatchServiceAccount, WriteEcrSecret
@@ -161,6 +161,7 @@ HANDLER = Handler(
     plan=plan,
     steps=(WriteEcrSecret, PatchServiceAccount, RestartDeployment, WatchRollout),
     example="dev test --restart",
+    needs=needs,
     inventory=inventory,
     report=report,
 )

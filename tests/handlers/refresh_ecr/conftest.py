@@ -8,9 +8,11 @@ import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bot.cloud import AwsAccess, Registry, StaticKeys
 from bot.clusters import Cluster
@@ -42,13 +44,10 @@ from playground.server import run_in_thread
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "consultingfirm/frontend"
 BOT = "system:serviceaccount:hivekeeper:hivekeeper"
-RIGHTS = [
-    {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "delete"]},
-    {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "patch"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list", "patch"]},
-]
+MANIFEST = Path(refresh_ecr.__file__).parents[1] / "deploy" / "rbac" / "ecr.yaml"
+RIGHTS = next(
+    one["rules"] for one in yaml.safe_load_all(MANIFEST.read_text()) if one["metadata"]["name"].endswith("-ecr")
+)
 
 
 class Swap:
@@ -210,6 +209,12 @@ class World:
         found = self.clusters[cluster].get(SERVICE_ACCOUNT, name, namespace) or {}
         return [one["name"] for one in found.get("imagePullSecrets") or ()]
 
+    def space(self, *names: str, cluster: str = "one") -> None:
+        """More namespaces, with the bot's rights."""
+        for name in names:
+            self.clusters[cluster].namespace(name)
+            grant(self.clusters[cluster], name)
+
     def configure(self, **dev: Any) -> None:
         """Change the environment dev."""
         given = self.settings.model_dump(mode="json")
@@ -245,7 +250,7 @@ def _world(token: str, four: Any) -> World:
         cluster = made.clusters[name] = KubernetesStandIn(now=made.now)
         cluster.tokens.accept(token, BOT)
         cluster.namespace(namespace)
-        cluster.rules.grant(BOT, RIGHTS, namespace)
+        grant(cluster, namespace)
         made.lives[name] = Life(cluster, {ECR: registry.good})
     for (swap, _), app in zip(four, (aws, registry, *made.clusters.values()), strict=True):
         swap.app = app.app()
@@ -257,6 +262,12 @@ def _world(token: str, four: Any) -> World:
         settings, lambda source: Secret(made.clusters[source.env].admin), made.tools.fingerprints
     )
     return made
+
+
+def grant(cluster: KubernetesStandIn, namespace: str) -> None:
+    """What deploy/rbac grants the bot in a namespace, and nothing more."""
+    text = json.dumps(RIGHTS).replace("cf-dev", namespace)
+    cluster.rules.grant(BOT, json.loads(text), namespace)
 
 
 def tools(made: World, token: str, aws: str, registry: str, clusters: dict[str, str]) -> Tools:

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from bot.core.errors import Refused, Told, Transient
-from playground.kubernetes_kinds import NAMESPACE
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -79,8 +78,8 @@ def test_no_image_to_ask_for(world: Any) -> None:
 def test_no_namespace(world: Any) -> None:
     """A namespace that is not there is named with its cluster; the other environment is refreshed."""
     world.configure(namespaces=["cf-gone"])
-    world.clusters["one"].rules.grant("system:serviceaccount:hivekeeper:hivekeeper",
-                                      [{"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["*"]}])  # fmt: skip
+    everything = [{"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["*"]}]
+    world.clusters["one"].rules.grant("system:serviceaccount:hivekeeper:hivekeeper", everything)
     plan = world.plan()
     assert plan.title == "Refresh 1 ECR pull secret"
     assert plan.warnings[0].startswith("dev/cf-gone: left out. There is no namespace cf-gone in cluster one.")
@@ -166,11 +165,7 @@ def test_one_broken_and_the_other_fresh(world: Any) -> None:
 
 def test_one_token_for_all(world: Any) -> None:
     """Targets with one access and region share one token and one proof."""
-    for name in ("a", "b", "c"):
-        world.clusters["one"].namespace(name)
-        world.clusters["one"].put(NAMESPACE, {"metadata": {"name": name}})
-        world.clusters["one"].rules.grant("system:serviceaccount:hivekeeper:hivekeeper",
-                                          [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}], name)  # fmt: skip
+    world.space("a", "b", "c")
     world.configure(namespaces=["cf-dev", "a", "b", "c"])
     plan = world.plan()
     assert len(plan.stages[0].steps) == 5
