@@ -151,6 +151,7 @@ def _of_entry(entries: dict[str, Any], name: str, key: str) -> Iterator[str]:
     if docker_documents.stands_twice(entries, key):
         yield f"{name} stands there twice."
     if read.trouble:
-        yield f"{name} cannot be used: {read.trouble}."
+        spoils = ", and nodes cannot read the whole document because of it" if read.spoils else ""
+        yield f"{name} cannot be used{spoils}: {read.trouble}."
     if read.torn:
         yield f"{name} holds two logins: nodes use its auth, which is not its user name and password."

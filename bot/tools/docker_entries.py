@@ -13,32 +13,37 @@ from bot.core.registry import Login
 from bot.core.secret import Secret
 
 TEXTS = ("auth", "username", "password", "email")
+NOT_TEXT = "its auth is not UTF-8 text"
 OTHER_LOGINS = ("identitytoken", "registrytoken")  # what the entry may hold in place of a password
 
 
 @dataclass(frozen=True)
 class Read:
-    """`login` None: none that can be used, `trouble` says why. `torn`: `auth` and user and password disagree."""
+    """`login` None: none that can be used, `trouble` says why. `torn`: `auth` and user and password disagree.
+    `spoils`: kubelets give up the whole document for this entry."""
 
     login: Login | None = None
     trouble: str = ""
     torn: bool = False
+    spoils: bool = False
     spelling: Secret | None = None  # what its fingerprint is of
 
 
 def read(entry: Any) -> Read:
     """What a node makes of an entry."""
+    if entry is None:
+        return Read(trouble="it is null")
     if not isinstance(entry, dict):
-        return Read(trouble="it is not an object")
+        return Read(trouble="it is not an object", spoils=True)
     for key in TEXTS:
         if not isinstance(entry.get(key), str | None):
-            return Read(trouble=f"its {key} is not text")
+            return Read(trouble=f"its {key} is not text", spoils=True)
     auth, user, password = (entry.get(key) or "" for key in TEXTS[:3])
     if not auth:
         return _plain(user, password)
     decoded = _decoded(auth)
     if isinstance(decoded, str):
-        return Read(trouble=decoded, spelling=Secret(auth))
+        return Read(trouble=decoded, spelling=Secret(auth), spoils=decoded != NOT_TEXT)
     torn = bool(user or password) and not _same(":".join(decoded), f"{user}:{password}")
     return Read(_login(*decoded), _lacking(*decoded), torn, Secret(auth))
 
@@ -82,7 +87,7 @@ def _decoded(auth: str) -> tuple[str, str] | str:
     try:
         user, colon, password = base64.b64decode(packed + padding, validate=True).decode().partition(":")
     except UnicodeDecodeError:
-        return "its auth is not UTF-8 text"
+        return NOT_TEXT
     except (binascii.Error, ValueError):
         return "its auth is not base64"
     return (user, password) if colon else "its auth is not base64 of user:password"

@@ -337,6 +337,13 @@ def test_a_good_document_has_no_problems() -> None:
     assert TOOL.problems(auths(**good)) == ()
 
 
+def test_an_entry_that_spoils_the_document() -> None:
+    """Kubelets give up a pull secret for one entry that they cannot decode, and not for one that is only empty."""
+    for entry_, spoils in (({"auth": "!"}, True), ("text", True), ({"password": 1}, True), (None, False), ({}, False)):
+        (problem,) = TOOL.problems(auths(**{"quay.io": entry_}))
+        assert ("nodes cannot read the whole document" in problem) is spoils, problem
+
+
 def test_which_of_two_counts_is_not_for_the_bot_to_say() -> None:
     """A document with a key twice is read as nodes read it, but never rewritten."""
     twice = Secret('{"auths": {"quay.io": {"auth": "YTpi"}, "quay.io": {"auth": "YTpj"}}}')
