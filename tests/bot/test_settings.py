@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import Refused
-from bot.settings import Settings, load, parse
+from bot.settings import FromFile, Settings, load, parse
 from tests.conftest import Canary
 
 
@@ -116,3 +116,17 @@ def test_an_override_of_something_wrong_is_still_a_sentence(monkeypatch: pytest.
     monkeypatch.setenv("HIVEKEEPER_WEB_PORT", "9999")
     with pytest.raises(Refused, match="web"):
         parse({"web": 5}, "s.yaml")
+
+
+def test_a_cluster_that_the_bot_runs_in() -> None:
+    """Its address, CA and token are those of the pod, unless the settings say otherwise; others need an address."""
+    known = parse(
+        {"clusters": {"own": {"in_cluster": True}, "b": {"in_cluster": True, "address": "https://b.example.com"}}}, "x"
+    )
+    own = known.clusters["own"]
+    assert own.address == "https://kubernetes.default.svc"
+    assert str(own.ca_file) == "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+    assert own.token == FromFile(file=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
+    assert known.clusters["b"].address == "https://b.example.com"
+    with pytest.raises(Refused, match=r"clusters\.c\.address"):
+        parse({"clusters": {"c": {"token": {"env": "T"}}}}, "x")
