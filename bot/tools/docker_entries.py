@@ -45,7 +45,7 @@ def read(entry: Any) -> Read:
     if isinstance(decoded, str):
         return Read(trouble=decoded, spelling=Secret(auth), spoils=decoded != NOT_TEXT)
     torn = bool(user or password) and not _same(":".join(decoded), f"{user}:{password}")
-    return Read(_login(*decoded), _lacking(*decoded), torn, Secret(auth))
+    return Read(_login(*decoded), _lacking(*decoded), torn, spelling=Secret(auth))
 
 
 def encoded(user: str, password: str) -> str:
