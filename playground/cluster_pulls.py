@@ -87,8 +87,9 @@ def entries(secret: dict[str, Any]) -> dict[str, Any]:
         document = json.loads(_text((secret.get("data") or {}).get(key, "")))
     except ValueError:
         return {}
-    found = document if key == ".dockercfg" else document.get("auths")
-    return found if isinstance(found, dict) else {}
+    if key != ".dockercfg" and isinstance(document, dict):
+        document = document.get("auths")
+    return document if isinstance(document, dict) else {}
 
 
 def _matches(place: str, host: str, repository: str) -> bool:

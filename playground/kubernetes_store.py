@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from playground.kubernetes_kinds import Kind
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class Store:
@@ -26,12 +26,12 @@ class Store:
 
     def get(self, kind: Kind, name: str, namespace: str = "") -> Json | None:
         with self.lock:
-            return copy.deepcopy(self._objects.get(kind, {}).get((namespace, name)))
+            return copied(self._objects.get(kind, {}).get((namespace, name)))
 
     def all(self, kind: Kind, namespace: str = "") -> list[Json]:
         """Of one namespace or of all, in the order of their keys."""
         with self.lock:
-            return [copy.deepcopy(one) for one in self.each(kind, namespace)]
+            return [copied(one) for one in self.each(kind, namespace)]
 
     def each(self, kind: Kind, namespace: str = "") -> Iterator[Json]:
         """The same without copying: only to be looked at, under the lock."""
@@ -42,7 +42,7 @@ class Store:
     def add(self, kind: Kind, body: Json) -> Json:
         """A new object; KeyError when there is one of that name."""
         with self.lock:
-            one = copy.deepcopy(body)
+            one = copied(body)
             metadata = one.setdefault("metadata", {})
             key = (metadata.get("namespace", ""), metadata["name"])
             if key in self._objects.setdefault(kind, {}):
@@ -52,13 +52,13 @@ class Store:
             if kind.counted:
                 metadata["generation"] = 1
             self._objects[kind][key] = {"kind": kind.kind, "apiVersion": kind.api, **one}
-            return copy.deepcopy(self._objects[kind][key])
+            return copied(self._objects[kind][key])
 
     def replace(self, kind: Kind, body: Json) -> Json:
         """The object of that name as it should be now; KeyError when there is none. Nothing moves if nothing differs,
         and what only the server writes stays as it was."""
         with self.lock:
-            one = copy.deepcopy(body)
+            one = copied(body)
             key = (one["metadata"].get("namespace", ""), one["metadata"]["name"])
             old = self._objects.get(kind, {})[key]
             for name in ("uid", "resourceVersion", "creationTimestamp", "generation"):
@@ -70,7 +70,7 @@ class Store:
                     one["metadata"]["generation"] += 1
                 one["metadata"]["resourceVersion"] = self._next()
                 self._objects[kind][key] = one
-            return copy.deepcopy(self._objects[kind][key])
+            return copied(self._objects[kind][key])
 
     def put(self, kind: Kind, body: Json) -> Json:
         """Add or replace, as somebody else would."""
@@ -101,6 +101,16 @@ class Store:
     def _next(self) -> str:
         self.version += 1
         return str(self.version)
+
+
+def copied(value: T) -> T:
+    """A copy of what JSON can hold; several times as fast as `copy.deepcopy`, and a step copies much."""
+    found: Any = value
+    if isinstance(value, dict):
+        found = {name: copied(each) for name, each in value.items()}
+    elif isinstance(value, list):
+        found = [copied(each) for each in value]
+    return cast(T, found)
 
 
 def spelled(at: float) -> str:
