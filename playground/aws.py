@@ -120,6 +120,11 @@ class AwsStandIn:
         """The keys are deleted."""
         del self._keys[keys.key_id]
 
+    def end_sessions(self) -> None:
+        """All temporary keys end now."""
+        with self._lock:
+            self._keys = {name: replace(keys, ends=0) if keys.token else keys for name, keys in self._keys.items()}
+
     def _add(self, keys: Keys) -> Keys:
         with self._lock:
             self._keys[keys.key_id] = keys

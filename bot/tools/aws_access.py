@@ -6,13 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from bot.cloud import AssumeRole, AwsAccess, StaticKeys, WebIdentity
 from bot.core.errors import Refused, Told
 from bot.core.secret import Secret
 from bot.sources import FromEnv, FromFile, FromVault, SecretSource
-from bot.tools.aws_told import OPERATIONS, Doing, Failure, Wants, clock, refusal
+from bot.tools.aws_told import OPERATIONS, OUTDATED, Doing, Failed, Failure, Wants, clock, refusal
 from bot.tools.http_answer import LOADING
 from bot.tools.kept import Kept
 
@@ -40,11 +41,18 @@ class Access:
         self._held: Kept[Held] = Kept()
 
     def ask(self, wants: Wants, region: str) -> dict[str, Any]:
-        """AWS's answer. Raises in words."""
+        """AWS's answer. Raises in words. Kept keys that AWS does not take any more are replaced once."""
         if not REGION.fullmatch(region):
             raise Refused("That is not the name of an AWS region.", "Write it like us-east-1.")
+        doing = self.doing(wants, region)
         operation = "GetCallerIdentity" if wants == "who" else "GetAuthorizationToken"
-        return self._send(self.doing(wants, region), operation, self.keys(region))
+        send = partial(_wire().call, self._settings, doing, operation, now=self._now)
+        answer = self._try(send, self.keys(region))
+        if isinstance(answer, Failed) and answer.failure.code in OUTDATED and not self._fixed:
+            self.forget(region)
+            answer = self._try(send, self.keys(region))
+        good: dict[str, Any] = self._good(answer, doing)
+        return good
 
     def doing(self, wants: Wants, region: str) -> Doing:
         role = getattr(self._settings.auth, "role_arn", "its role")
@@ -92,7 +100,7 @@ class Access:
         return text
 
     def _found(self, region: str) -> Held:
-        return Held(self._heard(self.doing("who", region), lambda: _wire().found(self._settings)))
+        return Held(self._good(self._try(_wire().found, self._settings, region), self.doing("who", region)))
 
     def _role(self, auth: AssumeRole | WebIdentity, region: str) -> Held:
         how = {"RoleArn": auth.role_arn, "RoleSessionName": auth.session_name, "DurationSeconds": auth.minutes * 60}
@@ -124,22 +132,29 @@ class Access:
 
     # --- asking ----------------------------------------------------------------------------------------------
 
+    @property
+    def _fixed(self) -> bool:
+        return isinstance(self._settings.auth, StaticKeys)
+
     def _send(self, doing: Doing, operation: str, keys: Any, **parameters: Any) -> dict[str, Any]:
-        wire = _wire()
-        answer: dict[str, Any] = self._heard(
-            doing, lambda: wire.call(self._settings, doing, operation, keys, self._now, **parameters)
-        )
+        send = partial(_wire().call, self._settings, doing, operation, now=self._now, **parameters)
+        answer: dict[str, Any] = self._good(self._try(send, keys), doing)
         return answer
 
-    def _heard(self, doing: Doing, ask: Callable[[], Any]) -> Any:
-        """What `ask` gives, or the error in words."""
+    @staticmethod
+    def _try(ask: Callable[..., Any], *arguments: Any) -> Any:
+        """What `ask` gives, or Failed: not raised, so that no foreign error hangs on ours."""
         try:
-            return ask()
-        except _wire().Failed as failed:
-            wants = OPERATIONS.get(failed.operation, doing.wants)
-            problem = refusal(failed.failure, replace(doing, wants=wants))
+            return ask(*arguments)
+        except Failed as failed:
+            return failed
+
+    def _good(self, answer: Any, doing: Doing) -> Any:
+        """The answer; or the error in words, after which keys are looked for anew."""
+        if not isinstance(answer, Failed):
+            return answer
         self.forget(doing.region)
-        raise problem  # outside the except block, so that nothing hangs on it
+        raise refusal(answer.failure, replace(doing, wants=OPERATIONS.get(answer.operation, doing.wants)))
 
 
 def _wire() -> Any:

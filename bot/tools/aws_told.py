@@ -68,6 +68,14 @@ class Failure:
     region_known: bool = True
 
 
+class Failed(Exception):
+    """Carries what failed; never leaves `bot.tools`. `operation`: the one that failed, which may be one on the way."""
+
+    def __init__(self, failure: Failure, operation: str = "") -> None:
+        super().__init__()
+        self.failure, self.operation = failure, operation
+
+
 @dataclass(frozen=True)
 class Case:
     """`codes` and `words` both have to fit; "" and () fit all. `wants`: None fits all."""
@@ -89,6 +97,8 @@ class Case:
 
 SIGNATURE = ("SignatureDoesNotMatch", "InvalidSignatureException", "InvalidSignature", "IncompleteSignature")
 EXPIRED = ("ExpiredToken", "ExpiredTokenException")
+UNKNOWN = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidToken", "AuthFailure")
+OUTDATED = (*EXPIRED, *UNKNOWN)  # newer keys may help
 INVALID = ("ValidationError", "ValidationException", "InvalidParameterException", "InvalidParameterValue")
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and AWS."
 CLOCK = "Set the clock of the bot's machine right (NTP), then ask again."
@@ -118,7 +128,7 @@ CASES: tuple[Case, ...] = (
         Refused, "{where} does not know the key of access {signer} ({status}).",
         "Check that the key is active, that its session token belongs to it ({keys}), and that the region is enabled "
         "in the account.",
-        ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidToken", "AuthFailure"),
+        UNKNOWN,
     ),
     Case(
         Refused, "{where} got a request without a login from access {signer} ({status}).",
@@ -172,7 +182,7 @@ LOCALLY: dict[str, tuple[type[Refused | Transient], str, str]] = {
     "source": (Transient, "What issues the AWS credentials for access {access} does not give any.",
                "Look at the instance role, container role or credential process of the bot's machine."),
     "sso": (Refused, "The single sign-on session behind access {access} has expired.",
-            "Run `aws sso login` on the bot's machine, as the bot's user."),
+            "Run `aws sso login` (or `aws login`) on the bot's machine, as the bot's user."),
     "no_file": (Refused, "A file that the AWS credentials of access {access} come from cannot be read.",
                 "Check that it is mounted and that the bot may read it."),
     "bad_role": (Refused, "The role settings of access {access} are not what AWS takes.",

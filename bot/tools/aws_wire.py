@@ -28,7 +28,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 
 from bot.cloud import AwsAccess, Profile
-from bot.tools.aws_told import Doing, Failure, Local
+from bot.tools.aws_told import Doing, Failed, Failure, Local
 from bot.tools.http_answer import How
 from bot.tools.tls import distrusted, links
 
@@ -44,22 +44,15 @@ CODE_IN_XML = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{1,80})</Code>")  # where 
 TUNNEL = re.compile(r"Tunnel connection failed: [0-9]{3}")
 
 
-class Failed(Exception):
-    """Carries what failed; never leaves `bot.tools`. `operation`: the one that failed, which may be one on the way."""
-
-    def __init__(self, failure: Failure, operation: str = "") -> None:
-        super().__init__()
-        self.failure, self.operation = failure, operation
-
-
 def keys(key_id: str, secret: str, token: str | None) -> Any:
     """Credentials as `call` takes them."""
     return Credentials(key_id, secret, token)
 
 
-def found(access: AwsAccess) -> Any:
-    """What the profile or the default chain has; renews itself if it can. Raises Failed, and nothing else."""
-    return _bounded(access.timeout, lambda: _found(access), time.time)
+def found(access: AwsAccess, region: str) -> Any:
+    """What the profile or the default chain has; renews itself if it can. `region`: where roles are taken on for it, if
+    that does not name one. Raises Failed, and nothing else."""
+    return _bounded(access.timeout, lambda: _found(access, region), time.time)
 
 
 def call(
@@ -85,7 +78,7 @@ def skew(answer: Mapping[str, Any], now: float) -> float | None:
         return None
 
 
-def _found(access: AwsAccess) -> Any:
+def _found(access: AwsAccess, region: str) -> Any:
     if isinstance(access.auth, Profile):
         session = Session(session_vars=QUIET, profile=access.auth.profile)
         session.set_config_variable("config_file", str(access.auth.config_file))
@@ -96,6 +89,8 @@ def _found(access: AwsAccess) -> Any:
     else:
         session = Session()
     session.set_config_variable("ca_bundle", str(access.ca_file) if access.ca_file else None)
+    if not session.get_config_variable("region"):
+        session.set_config_variable("region", region)
     session.set_default_client_config(_config(access))
     credentials = session.get_credentials()
     if credentials is None:
@@ -116,7 +111,7 @@ def _call(access: AwsAccess, doing: Doing, operation: str, keys: Any, parameters
         region_name=doing.region,
         endpoint_url=(access.sts_endpoint_url if service == "sts" else None) or access.endpoint_url,
         verify=str(access.ca_file) if access.ca_file else True,  # without it REQUESTS_CA_BUNDLE decides
-        config=_config(access, **({} if own else {"signature_version": UNSIGNED})),
+        config=_config(access, ignore_configured_endpoint_urls=True, signature_version=None if own else UNSIGNED),
         **(dict(zip(PARAMETERS, own, strict=False)) if own else {}),  # own: four parts, the last of no use here
     )  # fmt: skip
     heard: list[Any] = []
@@ -141,7 +136,6 @@ def _config(access: AwsAccess, **more: Any) -> Config:
         read_timeout=access.timeout,
         retries={"mode": "standard", "total_max_attempts": 1},
         proxies={"http": access.proxy, "https": access.proxy} if access.proxy else {},
-        ignore_configured_endpoint_urls=True,
         **more,
     )
 

@@ -199,16 +199,29 @@ def test_a_role_for_too_long(scene: Any) -> None:
     assert f"{role} cannot be taken on for so long (400). Lower aws.prod.auth.minutes" in said
 
 
-def test_a_role_whose_session_was_ended(scene: Any) -> None:
-    """Keys that AWS does not take any more are thrown away: the next try takes the role on anew."""
+def test_keys_of_a_role_that_aws_does_not_take_any_more(scene: Any) -> None:
+    """Somebody ended its session: the role is taken on anew, and nobody notices; if that does not help it is told."""
     role = scene.aws.role("reader", trusts=(scene.dev.arn,))
     aws = scene.open(more={"prod": {"method": "assume_role", "source": "dev", "role_arn": role}})
     aws.who("prod", REGION)
-    scene.aws.fault, scene.aws.faulty = "expired", frozenset({"GetCallerIdentity"})
-    assert "session behind access prod has expired" in told(Refused, lambda: aws.who("prod", REGION))
-    scene.aws.fault = ""
+    scene.aws.end_sessions()
     aws.who("prod", REGION)
     assert scene.operations().count("AssumeRole") == 2
+    scene.aws.fault, scene.aws.faulty = "expired", frozenset({"GetCallerIdentity"})
+    assert "session behind access prod has expired" in told(Refused, lambda: aws.who("prod", REGION))
+    assert scene.operations().count("AssumeRole") == 3
+
+
+def test_a_profile_that_takes_on_a_role(scene: Any) -> None:
+    """botocore does that itself, at the address that the profile names; its failure is told as the role's."""
+    role = scene.aws.role("reader", trusts=(scene.dev.arn,))
+    config = f"[profile hive]\nrole_arn = {role}\nsource_profile = base\nendpoint_url = {scene.url}\n"
+    auth = profile(scene, config, as_profile(scene.dev, "base"))
+    assert scene.open(auth).who("dev", REGION).arn.split("/")[1] == "reader"
+    scene.aws.forbid(scene.dev, "sts:AssumeRole")
+    assert f"{scene.dev.arn} may not take on its role (403)" in told(
+        Refused, lambda: scene.open(auth).who("dev", REGION)
+    )
 
 
 def web(scene: Any, token: str) -> dict[str, Any]:
