@@ -127,6 +127,7 @@ def _transport(settings: Cluster) -> Any:
         host=settings.address.rstrip("/"), ssl_ca_cert=ca_file, proxy="", no_proxy="",
         retries=Retry(total=False), connection_pool_maxsize=CONNECTIONS,
     )  # fmt: skip
+    configuration.keep_alive = True  # between two runs connections idle for hours: one that died is to be known as dead
     return RESTClientObject(configuration)
 
 

@@ -12,6 +12,7 @@ from bot.core.secret import Secret
 from bot.settings import FromEnv, FromFile, SecretSource
 
 LONGEST = 1_000_000  # bytes; a longer file is not a secret
+KUBELETS = Path("/var/run/secrets/kubernetes.io")  # mounted into this pod alone; the modes are the kubelet's choice
 
 
 def resolve(source: SecretSource, vault: VaultReader | None) -> Secret:
@@ -30,7 +31,7 @@ def resolve(source: SecretSource, vault: VaultReader | None) -> Secret:
 
 def exposed(source: SecretSource) -> str | None:
     """A warning, by the file's name, when others than its owner may read or change it; None if all is well."""
-    if not isinstance(source, FromFile):
+    if not isinstance(source, FromFile) or source.file.is_relative_to(KUBELETS):
         return None
     try:
         mode = source.file.stat().st_mode

@@ -65,7 +65,7 @@ def test_vault_before_vault_is_open(canary: Any) -> None:
         resolve(FromVault(vault="kv/a", field="b"), None)
 
 
-def test_open_files_are_pointed_out(tmp_path: Path) -> None:
+def test_open_files_are_pointed_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that others may use is named; a private one, a missing one and other places are not."""
     path = tmp_path / "token"
     path.write_text("x")
@@ -76,3 +76,5 @@ def test_open_files_are_pointed_out(tmp_path: Path) -> None:
     assert exposed(FromFile(file=path)) == f"{path} can be used by others than its owner (mode 644)."
     assert exposed(FromFile(file=tmp_path / "none")) is None
     assert exposed(FromEnv(env="X")) is None
+    monkeypatch.setattr("bot.tools.references.KUBELETS", tmp_path)
+    assert exposed(FromFile(file=path)) is None
