@@ -84,6 +84,7 @@ class World:
     handler: Handler = refresh_ecr.HANDLER
     run: str = "run-1"
     told: list[str] = field(default_factory=list)
+    alive: set[str] = field(default_factory=set)  # clusters with Deployments
     ahead: float = 0
     began: float = field(default_factory=lambda: float(int(time.time())))
 
@@ -106,12 +107,12 @@ class World:
         """Time passes, and the clusters live. Amazon signs by the real clock, so its tokens last longer instead."""
         self.ahead += seconds
         self.aws.lifetime += seconds
-        for life in self.lives.values():
-            life.step()
+        for name in self.alive:
+            self.lives[name].step()
 
     def settle(self) -> None:
         """Until what was asked of the clusters has come about."""
-        for _ in range(12):
+        for _ in range(4):
             self.wait(1)
 
     def ask(self, **ask: Any) -> Plan | Answer:
@@ -186,6 +187,7 @@ class World:
         whole = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template, **spec}
         from bot.core.kubernetes import DEPLOYMENT as KIND
 
+        self.alive.add(cluster)
         self.admin().create(cluster, KIND, {"metadata": {"name": name}, "spec": whole}, namespace)
         self.settle()
 
