@@ -214,6 +214,68 @@ def test_a_paused_deployment_and_a_late_one(place: Kube, space: str) -> None:
     assert (late["status"], late["message"].endswith("has timed out progressing.")) == ("False", True)
 
 
+def test_pods_and_their_accounts(place: Kube, space: str) -> None:
+    """A new pod gets its account's pull secrets if it names none; what is fixed stays; removing it shows it once more."""
+    pods, account = f"/api/v1/namespaces/{space}/pods", f"/api/v1/namespaces/{space}/serviceaccounts/puller"
+    place.must("POST", account.rpartition("/")[0], {"metadata": {"name": "puller"}})
+    place.must("PATCH", account, {"imagePullSecrets": [{"name": "ecr"}]})
+    if place.ca_file:  # the real one wants the account's legacy token before it takes its pods
+        until(lambda: "secrets" in place.must("GET", account), 20)
+    spec = {"containers": [{"name": "c", "image": "a"}], "serviceAccountName": "puller", "restartPolicy": "Never"}
+    made = place.must("POST", pods, {"metadata": {"name": "one"}, "spec": spec, "status": {"phase": "Running"}})
+    assert (made["spec"]["imagePullSecrets"], made["status"]["phase"]) == ([{"name": "ecr"}], "Pending")
+    assert made["spec"]["containers"][0]["imagePullPolicy"] == "Always"
+    own = {**spec, "imagePullSecrets": [{"name": "own"}]}
+    two = place.must("POST", pods, {"metadata": {"name": "two"}, "spec": own})
+    assert two["spec"]["imagePullSecrets"] == [{"name": "own"}]
+    refused = said(
+        place, "POST", pods, {"metadata": {"name": "lost"}, "spec": {**spec, "serviceAccountName": "nobody"}}
+    )
+    why = f'error looking up service account {space}/nobody: serviceaccount "nobody" not found'
+    assert refused == (403, "Forbidden", f'pods "lost" is forbidden: {why}')
+    status, reason, message = said(place, "PATCH", f"{pods}/one", {"spec": {"restartPolicy": "Always"}})
+    assert (status, reason, "spec: Forbidden: pod updates may not change fields" in message) == (422, "Invalid", True)
+    gone = place.must("DELETE", f"{pods}/one", {"gracePeriodSeconds": 0})
+    assert (gone["kind"], gone["metadata"]["name"]) == ("Pod", "one")
+    until(lambda: said(place, "GET", f"{pods}/one") == (404, "NotFound", 'pods "one" not found'), 10)
+
+
+def test_strategic_patches(place: Kube, space: str) -> None:
+    """Containers are merged by name, pull secrets by theirs."""
+    path = f"/apis/apps/v1/namespaces/{space}/deployments"
+    pod = {"containers": [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}],
+           "imagePullSecrets": [{"name": "x"}]}  # fmt: skip
+    template = {"metadata": {"labels": {"app": "two"}}, "spec": pod}
+    spec = {"replicas": 0, "selector": {"matchLabels": {"app": "two"}}, "template": template}
+    place.must("POST", path, {"metadata": {"name": "two"}, "spec": spec})
+    change = {"containers": [{"name": "b", "image": "b:2"}], "imagePullSecrets": [{"name": "y"}]}
+    headers = {"Authorization": f"Bearer {place.admin}", "Content-Type": "application/strategic-merge-patch+json"}
+    body = {"spec": {"template": {"spec": change}}}
+    answer = place.client.request("PATCH", f"{path}/two", json=body, headers=headers).json()["spec"]["template"]["spec"]
+    assert {each["name"]: each["image"] for each in answer["containers"]} == {"a": "a:1", "b": "b:2"}
+    assert {each["name"] for each in answer["imagePullSecrets"]} == {"x", "y"}
+
+
+def test_questions_about_rights(place: Kube, space: str) -> None:
+    """A review says what a Role allows, by verb, name, subresource and namespace."""
+    rules = [{"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["s"], "verbs": ["get"]},
+             {"apiGroups": ["apps"], "resources": ["deployments/status"], "verbs": ["*"]}]  # fmt: skip
+    token = place.account(space, "asker", rules)
+    path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+    questions = [
+        ({"verb": "get", "resource": "secrets", "name": "s"}, True),
+        ({"verb": "get", "resource": "secrets"}, False),
+        ({"verb": "list", "resource": "secrets", "name": "s"}, False),
+        ({"verb": "patch", "group": "apps", "resource": "deployments", "subresource": "status"}, True),
+        ({"verb": "patch", "group": "apps", "resource": "deployments"}, False),
+        ({"verb": "get", "resource": "secrets", "name": "s", "namespace": "default"}, False),
+    ]
+    for attributes, allowed in questions:
+        body = {"spec": {"resourceAttributes": {"namespace": space, **attributes}}}
+        answer = place.ask("POST", path, body, token)
+        assert (answer.status_code, answer.json()["status"]["allowed"]) == (201, allowed)
+
+
 COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
 
 
