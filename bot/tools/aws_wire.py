@@ -35,10 +35,8 @@ from bot.tools.tls import distrusted, links
 logging.getLogger("botocore").setLevel(logging.CRITICAL + 1)
 
 T = TypeVar("T")
-LOADER = Loader()  # of service models, which all sessions share
 QUIET = {name: (None, None, default, kind) for name, (_, _, default, kind) in Session.SESSION_VARIABLES.items()}
 ELSEWHERE = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")  # what no profile stands for
-PARAMETERS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
 CODE = re.compile(r"[A-Za-z][A-Za-z0-9.]{1,80}")
 CODE_IN_XML = re.compile(r"<Code>([A-Za-z][A-Za-z0-9.]{1,80})</Code>")  # where JSON was expected
 TUNNEL = re.compile(r"Tunnel connection failed: [0-9]{3}")
@@ -101,21 +99,9 @@ def _found(access: AwsAccess, region: str) -> Any:
 
 def _call(access: AwsAccess, doing: Doing, operation: str, keys: Any, parameters: Mapping[str, Any]) -> dict[str, Any]:
     service = "ecr" if operation == "GetAuthorizationToken" else "sts"
-    own = keys.get_frozen_credentials() if keys else None
-    session = Session(session_vars=QUIET)
-    session.register_component("data_loader", LOADER)
-    for file in ("config_file", "credentials_file"):
-        session.set_config_variable(file, os.devnull)
-    client = session.create_client(
-        service,
-        region_name=doing.region,
-        endpoint_url=(access.sts_endpoint_url if service == "sts" else None) or access.endpoint_url,
-        verify=str(access.ca_file) if access.ca_file else True,  # without it REQUESTS_CA_BUNDLE decides
-        config=_config(access, ignore_configured_endpoint_urls=True, signature_version=None if own else UNSIGNED),
-        **(dict(zip(PARAMETERS, own, strict=False)) if own else {}),  # own: four parts, the last of no use here
-    )  # fmt: skip
+    client = _client(access, service, doing.region, keys.get_frozen_credentials() if keys else None)
     heard: list[Any] = []
-    client.meta.events.register(f"before-parse.{service}", lambda **it: heard.append(it), unique_id="hivekeeper")
+    client.meta.events.register(f"before-parse.{service}", lambda **it: heard.append(it))
     try:
         answer: dict[str, Any] = getattr(client, xform_name(operation))(**parameters)
     except (known.ClientError, known.BotoCoreError):
@@ -127,6 +113,30 @@ def _call(access: AwsAccess, doing: Doing, operation: str, keys: Any, parameters
     finally:
         client.close()
     return answer
+
+
+def _client(access: AwsAccess, service: str, region: str, own: Any) -> Any:
+    """A new one for each call, so that keys of two ways in never meet; unsigned without keys."""
+    with CREATING:
+        return BLANK.create_client(
+            service,
+            region_name=region,
+            endpoint_url=(access.sts_endpoint_url if service == "sts" else None) or access.endpoint_url,
+            verify=str(access.ca_file) if access.ca_file else True,  # without it REQUESTS_CA_BUNDLE decides
+            aws_access_key_id=own.access_key if own else None,
+            aws_secret_access_key=own.secret_key if own else None,
+            aws_session_token=own.token if own else None,
+            config=_config(access, ignore_configured_endpoint_urls=True, signature_version=None if own else UNSIGNED),
+        )
+
+
+def _blank() -> Session:
+    """Knows nothing of this machine: no variables, no files, no models but botocore's."""
+    session = Session(session_vars=QUIET)
+    session.register_component("data_loader", Loader())
+    for file in ("config_file", "credentials_file"):
+        session.set_config_variable(file, os.devnull)
+    return session
 
 
 def _config(access: AwsAccess, **more: Any) -> Config:
@@ -142,10 +152,9 @@ def _config(access: AwsAccess, **more: Any) -> Config:
 
 def _regions() -> set[str]:
     """All that botocore has heard of; there may be newer ones."""
-    session = Session(session_vars=QUIET)
-    return {
-        region for group in session.get_available_partitions() for region in session.get_available_regions("ecr", group)
-    }
+    with CREATING:
+        groups = BLANK.get_available_partitions()
+        return {region for group in groups for region in BLANK.get_available_regions("ecr", group)}
 
 
 def _bounded(seconds: float, ask: Callable[[], T], now: Callable[[], float]) -> T:
@@ -220,3 +229,6 @@ KINDS: tuple[tuple[tuple[type[BaseException], ...], How | Local], ...] = (
     ((known.ReadTimeoutError, known.ConnectTimeoutError, PoolTimeout, TimeoutError), "timeout"),
     ((known.HTTPClientError,), "cut"),
 )  # fmt: skip
+
+BLANK = _blank()
+CREATING = threading.Lock()  # sessions are not for two threads at once; clients are

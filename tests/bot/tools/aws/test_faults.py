@@ -6,6 +6,7 @@ import base64
 import datetime
 import ipaddress
 import json
+import re
 import socket
 import threading
 import time
@@ -170,7 +171,7 @@ def test_broken_connections_are_told(scene: Any, breaks: Any, words: str) -> Non
     with broken.broken(breaks) as server:
         aws = scene.open(endpoint_url=server.url, timeout=0.4 if "within" in words else 5)
         began = time.monotonic()
-        assert words in told(Transient, lambda: aws.token("dev", REGION))
+        assert re.search(words, told(Transient, lambda: aws.token("dev", REGION)))
         assert time.monotonic() - began < 4
         assert server.heard == 1
 
