@@ -123,19 +123,25 @@ def _input(field: FieldView, given: Any) -> Block:
 
 def _element(field: FieldView, given: Any) -> Block:
     chosen = given if isinstance(given, list) else [] if given is None else str(given).split(",")
+    if _undecided(field):
+        return _select(field, chosen, [option("Yes", "true"), option("No", "false")])
     if field.type == "flag" and not field.many:
         yes = option("Yes", "true")
         ticked = {"initial_options": [yes]} if chosen[:1] == ["true"] else {}
         return {"type": "checkboxes", "action_id": _VALUE, "options": [yes], **ticked}
     if field.type == "choice" and len(field.options) <= _OPTIONS and all(0 < len(o) <= 150 for o in field.options):
-        return _select(field, chosen)
+        return _select(field, chosen, [option(one, one) for one in field.options])
     text = ", ".join(map(str, given)) if isinstance(given, list) else str(given or "")
     first = {"initial_value": text} if 0 < len(text) <= 1500 else {}
     return {"type": "plain_text_input", "action_id": _VALUE, "max_length": 3000, **first}
 
 
-def _select(field: FieldView, chosen: list[str]) -> Block:
-    options = [option(one, one) for one in field.options]
+def _undecided(field: FieldView) -> bool:
+    """A flag that says neither yes nor no unless somebody does: a box to tick could not leave it so."""
+    return field.type == "flag" and not field.many and not field.required and field.default is None
+
+
+def _select(field: FieldView, chosen: list[str], options: list[Block]) -> Block:
     lower = {word.lower() for word in chosen}
     first = [one for one in options if one["value"].lower() in lower]
     select: Block = {"type": "static_select", "action_id": _VALUE, "options": options}
@@ -150,7 +156,7 @@ def _given(field: FieldView, values: Mapping[str, Any]) -> str | list[str] | Non
     chosen = state.get("selected_options")
     options = chosen if isinstance(chosen, list) else []
     several = [str(o.get("value", "")) for o in options if isinstance(o, Mapping)]
-    if field.type == "flag" and not field.many:
+    if field.type == "flag" and not field.many and not _undecided(field):
         return "true" if several else "false"
     one = state.get("selected_option")
     text = one.get("value") if isinstance(one, Mapping) else state.get("value")

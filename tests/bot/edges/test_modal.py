@@ -28,6 +28,10 @@ class Form(Ask):
     notify: bool = Field(default=True, description="Tell people.")
 
 
+class Undecided(Ask):
+    restart: bool | None = Field(default=None, description="Restart; default: as the settings say.")
+
+
 class Nothing(Ask):
     pass
 
@@ -103,6 +107,25 @@ def test_an_untouched_form_gives_the_defaults() -> None:
     """Only the required field filled in is the same as typing only that."""
     view = modal.ask_modal(handler(), {}, "")
     assert modal.read(handler(), sent(view, path={"value": "a/b"})) == asks.parse("a/b", handler())
+
+
+@pytest.mark.parametrize(
+    ("typed", "chosen", "wanted"),
+    [
+        ("", None, None),
+        ("--restart", None, True),
+        ("--no-restart", None, False),
+        ("", "true", True),
+        ("", "false", False),
+    ],
+)
+def test_a_flag_that_nobody_has_decided(typed: str, chosen: str | None, wanted: bool | None) -> None:
+    """A flag without a default can be left alone in a form, which is neither yes nor no."""
+    undecided = handler(Undecided)
+    view = modal.ask_modal(undecided, asks.given(undecided, typed), "")
+    assert inputs(view)["ask-restart"]["element"]["type"] == "static_select"
+    changed = {"restart": {"selected_option": {"value": chosen}}} if chosen else {}
+    assert modal.read(undecided, sent(view, **changed)) == Undecided(restart=wanted)
 
 
 @pytest.mark.parametrize(
