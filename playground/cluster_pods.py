@@ -11,7 +11,7 @@ from typing import Any
 from playground.cluster_events import tell
 from playground.cluster_pulls import Pulls
 from playground.kubernetes_kinds import NODE, POD, SECRET
-from playground.kubernetes_store import Store, spelled
+from playground.kubernetes_store import Store, copied, spelled
 
 PULL, SHOWN, RUN = 0.3, 1.0, 1.0  # seconds: a pull; ErrImagePull is seen; a pod that ends by itself has run
 BACK_OFF = (3.0, 6.0, 12.0, 20.0)  # seconds between attempts; real kubelets begin at 10 and end at 300
@@ -49,12 +49,20 @@ class Kubelets:
 
     def step(self) -> None:
         with self._store.lock:
-            pods = self._store.all(POD)
+            pods = list(self._store.each(POD))
             for pod in pods:
-                if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed"):
-                    self._pod(pod)
+                if not self._rests(pod):
+                    self._pod(copied(pod))
             living = {pod["metadata"]["uid"] for pod in pods}
             self._pods = {uid: state for uid, state in self._pods.items() if uid in living}
+
+    def _rests(self, pod: dict[str, Any]) -> bool:
+        """Nothing will happen to it by itself any more."""
+        phase, state = pod.get("status", {}).get("phase"), self._pods.get(pod["metadata"]["uid"])
+        if phase in ("Succeeded", "Failed"):
+            return True
+        serves = pod["spec"].get("restartPolicy", "Always") == "Always" and phase == "Running"
+        return bool(serves and state and all(one.done for one in state.containers.values()))
 
     @property
     def busy(self) -> bool:
@@ -98,7 +106,7 @@ class Kubelets:
         one = state.containers.setdefault(spec["name"], Container())
         now = self._store.now()
         if now >= one.until:
-            self._move(pod, one, spec, now, ends=init or pod["spec"].get("restartPolicy") != "Always")
+            self._move(pod, one, spec, now, ends=init or pod["spec"].get("restartPolicy", "Always") != "Always")
         if init and one.doing == "running":
             one.doing = "ended"
         return one

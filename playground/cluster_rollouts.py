@@ -33,21 +33,21 @@ class Controllers:
     def step(self) -> None:
         with self._store.lock:
             self._collect()
-            for one in self._store.all(REPLICA_SET):
+            for one in list(self._store.each(REPLICA_SET)):
                 self._report(one)
-            for deployment in self._store.all(DEPLOYMENT):
+            for deployment in list(self._store.each(DEPLOYMENT)):
                 self._roll(deployment)
-            for one in self._store.all(REPLICA_SET):
+            for one in list(self._store.each(REPLICA_SET)):
                 self._replicate(one)
                 self._report(one)
-            for deployment in self._store.all(DEPLOYMENT):
+            for deployment in list(self._store.each(DEPLOYMENT)):
                 self._conclude(deployment)
 
     def _collect(self) -> None:
         """What was owned by something that is gone."""
         living = {one["metadata"]["uid"] for kind in (DEPLOYMENT, REPLICA_SET) for one in self._store.each(kind)}
         for kind in (REPLICA_SET, POD):
-            for one in self._store.all(kind):
+            for one in list(self._store.each(kind)):
                 owners = one["metadata"].get("ownerReferences") or ()
                 gone = [o for o in owners if o["kind"] in ("Deployment", "ReplicaSet") and o["uid"] not in living]
                 if gone:
@@ -91,7 +91,9 @@ class Controllers:
     def _sets(self, deployment: Json) -> tuple[Json | None, list[Json]]:
         """The ReplicaSet of the present template, and the others."""
         uid, mark = deployment["metadata"]["uid"], _hash(deployment["spec"]["template"])
-        owned = [one for one in self._store.all(REPLICA_SET, deployment["metadata"]["namespace"]) if _owner(one) == uid]
+        owned = [
+            one for one in self._store.each(REPLICA_SET, deployment["metadata"]["namespace"]) if _owner(one) == uid
+        ]
         new = next((one for one in owned if one["metadata"]["labels"][HASH] == mark), None)
         return new, [one for one in owned if one is not new]
 
@@ -154,7 +156,7 @@ class Controllers:
 
     def _pods(self, one: Json) -> list[Json]:
         uid = one["metadata"]["uid"]
-        return [pod for pod in self._store.all(POD, one["metadata"]["namespace"]) if _owner(pod) == uid]
+        return [pod for pod in self._store.each(POD, one["metadata"]["namespace"]) if _owner(pod) == uid]
 
     def _report(self, one: Json) -> None:
         """A ReplicaSet's status; zeros are left out, but for one."""
@@ -166,7 +168,8 @@ class Controllers:
         counts = {"fullyLabeledReplicas": len(pods), "readyReplicas": ready, "availableReplicas": ready}
         status = {"replicas": len(pods), **{k: v for k, v in counts.items() if v}}
         status["observedGeneration"] = current["metadata"]["generation"]
-        self._store.replace(REPLICA_SET, {**current, "status": status})
+        if current.get("status") != status:
+            self._store.replace(REPLICA_SET, {**current, "status": status})
 
     def _conclude(self, deployment: Json) -> None:
         """A Deployment's status."""
