@@ -74,10 +74,15 @@ def logins(secret: dict[str, Any] | None, host: str, repository: str) -> Iterato
         return
     for place, entry in entries(secret).items():
         if _matches(place, host, repository) and isinstance(entry, dict):
-            user, password = entry.get("username"), entry.get("password")
-            if not (user and password):
-                user, _, password = _text(entry.get("auth") or "").partition(":")
-            yield user, password.rstrip("\0\n")
+            yield login(entry)
+
+
+def login(entry: dict[str, Any]) -> tuple[str, str]:
+    """User and password of an entry."""
+    user, password = entry.get("username"), entry.get("password")
+    if not (isinstance(user, str) and isinstance(password, str) and user and password):
+        user, _, password = _text(entry.get("auth")).partition(":")
+    return user, password.rstrip("\0\n")
 
 
 def entries(secret: dict[str, Any]) -> dict[str, Any]:
@@ -99,10 +104,10 @@ def _matches(place: str, host: str, repository: str) -> bool:
     return fnmatch.fnmatchcase(host, at) and f"{repository}/".startswith(f"{path}/" if path else "")
 
 
-def _text(encoded: str) -> str:
+def _text(encoded: Any) -> str:
     try:
         return base64.b64decode(encoded).decode()
-    except ValueError:
+    except (ValueError, TypeError):
         return ""
 
 

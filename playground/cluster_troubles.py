@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from playground.cluster_life import Life
-from playground.cluster_pulls import entries, logins
+from playground.cluster_pulls import entries, login
 from playground.cluster_seed import encoded
 from playground.kubernetes_kinds import DEPLOYMENT, MACHINE_CONFIG_POOL, POD, SECRET, SERVICE_ACCOUNT
 
@@ -29,9 +29,9 @@ class Troubles:
     def expire_pull_secret(self, namespace: str, name: str = "") -> None:
         """The logins in a namespace's pull secrets (or in one of them) are expired."""
         for secret in self._pull_secrets(namespace, name):
-            for host in entries(secret):
-                for _, password in logins(secret, host, ""):
-                    self._expire(password)
+            for entry in entries(secret).values():
+                if isinstance(entry, dict):
+                    self._expire(login(entry)[1])
         self.evict(namespace)
 
     def delete_secret(self, namespace: str, name: str) -> None:
