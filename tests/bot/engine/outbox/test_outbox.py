@@ -218,8 +218,9 @@ def test_the_loop_outlives_a_store_that_is_away(office: Any, tmp_path: Path) -> 
     office.engine.dispose()
 
 
-def test_a_store_that_is_away_for_a_moment_holds_up_no_message(office: Any) -> None:
+def test_a_store_that_is_away_for_a_moment_holds_up_no_message(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Slack has the message when the store goes away: when it is back, the row does not wait for its lease to end."""
+    monkeypatch.setattr(outbox, "LOOK", 0.05)
 
     def away(moment: str) -> None:
         if moment == "after" and not gone.is_set():
