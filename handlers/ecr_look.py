@@ -113,7 +113,8 @@ def told(found: Held, now: float) -> str:
         return "not written by hivekeeper, so nobody knows when it ends"
     end = found.expires_at - now
     left = f"ends in {span(end)}" if end > 0 else f"ended {span(-end)} ago"
-    return f"{span(now - found.written_at)} old, {left}"
+    age = now - found.written_at
+    return f"{span(age)} old, {left}" if age >= 60 else f"just written, {left}"
 
 
 def moment(text: str) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.core.checklist import Offer
@@ -13,7 +14,7 @@ from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.ecr import COMMAND, Settings, Target
 from handlers.ecr_found import Found, at_each
-from handlers.ecr_look import Held, held, span, stamp, state, told
+from handlers.ecr_look import Held, held, span, state, told
 from handlers.ecr_rollout import RestartDeployment, WatchRollout
 from handlers.ecr_steps import WriteEcrSecret
 from handlers.ecr_told import EACH, counted, failures, gathered, listed
@@ -103,10 +104,14 @@ HEAD = ("secret", "namespace", "written", "registry", "validity", "next refresh 
 
 def _row(found: Held) -> tuple[str, ...]:
     one = found.target
-    written = stamp(found.written_at) if found.written_at is not None else "never"
-    expires = stamp(found.expires_at) if found.expires_at is not None else "now"
-    validity = span((found.expires_at or 0) - (found.written_at or 0))
-    return one.secret, one.name, written, one.registry, validity, expires
+    if not found.ours or found.written_at is None or found.expires_at is None:
+        return one.secret, one.name, "never", one.registry, "none", "now"
+    validity = span(found.expires_at - found.written_at)
+    return one.secret, one.name, _day(found.written_at), one.registry, validity, _day(found.expires_at)
+
+
+def _day(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def target_of(step: Step) -> Target | None:

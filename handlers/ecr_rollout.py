@@ -30,12 +30,12 @@ class Restarted(Value):
 
     @property
     def where(self) -> str:
-        return f"{self.name} in {self.target.namespace} of {self.target.cluster}"
+        return f"{self.name} in {self.target.name}"
 
     def found(self, tools: ReadTools) -> Json:
         found = tools.kubernetes.find(self.target.cluster, DEPLOYMENT, self.name, self.target.namespace)
         if found is None:
-            raise Drifted(f"The Deployment {self.where} is gone.", "Ask for a new plan.")
+            raise Drifted(f"The Deployment {self.where} ({self.target.cluster}) is gone.", "Ask for a new plan.")
         return found
 
     def at(self, tools: ReadTools) -> float | None:

@@ -29,7 +29,7 @@ class WriteEcrSecret(Step):
 
     def says(self) -> str:
         how = "Delete and create" if self.replaces else "Write"
-        return f"{how} {self.target.credential} in {self.target.cluster}: a login for {self.target.registry}"
+        return f"{how} {self.target.credential}: a login for {self.target.registry}"
 
     def done(self, tools: ReadTools) -> bool:
         found = held(self.target, tools)

@@ -58,7 +58,7 @@ def _of_target(found: Found, now: float) -> tuple[Note, ...]:
     one = found.target
     kept = f"; the logins for {listed(found.held.others)} stay" if found.held.others else ""
     new = f" A new login for {one.registry} is written{kept}." if found.due else " It stays as it is."
-    facts = [Note(label=one.name, text=f"{one.secret} in {one.cluster}: {told(found.held, now)}.{new}")]
+    facts = [Note(label=one.name, text=f"{one.secret} in cluster {one.cluster}: {told(found.held, now)}.{new}")]
     if found.restart:
         facts.append(Note(label=f"Restarts in {one.name}", text=listed(found.restart, 10)))
     return tuple(facts)
@@ -79,7 +79,7 @@ def _of_environment(name: str, found: tuple[Found, ...]) -> Note:
         counted("service account", accounts, "{} patched"),
         counted("Deployment", restarts, "{} restarted"),
     ]
-    text = f"{', '.join(filter(None, parts))}, in {listed(tuple(dict.fromkeys(one.target.cluster for one in found)))}"
+    text = f"{', '.join(filter(None, parts))}, in cluster {first.cluster}"
     soonest = min(ends, default=None)
     return (
         Note(label=name, text=f"{text}; the first login there ends", at=soonest)

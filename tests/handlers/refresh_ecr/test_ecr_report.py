@@ -112,7 +112,7 @@ def test_what_failed_is_apart(world: Any) -> None:
     report = world.report(plan)
     assert report.warnings == (
         "Not written: dev/cf-dev.",
-        "Not restarted: naming-server-new in cf-dev of one.",
+        "Not restarted: naming-server-new in dev/cf-dev.",
     )
     assert [row[1] for row in report.table.rows if row[2] == "never"] == ["dev/cf-dev"]
     (offer,) = report.offers
@@ -129,7 +129,7 @@ def test_a_rollout_that_failed(world: Any) -> None:
     world.registry.add("consultingfirm/frontend", "latest", pullers=())
     world.apply(plan)
     report = world.report(plan)
-    assert report.warnings == ("Not rolled out: naming-server-new in cf-dev of one.",)
+    assert report.warnings == ("Not rolled out: naming-server-new in dev/cf-dev.",)
     assert [offer.command for offer in report.offers] == ["diagnose-image-pull"]
     answer = world.answer(env=("dev",))
     assert "has not finished rolling out" in answer.warnings[0]

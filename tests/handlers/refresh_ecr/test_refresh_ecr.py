@@ -25,7 +25,7 @@ def test_the_plan_says_what_is_and_what_will_be(world: Any) -> None:
     assert (plan.subject, plan.on_failure) == ("ecr", "go_on")
     assert kinds(plan) == [["ecr.write-secret"], ["ecr.restart-deployment"], ["ecr.watch-rollout"]]
     notes = {note.label: note.text for note in plan.notes}
-    assert notes["dev/cf-dev"] == f"ecr-secret in one: no secret yet. A new login for {ECR} is written."
+    assert notes["dev/cf-dev"] == f"ecr-secret in cluster one: no secret yet. A new login for {ECR} is written."
     assert notes["Restarts in dev/cf-dev"] == "naming-server-new"
     assert notes["At Amazon we are"] == f"{world.keys.arn} (us-east-1)"
     assert not plan.warnings

@@ -61,7 +61,7 @@ def test_pods_that_cannot_pull(world: Any) -> None:
     world.registry.add("consultingfirm/frontend", "latest", pullers=())
     with pytest.raises(Unverified) as told:
         step.do(world.tools, world.ref)
-    assert "naming-server-new in cf-dev of one did not roll out" in told.value.what
+    assert "naming-server-new in dev/cf-dev did not roll out" in told.value.what
     assert "container app: " in told.value.what
     assert "ImagePull" in told.value.what
     assert "/diagnose-image-pull" in told.value.now
