@@ -26,16 +26,18 @@ from bot.engine.workshop import Workshop
 
 DAY = 86400.0
 NOTICES = 7 * DAY  # seconds that a notice is kept to know it again
+WORKS = 14 * DAY  # seconds that the executor keeps what it has ended: looks at credentials alone are hundreds a day
 BATCH = 500  # runs in one transaction, so that nobody waits long for it
 
 
 def forget(shop: Workshop) -> int:
     """Delete runs and incidents, with all that belongs to them, that ended before the settings' keep_days; how many
-    runs. Notices go after a week."""
+    runs. Notices go after a week, the executor's records of ended work after two."""
     before = shop.clock() - shop.settings.store.keep_days * DAY
     total = _in_batches(shop, lambda conn: _forget(conn, before))
     _in_batches(shop, lambda conn: _forget_incidents(conn, before))
     _in_batches(shop, lambda conn: _forget_notices(conn, shop.clock() - NOTICES))
+    before = max(before, shop.clock() - WORKS)
     while not shop.stopping.is_set() and shop.queues.forget(before, BATCH) == BATCH:
         continue
     return total

@@ -29,7 +29,7 @@ def _retire(shop: Workshop, run: str) -> None:
             continue
         try:
             step = plan.stages[row.stage].steps[row.place]
-            shop.patiently(partial(step.retire, applying.tools_of(shop), RunRef(id=run)))
+            shop.patiently(partial(step.retire, applying.tools_of(shop), RunRef(run, pause=shop.pause)))
         except Exception as error:  # it is tried again tomorrow; what waits there does no harm meanwhile
             _not_retired(shop, run, failure(error, run, f"Removing the backup of “{row.says}”"))
             return

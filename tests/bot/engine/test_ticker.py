@@ -206,6 +206,18 @@ def test_old_runs_are_forgotten_and_the_audit_is_not(bench: Any) -> None:
         assert bench.shop.read(lambda conn, q=of_old: conn.execute(q).scalar()) == 0
 
 
+def test_the_records_of_ended_work_go_after_two_weeks(bench: Any) -> None:
+    """While the run itself stays listed; what waits stays too."""
+    ended, waits = bench.proposal("ended"), bench.ask("waits")
+    bench.shop.queues._client.cancel_workflow(f"plan-{ended.id}")
+    for days, state in ((13, "lost"), (15, None)):
+        bench.now = time.time() + days * 86400
+        retention.forget(bench.shop)
+        assert bench.shop.queues.state("plan", ended.id) == state
+    assert bench.shop.queues.state("plan", waits) == "waiting"
+    assert bench.desk.run(ended.id) is not None
+
+
 def test_ten_thousand_pending_approvals_are_rows(bench: Any) -> None:
     """They cost no thread and no workflow, and a tick among them takes well under a second."""
     view = bench.proposal()

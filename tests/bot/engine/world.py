@@ -6,6 +6,7 @@ It is also the program of the chaos tests: `python world.py` forks one bot per l
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from bot.core.alert import Alert, Matcher, Notice
 from bot.core.diagnosis import AlertHandler, Chart, Diagnosis, Mood, Series, Subject, Watching
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.inventory import Credential
 from bot.core.plan import Answer, Note, Plan, Premise, Report, RunRef, Stage, Step
 from bot.core.ports import Place, ReadTools, Tools
 
@@ -173,6 +175,15 @@ HANDLER = Handler(
 )
 
 
+def inventory(settings: HandlerSettings, tools: ReadTools) -> tuple[Credential, ...]:
+    event()
+    return (Credential(name="dev/a", state="due", expires_at=60.0),)
+
+
+KEEPER = dataclasses.replace(HANDLER, inventory=inventory)
+KEEPER_PLANS = {"world": {"command": "world", "ask": {"folder": "."}, "every_minutes": 9999, "catch_up": True}}
+
+
 def tools(clock: Any = time.time) -> Tools:
     none: Any = None
     return Tools(vault=none, fingerprints=none, tokens=none, documents=none, clusters=none, jobs=none, now=clock)
@@ -270,8 +281,9 @@ def bot(order: dict[str, Any]) -> None:
 
     folder = Path(order["folder"])
     EVENTS.update(count=0, kill=order["kill"])
+    settings = document(folder, order.get("store")) | ({"schedules": KEEPER_PLANS} if order.get("keeps") else {})
     running = engine.start(
-        parse(document(folder, order.get("store")), "world"), {"world": HANDLER}, {"world": HandlerSettings()},
+        parse(settings, "world"), {"world": KEEPER if order.get("keeps") else HANDLER}, {"world": HandlerSettings()},
         tools(), tools(), Friends(), Board(folder / "slack"), cipher=Fernet(order["key"]),
         patience=Patience(attempts=3, first=0.01, most=0.05), life=4, alert_handlers={"alarm": ALARM},
         alert_settings={"alarm": HandlerSettings()},
@@ -281,6 +293,8 @@ def bot(order: dict[str, Any]) -> None:
     desk = running.desk
     if order.get("alarm"):
         listen(desk, folder)
+    if order.get("keeps"):
+        keep_watch(desk, folder)
     run = desk.ask(Request(key="order", command="world", ask=order["ask"], asker="U1"))
     while (view := desk.run(run)) is None or view.state in OPEN or not shown(folder, run, view):
         if view and view.state == "proposed":
@@ -303,6 +317,17 @@ def listen(desk: Any, folder: Path) -> None:
     while sum("_note-" in file.name for file in (folder / "slack").iterdir()) < 2:
         time.sleep(0.02)
     (folder / "outcome").write_text(view.model_dump_json())
+    (folder / "events").write_text(str(EVENTS["count"]))
+    os._exit(0)
+
+
+def keep_watch(desk: Any, folder: Path) -> None:
+    """Wait until what is held was looked at, and what it needs was asked for, planned and shown."""
+    while not desk.inventory() or not (runs := desk.runs()) or runs[0].state == "asked":
+        time.sleep(0.005)
+    while not shown(folder, runs[0].id, desk.run(runs[0].id)):
+        time.sleep(0.005)
+    (folder / "outcome").write_text(json.dumps([one.credential.name for one in desk.inventory()]))
     (folder / "events").write_text(str(EVENTS["count"]))
     os._exit(0)
 
