@@ -133,7 +133,7 @@ class KubernetesClusters:
         return notes.get(RUN) == run and notes.get(WROTE) == self._mark(document)
 
     def _mark(self, document: Document) -> str:
-        return self._fingerprints.of(Secret(json.dumps(document.get("data"), sort_keys=True)))
+        return self._fingerprints.of(Secret(json.dumps(document.get("data") or {}, sort_keys=True)))
 
     def _put_back(self, cluster: str, kept: Document, now: Document | None) -> None:
         if now is not None and now.get("type") == kept.get("type") and now.get("immutable") is not True:

@@ -95,8 +95,9 @@ def _text(value: Any) -> str:
 
 
 def silence(answer: Answer, where: str, seconds: float) -> Told:
-    """The error for a request that got no answer."""
-    told = answer.silence(lower(where), seconds)
+    """The error for a request that got no answer. `seconds`: the most that it was waited for; less for a connection."""
+    waited = seconds if answer.latency is None else min(seconds, round(answer.latency, 1))
+    told = answer.silence(lower(where), waited)
     told = told[0].upper() + told[1:]
     cure = CURES.get(answer.how, AGAIN)
     return Refused(told, cure) if answer.how in HOPELESS else Transient(told, cure)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,13 +32,9 @@ from bot.core.secret import Secret
 from bot.settings import FromEnv
 from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.kubernetes import KubernetesClusters, open_clusters
-from playground import kubernetes as playing
-from tests.kube import BUILD, Kube, rbac_path, until
+from tests.kube import Kube, rbac_path, until
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "rbac"
-PLACES: list[Any] = ["stand-in"]
-if BUILD.exists():
-    PLACES.append(pytest.param("kube-apiserver", marks=[pytest.mark.slow, pytest.mark.timeout(900)]))
 Call = Callable[[KubernetesClusters], object]
 Right = tuple[str, str, str]  # verb, group, resource
 POD_SPEC = {"containers": [{"name": "main", "image": "registry.example.com/web:1"}]}
@@ -76,15 +72,6 @@ class Granted:
 
     def _put(self, document: dict[str, Any]) -> None:
         self.place.must("PUT", f"{rbac_path(document)}/{document['metadata']['name']}", document)
-
-
-@pytest.fixture(scope="module", params=PLACES)
-def place(request: pytest.FixtureRequest) -> Iterator[Kube]:
-    if request.param == "stand-in":
-        with playing.serve() as (cluster, server):
-            yield Kube(server.url, cluster.admin)
-    else:
-        yield request.getfixturevalue("kube")
 
 
 def granted(place: Kube, manifest: str, words: dict[str, str]) -> Granted:
