@@ -158,7 +158,7 @@ BREAKS = [
     (
         "cut in the body",
         broken.cut(broken.answer(200, b'{"authorizationData": [{"x": 1}]}')[:-9]),
-        "does not speak like",
+        "does not speak like AWS|broke off",
     ),
     ("silent", broken.silent, "did not answer within 0.4 s"),
     ("drips", broken.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + b" " * 90, 0.1), "did not answer within"),
