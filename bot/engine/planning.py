@@ -8,8 +8,9 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from bot.core.errors import Refused, Told
-from bot.core.plan import Answer, Note, Plan, Step
+from bot.core.plan import Answer, Note, Plan
 from bot.core.ports import ReadTools
+from bot.core.side_by_side import each
 from bot.core.view import State
 from bot.engine import runs, standing, steps
 from bot.engine.durable import Checkpoint, Halt
@@ -61,20 +62,19 @@ def _look(shop: Workshop, row: Any) -> tuple[Plan | Answer, frozenset[tuple[int,
         return found, frozenset()
     if not isinstance(found, Plan):
         raise TypeError("a handler gives a plan or an answer")
-    return found, frozenset((s, i) for s, i, step in found.steps if _already(found, step, shop.read_tools))
+    return found, _already(found, shop.read_tools)
 
 
-def _already(plan: Plan, step: Step, tools: ReadTools) -> bool:
-    """Is it known to be done? In a plan that goes on when a step fails, a system that is away keeps nobody from
-    proposing the others: its own step is asked again before it is done, and fails by itself."""
-    if step.proves:
-        return False
-    try:
-        return step.done(tools)
-    except Told:
-        if plan.on_failure != "go_on":
-            raise
-        return False
+def _already(plan: Plan, tools: ReadTools) -> frozenset[tuple[int, int]]:
+    """The places of the steps that are known to be done; all are asked side by side. In a plan that goes on when a step
+    fails, a system that is away keeps nobody from proposing the others: its own step is asked again before it is done,
+    and fails by itself."""
+    asked = tuple((place, step) for *place, step in plan.steps if not step.proves)
+    answers = each(lambda one: one[1].done(tools), asked)
+    trouble = next((answer for answer in answers if isinstance(answer, Told)), None)
+    if trouble and plan.on_failure != "go_on":
+        raise trouble
+    return frozenset((s, i) for ((s, i), _), answer in zip(asked, answers, strict=True) if answer is True)
 
 
 def _nothing(plan: Plan) -> Answer:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+import threading
+from typing import Any, ClassVar, Literal
 
 import pytest
 
 from bot.core.errors import Refused
 from bot.core.intake import Request
+from bot.core.plan import Plan, Stage, Step
 from bot.core.view import State, StepState
-from bot.engine import runs
+from bot.engine import planning, runs
 from bot.engine.workshop import Patience
 
 
@@ -54,6 +56,25 @@ def test_what_is_done_already_is_marked(bench: Any) -> None:
     """The approver sees which steps need no doing."""
     bench.world.add(str(bench.folder), "a", "before")
     assert [s.state for s in bench.proposal(stages=[["a", "b"]]).steps] == [StepState.ALREADY, StepState.WAITING]
+
+
+class Together(Step):
+    """Can tell whether it is done only while the other one is asked too."""
+
+    kind: Literal["test.together"] = "test.together"
+    name: str
+    meeting: ClassVar[threading.Barrier] = threading.Barrier(2)
+
+    def done(self, tools: Any) -> bool:
+        self.meeting.wait(10)
+        return self.name == "a"
+
+
+def test_steps_are_asked_side_by_side() -> None:
+    """Whether two hundred steps are done is asked of many at once, and each answer is put to its own step."""
+    plan = Plan(command="x", title="Y", subject="z", stages=(Stage(steps=(Together(name="b"), Together(name="a"))),))
+    tools: Any = None
+    assert planning._already(plan, tools) == frozenset({(0, 1)})
 
 
 @pytest.mark.parametrize("mood", ["transient", "refused"])
