@@ -25,7 +25,7 @@ CURES: dict[How, str] = {
 }
 HOPELESS: tuple[How, ...] = ("certificate", "ca_file", "unsendable")  # no second try will mend it
 USER = re.compile(r'User "([A-Za-z0-9][A-Za-z0-9:._@/-]{0,199})" cannot ([a-z]{1,20}) resource "([a-z./]{1,100})"')
-FIELD = re.compile(r"[A-Za-z][A-Za-z0-9._\[\]-]{0,99}")
+FIELD = re.compile(r"(data|type|immutable|metadata|spec|imagePullSecrets)([.\[][A-Za-z0-9._\[\]-]{0,99})?")
 
 
 @dataclass(frozen=True)

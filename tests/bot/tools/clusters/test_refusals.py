@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.core.errors import Drifted, Refused, Told, Transient
 from bot.core.kubernetes import CONFIG_MAP, POD, Access
+from bot.tools.http_answer import Answer
 from bot.tools.kubernetes import KubernetesClusters
+from bot.tools.kubernetes_told import Doing, refusal
 from playground import broken
 from tests.bot.tools.clusters.servers import (
     FOREIGN,
@@ -19,6 +23,7 @@ from tests.bot.tools.clusters.servers import (
     told_by,
 )
 
+DOING = Doing("get", "secrets", "cf-dev", "x")
 Opened = Callable[..., KubernetesClusters]
 
 GARBAGE = [b"", FOREIGN.encode(), b"<html>" + FOREIGN.encode(), b"[]", b"{", b"null", b'{"kind": "Pod"}', b"\xff",
@@ -126,3 +131,30 @@ def test_a_hostile_denial_is_not_repeated(message: str, opened: Opened, token: s
     """A text that only looks like a denial's is not shown."""
     with answering(status(403, "Forbidden", message)) as server:
         told_by(lambda: opened(server.url).secret("dev", "cf-dev", "x"), Refused, token)
+
+
+TEXTS = st.text(max_size=8).map(lambda text: f"{FOREIGN} {text}") | st.sampled_from(
+    ["Conflict", "AlreadyExists", "namespaces", "secrets", "NamespaceTerminating", "Status", FOREIGN, ""]
+)
+VALUES = st.recursive(
+    TEXTS | st.none() | st.integers(),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(TEXTS, v, max_size=2),
+    max_leaves=5,
+)
+CAUSES = st.lists(st.dictionaries(st.sampled_from(["reason", "field", "message"]), VALUES) | VALUES, max_size=3)
+DETAILS = st.dictionaries(st.sampled_from(["kind", "name"]), VALUES) | st.builds(
+    lambda causes: {"causes": causes}, CAUSES
+)
+BODIES = st.dictionaries(st.sampled_from(["kind", "reason", "message", "details"]), VALUES) | st.builds(
+    lambda reason, message, details: {"kind": "Status", "reason": reason, "message": message, "details": details},
+    VALUES, VALUES, DETAILS,
+)  # fmt: skip
+
+
+@given(st.integers(300, 599), BODIES)
+def test_whatever_comes_is_told_in_our_words(number: int, body: dict[str, Any]) -> None:
+    """For any status and any body there is a sentence and a cure, and nothing of the body is in them."""
+    told = refusal(Answer("answered", status=number, body=json.dumps(body).encode()), DOING, "Cluster dev")
+    assert told.what.endswith(".")
+    assert told.now
+    assert FOREIGN not in str(told)
