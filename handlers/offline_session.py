@@ -1,7 +1,6 @@
 """Logins with an offline token that Red Hat SSO refuses: which refusal it is, and what mends it (runbook beside this).
 
-Recognised by `error` and a part of the description, never by the exact sentence: the words differ between versions of
-the server (upstream.md, seed 000).
+Recognised by `bot.core.sso.verdict`, as the tool recognises what the server answers (upstream.md, seed 000).
 """
 
 from __future__ import annotations
@@ -10,11 +9,13 @@ import re
 
 from pydantic import Field
 
+from bot.core import sso
 from bot.core.alert import Alert, Matcher
 from bot.core.diagnosis import AlertHandler, Diagnosis, Mood, Offer, RunbookStep, Subject
 from bot.core.handler import HandlerSettings
 from bot.core.plan import Note
 from bot.core.ports import ReadTools
+from bot.core.sso import Verdict
 from bot.core.value import Value
 from handlers.shelf import step
 
@@ -24,11 +25,9 @@ STEPS = ("renew", "check-client", "check-owner", "run-again")
 
 
 class Refusal(Value):
-    """One way in which the server refuses. `parts`: words of its description, any of them; `steps`: what mends it."""
+    """One way in which the server refuses (`bot.core.sso.WORDS`). `steps`: what mends it."""
 
-    verdict: str
-    error: str
-    parts: tuple[str, ...]
+    verdict: Verdict
     title: str
     means: str
     steps: tuple[str, ...]
@@ -37,93 +36,66 @@ class Refusal(Value):
 REFUSALS = (
     Refusal(
         verdict="session_not_found",
-        error="invalid_grant",
-        parts=("offline user session not found",),
         title="The offline session is gone: a new offline token is needed",
         means="Red Hat SSO no longer has the session behind the token: it was revoked, or not used for 30 days.",
         steps=("renew", "run-again"),
     ),
     Refusal(
         verdict="session_not_active",
-        error="invalid_grant",
-        parts=("offline session not active",),
         title="The offline session has ended: a new offline token is needed",
         means="It reached its longest life or lay idle too long. The server drops it; next time it is 'not found'.",
         steps=("renew", "run-again"),
     ),
     Refusal(
         verdict="stale_token",
-        error="invalid_grant",
-        parts=("stale token", "stale refresh token", "token reuse exceeded"),
         title="The offline token was replaced by a newer one",
         means="Somebody or something used the token and got a new one, or all tokens up to a date were revoked.",
         steps=("renew", "check-owner", "run-again"),
     ),
     Refusal(
         verdict="wrong_client",
-        error="invalid_grant",
-        parts=(
-            "token client and authorized client",
-            "unmatching clients",
-            "required client",
-            "client session not active",
-        ),
         title="The offline token belongs to another client",
         means="It was issued for another client_id than the one that uses it. One from the same place will not do.",
         steps=("check-client", "renew", "run-again"),
     ),
     Refusal(
         verdict="owner_disabled",
-        error="invalid_grant",
-        parts=("user disabled",),
         title="The account that owns the offline token is disabled",
         means="Nothing that is done to the token helps before its owner is enabled.",
         steps=("check-owner", "renew", "run-again"),
     ),
     Refusal(
         verdict="token_not_active",
-        error="invalid_grant",
-        parts=("token is not active",),
         title="The token is past its end, or not valid yet",
         means="An offline token has no end: this is an ordinary one, or the clock of the machine is wrong.",
         steps=("renew", "run-again"),
     ),
     Refusal(
         verdict="invalid_token",
-        error="invalid_grant",
-        parts=("invalid refresh token",),
         title="The offline token is damaged, or from another server",
         means="Its signature, type or owner is not what the server knows. It may have been cut when it was copied.",
         steps=("renew", "run-again"),
     ),
     Refusal(
         verdict="ordinary_session",
-        error="invalid_grant",
-        parts=("session not active",),
         title="An ordinary session has ended; it was not an offline token",
         means="The token came from a login without the scope offline_access, and ended with that login.",
         steps=("renew", "run-again"),
     ),
     Refusal(
         verdict="no_token",
-        error="invalid_request",
-        parts=("no refresh token",),
         title="No refresh token was sent",
         means="The place that the job reads is empty, or the job reads another place.",
         steps=("check-owner", "renew", "run-again"),
     ),
     Refusal(
         verdict="client_refused",
-        error="",
-        parts=("unauthorized_client", "invalid_client"),
         title="Red Hat SSO refuses the client, not the token",
         means="The client's id, secret or key is wrong, or the client is disabled. A new token will not help.",
         steps=("check-client", "run-again"),
     ),
     Refusal(
         verdict="refused",
-        error="invalid_grant",
-        parts=("",),
         title="Red Hat SSO refuses the token, with words that the runbook does not know",
         means="invalid_grant says that the token cannot be used; why, only the words after it tell.",
         steps=("renew", "check-owner", "run-again"),
@@ -144,11 +116,9 @@ class Settings(HandlerSettings):
 
 
 def which(text: str) -> Refusal | None:
-    """The refusal that a text tells of, the first of the table that fits; None if it tells of none."""
-    said = " ".join(text.casefold().split())
-    if not GRANT.search(said):
-        return None
-    return next((one for one in REFUSALS if one.error in said and any(part in said for part in one.parts)), None)
+    """The refusal that a text tells of; None if it tells of none."""
+    verdict = sso.verdict(text, text) if GRANT.search(" ".join(text.split())) else None
+    return next((one for one in REFUSALS if one.verdict == verdict), None)
 
 
 def said(subject: Subject) -> str:
@@ -167,7 +137,7 @@ def diagnose(subject: Subject, settings: Settings, tools: ReadTools) -> Diagnosi
         verdict=found.verdict,
         mood=Mood.WATCH if resolved else Mood.BAD,
         title=found.title,
-        reason=(found.means, f"Recognised by {found.error or 'the error'} and its description in what was posted."),
+        reason=(found.means, "Recognised by the error and its description in what was posted."),
         evidence=owner,
         links=(Note(label="New offline token", text=settings.token_page),),
         steps=tuple(_step(name, tools) for name in found.steps),

@@ -28,6 +28,51 @@ Verdict = Literal[
 ]
 
 
+class Words(Value):
+    """How the server says no: any of `errors`, and in the description any of `parts` (empty: whatever it says)."""
+
+    verdict: Verdict
+    errors: tuple[str, ...] = ("invalid_grant",)
+    parts: tuple[str, ...] = ("",)
+
+
+WORDS = (  # the first that fits; words of a description, because whole sentences differ between versions of the server
+    Words(verdict="session_not_found", parts=("offline user session not found",)),
+    Words(verdict="session_not_active", parts=("offline session not active",)),
+    Words(verdict="stale_token", parts=("stale token", "stale refresh token", "token reuse exceeded")),
+    Words(
+        verdict="wrong_client",
+        parts=(
+            "token client and authorized client",
+            "unmatching clients",
+            "required client",
+            "client session not active",
+        ),
+    ),
+    Words(verdict="owner_disabled", parts=("user disabled",)),
+    Words(verdict="token_not_active", parts=("token is not active",)),
+    Words(verdict="invalid_token", parts=("invalid refresh token",)),
+    Words(verdict="ordinary_session", parts=("session not active",)),
+    Words(verdict="no_token", errors=("invalid_request",), parts=("no refresh token",)),
+    Words(verdict="client_refused", errors=("unauthorized_client", "invalid_client")),
+    Words(verdict="refused"),
+)
+
+
+def verdict(error: str, description: str) -> Verdict | None:
+    """What a refusal means: the `error` of the answer and its description, or a text that has both in it. None for an
+    error that says nothing of tokens and clients."""
+    error, description = (" ".join(text.casefold().split()) for text in (error, description))
+    return next(
+        (
+            words.verdict
+            for words in WORDS
+            if any(one in error for one in words.errors) and any(part in description for part in words.parts)
+        ),
+        None,
+    )
+
+
 class Judged(Value):
     """What the realm said of a token. `told`: one sentence of ours. A realm that did not answer, or answered with
     something else than the protocol, judged nothing: that is Transient or Refused, never "invalid"."""
