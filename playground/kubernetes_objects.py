@@ -21,8 +21,9 @@ from playground.kubernetes_answers import (
     precondition,
     removed,
     status,
+    unknown,
 )
-from playground.kubernetes_kinds import NAMESPACE, POD, SERVICE_ACCOUNT, Kind
+from playground.kubernetes_kinds import NAMESPACE, NODE, POD, SERVICE_ACCOUNT, Kind
 from playground.kubernetes_patches import MERGE, STRATEGIC, merge, strategic
 from playground.kubernetes_paths import Target
 from playground.kubernetes_selectors import fields, labels
@@ -39,6 +40,11 @@ class Objects:
         self.oldest = 0
 
     def answer(self, verb: str, kind: Kind, at: Target, asked: Asked) -> Answer:
+        lost = at.name and kind.namespaced and not at.namespace
+        if lost or (at.namespace and not kind.namespaced and kind is not NAMESPACE):
+            return unknown()
+        if "dryRun" in asked.query:
+            return bad("a dry run is not played here")
         if at.sub == "binding" and kind is POD and verb == "create":
             return self._bind(at, asked)
         if at.sub not in ("", "status") or (at.sub and not kind.phased):
@@ -47,7 +53,7 @@ class Objects:
             return self._list(kind, at, asked)
         if verb == "create" and not at.name:
             return self._create(kind, at, asked)
-        if not at.name or verb not in ("get", "update", "patch", "delete") or (kind.namespaced and not at.namespace):
+        if not at.name or verb not in ("get", "update", "patch", "delete"):
             return not_allowed()
         old = self._there(kind, at)
         if verb == "get":
@@ -70,14 +76,17 @@ class Objects:
         checks.check(kind, one)
         if one["metadata"].get("resourceVersion"):
             return status(500, "", "resourceVersion should not be set on objects to be created")
+        return self._added(kind, self._begun(kind, one, at.namespace))
+
+    def _begun(self, kind: Kind, one: Json, namespace: str) -> Json:
+        """With the status that a new object has, whatever was sent."""
         if kind is POD:
-            account = self.store.get(SERVICE_ACCOUNT, one["spec"]["serviceAccountName"], at.namespace)
-            one = checks.admit(one, account)
-            one["status"] = {"phase": "Pending", "qosClass": "BestEffort"}
-        elif kind.phased and kind is not NAMESPACE:
-            one["status"] = {} if not kind.custom else None
-            one = {name: value for name, value in one.items() if value is not None}
-        return self._added(kind, one)
+            account = self.store.get(SERVICE_ACCOUNT, one["spec"]["serviceAccountName"], namespace)
+            return checks.admit(one, account) | {"status": {"phase": "Pending", "qosClass": "BestEffort"}}
+        if not kind.phased or kind in (NAMESPACE, NODE):
+            return one
+        rest = {name: value for name, value in one.items() if name != "status"}
+        return rest if kind.custom else {**rest, "status": {}}
 
     def _added(self, kind: Kind, one: Json) -> Answer:
         try:
@@ -123,7 +132,7 @@ class Objects:
             self.store.empty(metadata["name"])
         if kind in (NAMESPACE, POD):  # these linger on a real server, and are shown once more
             gone = {**old, "metadata": {**metadata, "deletionTimestamp": spelled(self.store.now())}}
-            return Answer(200, gone)
+            return Answer(200, gone | ({"status": {"phase": "Terminating"}} if kind is NAMESPACE else {}))
         return removed(kind, metadata["name"], metadata["uid"])
 
     def _bind(self, at: Target, asked: Asked) -> Answer:

@@ -1,6 +1,5 @@
-"""The stand-in for Kubernetes answers like the real one, request by request: the same Status, the same objects, and
-Deployments that the same controllers' moves lead through. Of the stand-in, and of a real API server 1.20 with its
-controllers where ../shared/tools/kube-apiserver can build one (slow).
+"""The stand-in for Kubernetes answers like the real one, request by request: the same Status, the same objects. Of the
+stand-in, and of a real API server 1.20 where ../shared/tools/kube-apiserver can build one (slow).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
 from playground.cluster_life import Life
@@ -20,7 +20,6 @@ PLACES: list[Any] = ["stand-in"]
 if BUILD.exists():  # its first build takes four minutes
     PLACES.append(pytest.param("kube-apiserver", marks=[pytest.mark.slow, pytest.mark.timeout(900)]))
 EMPTY = base64.b64encode(b'{"auths":{}}').decode()
-RESTARTED = "kubectl.kubernetes.io/restartedAt"
 STALE = "the object has been modified; please apply your changes to the latest version and try again"
 
 
@@ -42,6 +41,11 @@ def secret(name: str, **more: Any) -> dict[str, Any]:
     metadata = {"name": name, **more.pop("metadata", {})}
     return {"metadata": metadata, "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": EMPTY},
             **more}  # fmt: skip
+
+
+def strategic(place: Kube, path: str, change: Any) -> httpx.Response:
+    headers = {"Authorization": f"Bearer {place.admin}", "Content-Type": "application/strategic-merge-patch+json"}
+    return place.client.request("PATCH", path, json=change, headers=headers)
 
 
 def said(place: Kube, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, str, str]:
@@ -79,6 +83,10 @@ def test_refusals_of_secrets(place: Kube, space: str) -> None:
          (400, "BadRequest", "the name of the object (t) does not match the name on the URL (s)")),
         (("POST", path, secret("t", metadata={"namespace": "nope"})),
          (400, "BadRequest", "the namespace of the provided object does not match the namespace sent on the request")),
+        (("PATCH", f"{path}/s", {"metadata": {"name": "t"}}),
+         (400, "BadRequest", "the name of the object (t) does not match the name on the URL (s)")),
+        (("POST", path, secret("t", metadata={"resourceVersion": "1"})),
+         (500, "", "resourceVersion should not be set on objects to be created")),
         (("PUT", path, secret("t")),
          (405, "MethodNotAllowed", "the server does not allow this method on the requested resource")),
     ]  # fmt: skip
@@ -162,6 +170,7 @@ def test_a_kind_of_their_own(place: Kube) -> None:
     assert (status, reason) == (422, "Invalid")
     assert "must be specified for an update" in message
     assert place.must("PATCH", f"{path}/{name}", {"spec": {"clusterID": "b"}})["metadata"]["generation"] == 2
+    assert strategic(place, f"{path}/{name}", {"spec": {}}).status_code == 415
     told = place.must("PATCH", f"{path}/{name}/status", {"status": {"x": "y"}, "spec": {"clusterID": "c"}})
     assert (told["status"], told["spec"], told["metadata"]["generation"]) == ({"x": "y"}, {"clusterID": "b"}, 2)
     place.must("DELETE", f"{path}/{name}")
@@ -172,46 +181,8 @@ def test_a_kind_that_nobody_serves(place: Kube, space: str) -> None:
     unknown = place.ask("GET", "/apis/zoo.example.com/v1/zebras")
     assert (unknown.status_code, unknown.text) == (404, "404 page not found\n")
     message = "the server could not find the requested resource"
-    assert said(place, "GET", f"/api/v1/namespaces/{space}/zebras") == (404, "NotFound", message)
-
-
-def test_a_deployment_from_birth_to_restart(place: Kube, space: str) -> None:
-    """Counts, reasons and words while pods come, while a restart rolls, when it is paused and when it is late."""
-    path = f"/apis/apps/v1/namespaces/{space}/deployments/roll"
-    place.deployment(space, "roll", replicas=3)
-    until(lambda: reason(place, path) == "ReplicaSetUpdated", 20)
-    new = place.must("GET", path)["status"]
-    assert {name: new.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, None, None, 3), strict=True))
-    assert condition(new, "Available")["message"] == "Deployment does not have minimum availability."
-    place.running(space, "roll")
-    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
-    grown = place.must("GET", path)["status"]
-    assert {name: grown.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, 3, 3, None), strict=True))
-    assert condition(grown, "Progressing")["message"].endswith("has successfully progressed.")
-    restart(place, path, "1")
-    until(
-        lambda: (got := place.must("GET", path)["status"]).get("replicas") == 4 and got["observedGeneration"] == 2, 20
-    )
-    rolling = place.must("GET", path)["status"]
-    assert {name: rolling.get(name) for name in COUNTS} == dict(zip(COUNTS, (4, 1, 3, 3, 1), strict=True))
-    assert condition(rolling, "Progressing")["reason"] == "ReplicaSetUpdated"
-    until(lambda: rolled(place, space, path), 60)
-
-
-def test_a_paused_deployment_and_a_late_one(place: Kube, space: str) -> None:
-    """Paused: nothing new is made, and it says so. Late: the deadline is told when no pod comes up in time."""
-    path = f"/apis/apps/v1/namespaces/{space}/deployments/late"
-    place.deployment(space, "late", replicas=1)
-    place.running(space, "late")
-    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
-    place.must("PATCH", path, {"spec": {"paused": True}})
-    restart(place, path, "1")
-    until(lambda: reason(place, path) == "DeploymentPaused" and "updatedReplicas" not in status(place, path), 20)
-    assert condition(status(place, path), "Progressing")["status"] == "Unknown"
-    place.must("PATCH", path, {"spec": {"paused": False, "progressDeadlineSeconds": 1}})
-    until(lambda: reason(place, path) == "ProgressDeadlineExceeded", 20)
-    late = condition(status(place, path), "Progressing")
-    assert (late["status"], late["message"].endswith("has timed out progressing.")) == ("False", True)
+    for path in (f"namespaces/{space}/zebras", f"namespaces/{space}/nodes", "pods/p"):
+        assert said(place, "GET", f"/api/v1/{path}") == (404, "NotFound", message)
 
 
 def test_pods_and_their_accounts(place: Kube, space: str) -> None:
@@ -249,11 +220,22 @@ def test_strategic_patches(place: Kube, space: str) -> None:
     spec = {"replicas": 0, "selector": {"matchLabels": {"app": "two"}}, "template": template}
     place.must("POST", path, {"metadata": {"name": "two"}, "spec": spec})
     change = {"containers": [{"name": "b", "image": "b:2"}], "imagePullSecrets": [{"name": "y"}]}
-    headers = {"Authorization": f"Bearer {place.admin}", "Content-Type": "application/strategic-merge-patch+json"}
-    body = {"spec": {"template": {"spec": change}}}
-    answer = place.client.request("PATCH", f"{path}/two", json=body, headers=headers).json()["spec"]["template"]["spec"]
+    answer = strategic(place, f"{path}/two", {"spec": {"template": {"spec": change}}}).json()["spec"]["template"][
+        "spec"
+    ]
     assert {each["name"]: each["image"] for each in answer["containers"]} == {"a": "a:1", "b": "b:2"}
     assert {each["name"] for each in answer["imagePullSecrets"]} == {"x", "y"}
+
+
+def test_a_namespace_that_goes(place: Kube) -> None:
+    """It is shown once more, as ending, and then it and what is in it is not there."""
+    name = place.namespace()
+    path = f"/api/v1/namespaces/{name}"
+    place.must("POST", f"{path}/configmaps", {"metadata": {"name": "c"}})
+    gone = place.must("DELETE", path)
+    assert (gone["kind"], gone["status"]["phase"]) == ("Namespace", "Terminating")
+    until(lambda: said(place, "GET", path) == (404, "NotFound", f'namespaces "{name}" not found'), 60)
+    assert said(place, "GET", f"{path}/configmaps/c") == (404, "NotFound", 'configmaps "c" not found')
 
 
 def test_questions_about_rights(place: Kube, space: str) -> None:
@@ -274,30 +256,3 @@ def test_questions_about_rights(place: Kube, space: str) -> None:
         body = {"spec": {"resourceAttributes": {"namespace": space, **attributes}}}
         answer = place.ask("POST", path, body, token)
         assert (answer.status_code, answer.json()["status"]["allowed"]) == (201, allowed)
-
-
-COUNTS = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas", "unavailableReplicas")
-
-
-def status(place: Kube, path: str) -> Any:
-    return place.must("GET", path)["status"]
-
-
-def condition(found: Any, kind: str) -> Any:
-    return next((each for each in found.get("conditions", ()) if each["type"] == kind), {})
-
-
-def reason(place: Kube, path: str) -> str:
-    return str(condition(status(place, path), "Progressing").get("reason", ""))
-
-
-def restart(place: Kube, path: str, when: str) -> None:
-    place.must("PATCH", path, {"spec": {"template": {"metadata": {"annotations": {RESTARTED: when}}}}})
-
-
-def rolled(place: Kube, space: str, path: str) -> bool:
-    """Every pod that comes is made to run, until all are new."""
-    place.running(space, "roll")
-    place.gone(space)
-    now = status(place, path)
-    return [now.get(name) for name in COUNTS] == [3, 3, 3, 3, None]

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
-from playground.kubernetes import KubernetesStandIn, serve
+from playground.kubernetes import KubernetesStandIn
 from playground.kubernetes_answers import Answer, Asked
-from playground.kubernetes_faults import Fault, broken, busy
 from playground.kubernetes_kinds import DEPLOYMENT, MACHINE_CONFIG_POOL, SECRET
 
-BOT = "system:serviceaccount:hive:bot"
 SECRETS, DEPLOYMENTS = "/api/v1/namespaces/hive/secrets", "/apis/apps/v1/namespaces/hive/deployments"
 PODS, POOLS = "/api/v1/namespaces/hive/pods", "/apis/machineconfiguration.openshift.io/v1/machineconfigpools"
-ACCESS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 MERGE, STRATEGIC = "application/merge-patch+json", "application/strategic-merge-patch+json"
 EMPTY = base64.b64encode(b'{"auths":{}}').decode()
 
@@ -48,15 +43,6 @@ def ask() -> Hand:
     cluster = KubernetesStandIn()
     cluster.namespace("hive")
     return Hand(cluster)
-
-
-@pytest.fixture
-def served() -> Iterator[tuple[KubernetesStandIn, httpx.Client]]:
-    with serve() as (cluster, server):
-        cluster.namespace("hive")
-        headers = {"Authorization": f"Bearer {cluster.admin}"}
-        with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=5) as client:
-            yield cluster, client
 
 
 def secret(name: str = "s", **more: Any) -> dict[str, Any]:
@@ -176,70 +162,6 @@ def test_string_data_is_written_and_not_read(ask: Hand) -> None:
     assert (made["data"], made["type"], made.get("stringData")) == ({"a": "Yg=="}, "Opaque", None)
 
 
-def test_rights_come_from_the_stored_roles(ask: Hand, canary: Any) -> None:
-    """A verb, a resource and a name that a Role grants may be used, any other is 403 in the server's words; the review
-    says the same."""
-    token = canary("token")
-    ask.cluster.tokens.accept(token, BOT)
-    rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["s"], "verbs": ["get", "patch"]}
-    ask.cluster.rules.grant(BOT, [rule], namespace="hive")
-    ask.must("POST", SECRETS, secret())
-    assert ask("GET", f"{SECRETS}/s", token=token).status == 200
-    refused = ask("GET", SECRETS, token=token)
-    assert refused.body["message"] == (
-        f'secrets is forbidden: User "{BOT}" cannot list resource "secrets" in API group "" in the namespace "hive"'
-    )
-    assert ask("GET", f"{SECRETS}/other", token=token).status == 403
-    assert ask("DELETE", f"{SECRETS}/s", token=token).status == 403
-    for verb, name, wanted in (("get", "s", True), ("get", "t", False), ("delete", "s", False)):
-        attributes = {"verb": verb, "resource": "secrets", "namespace": "hive", "name": name}
-        told = ask.must("POST", ACCESS, {"spec": {"resourceAttributes": attributes}}, token=token)
-        assert told["status"]["allowed"] is wanted
-
-
-def test_one_verb_less(ask: Hand, canary: Any) -> None:
-    """`deny` takes one verb from everybody but the admin, also in the review, until `heal`."""
-    token = canary("token")
-    ask.cluster.tokens.accept(token, BOT)
-    ask.cluster.rules.grant(BOT, [{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
-    ask.must("POST", SECRETS, secret())
-    ask.cluster.deny("patch", "secrets")
-    question = {"spec": {"resourceAttributes": {"verb": "patch", "resource": "secrets", "namespace": "hive"}}}
-    assert ask("PATCH", f"{SECRETS}/s", {}, token=token).status == 403
-    assert ask.must("POST", ACCESS, question, token=token)["status"]["allowed"] is False
-    assert ask("GET", f"{SECRETS}/s", token=token).status == 200
-    assert ask("PATCH", f"{SECRETS}/s", {}).status == 200
-    ask.cluster.heal()
-    assert ask("PATCH", f"{SECRETS}/s", {}, token=token).status == 200
-
-
-def test_tokens_come_and_go(ask: Hand, canary: Any) -> None:
-    """A token is somebody from `accept` to `revoke`; the cluster keeps and tells none."""
-    token = canary("token")
-    canary.watch("the cluster", lambda: repr((ask.cluster.log, vars(ask.cluster.tokens))))
-    assert ask("GET", "/version", token=token).status == 401
-    ask.cluster.tokens.accept(token, BOT)
-    review = ask.must("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}, token=token)
-    assert review["status"]["userInfo"]["username"] == BOT
-    ask.cluster.tokens.revoke(token)
-    assert ask("GET", "/version", token=token).body["reason"] == "Unauthorized"
-    assert ask("GET", "/version", token="").status == 200
-    assert ask("GET", "/apis", token="").status == 403
-
-
-def test_an_account_is_given_tokens(canary: Any) -> None:
-    """TokenRequest gives a token that is the account's until it ends."""
-    now = [1_800_000_000.0]
-    ask = Hand(KubernetesStandIn(now=lambda: now[0]))
-    ask.cluster.namespace("hive")
-    path = "/api/v1/namespaces/hive/serviceaccounts/default/token"
-    token = canary.add("token", ask.must("POST", path, {"spec": {"expirationSeconds": 600}})["status"]["token"])
-    assert ask("GET", "/version", token=token).status == 200
-    now[0] += 601
-    assert ask("GET", "/version", token=token).status == 401
-    assert ask("POST", path.replace("default", "nobody"), {}).status == 404
-
-
 def test_lists_come_in_pages(ask: Hand) -> None:
     """Pages of two give all seven, once, in order; after `expire_continues` the next page is 410."""
     for number in range(7):
@@ -345,51 +267,3 @@ def test_discovery_names_what_is_served(ask: Hand) -> None:
     old = Hand(KubernetesStandIn(version="v1.20.2"))
     assert old("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {}).status == 404
     assert old.must("GET", "/version")["gitVersion"] == "v1.20.2"
-
-
-def test_faults_hit_what_was_ordered(served: tuple[KubernetesStandIn, httpx.Client]) -> None:
-    """A fault of one verb and resource hits so many of those requests and no others; `heal` ends `down`."""
-    cluster, client = served
-    cluster.faults.add(Fault("create", "secrets", times=1, answer=busy(7)))
-    assert client.get(SECRETS).status_code == 200
-    limited = client.post(SECRETS, json=secret())
-    assert (limited.status_code, limited.headers["Retry-After"]) == (429, "7")
-    assert client.post(SECRETS, json=secret()).status_code == 201
-    cluster.faults.add(Fault("update", answer=broken()))
-    assert client.put(f"{SECRETS}/s", json=secret()).status_code == 500
-    cluster.down()
-    assert client.get("/version").status_code == 503
-    cluster.heal()
-    assert client.get("/version").json()["gitVersion"] == "v1.33.1"
-
-
-def test_an_answer_that_is_lost_was_done(served: tuple[KubernetesStandIn, httpx.Client]) -> None:
-    """`cut` closes the connection after what was asked has been done."""
-    cluster, client = served
-    cluster.faults.add(Fault("create", "secrets", times=1, cut=0))
-    with pytest.raises(httpx.HTTPError):
-        client.post(SECRETS, json=secret())
-    assert cluster.get(SECRET, "s", "hive") is not None
-
-
-def test_hooks_are_called_around_a_write(served: tuple[KubernetesStandIn, httpx.Client]) -> None:
-    """Before it is stored and after, for writes only, and never for questions about oneself."""
-    cluster, client = served
-    seen: list[tuple[str, str, bool]] = []
-    cluster.on_write = lambda entry, when: seen.append((entry.verb, when, cluster.get(SECRET, "s", "hive") is not None))
-    client.get(SECRETS)
-    client.post(ACCESS, json={"spec": {"resourceAttributes": {"verb": "get", "resource": "secrets"}}})
-    client.post(SECRETS, json=secret())
-    assert seen == [("create", "before", False), ("create", "after", True)]
-
-
-def test_the_log_shows_fingerprints_only(served: tuple[KubernetesStandIn, httpx.Client], canary: Any) -> None:
-    """Each request is a line with verb, path, status, who, and the keys of a Secret with a fingerprint."""
-    cluster, client = served
-    canary.watch("the log", lambda: repr(cluster.log))
-    value = base64.b64encode(canary("value").encode()).decode()
-    client.post(SECRETS, json={"metadata": {"name": "s"}, "data": {"key": value}})
-    entry = cluster.log[-1]
-    assert (entry.verb, entry.path, entry.status, entry.user) == ("create", SECRETS, 201, "admin")
-    assert [*entry.fields] == ["key"]
-    assert len(entry.fields["key"]) == 8
