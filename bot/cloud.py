@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,24 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, field_validator
 
-from bot.sources import Address, Part, SecretSource
+from bot.sources import Address, Part, SafeAddress, SecretSource
 
 ROLE = Field(pattern=r"^arn:aws[a-z-]{0,12}:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]{1,512}$", description="Its ARN.")
 SESSION = Field(
     default="hivekeeper", pattern=r"^[A-Za-z0-9_+=,.@-]{2,64}$", description="How CloudTrail calls the session."
 )
 MINUTES = Field(default=60, ge=15, le=720, description="How long the role is taken on; a role of a role: 60 at most.")
-
-
-def _safe(address: str) -> str:
-    """Refuses what would send logins over the net in clear."""
-    parts = urlsplit(address)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ValueError("must be https, because logins are sent there; http only on loopback")
-    return address
-
-
-SafeAddress = Annotated[Address, AfterValidator(_safe)]
 
 
 class DefaultChain(Part):
@@ -128,11 +116,3 @@ class Registry(Part):
         if urlsplit(address or "").path.strip("/"):
             raise ValueError("must be an address without a path")
         return address
-
-
-def is_loopback(host: str) -> bool:
-    """Is it this machine itself?"""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

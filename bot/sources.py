@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -48,3 +49,22 @@ def _plain_address(text: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_plain_address)]
+
+
+def is_loopback(host: str) -> bool:
+    """Is it this machine itself?"""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _safe(address: str) -> str:
+    """Refuses what would send logins over the net in clear."""
+    parts = urlsplit(address)
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ValueError("must be https, because logins are sent there; http only on loopback")
+    return address
+
+
+SafeAddress = Annotated[Address, AfterValidator(_safe)]

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from bot.cloud import Registry, is_loopback
+from bot.cloud import Registry
+from bot.sources import is_loopback
 from bot.tools import docker_hosts
 from bot.tools.challenges import Challenge, challenges
 from bot.tools.http_answer import LOADING, Answer, twice
