@@ -1,7 +1,7 @@
-"""One call of AWS by botocore: nothing of the environment, one attempt, and what failed as a value.
+"""One call of AWS by boto3: nothing of the environment, one attempt, and what failed as a value.
 
-Imported at the first call, under `http_answer.LOADING`. botocore is muted: its loggers write down requests, answers
-and the texts of errors, with keys in them.
+Imported at the first call, under `http_answer.LOADING`. boto3 and botocore are muted: their loggers write down
+requests, answers and the texts of errors, with keys in them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+import boto3
 import botocore.exceptions as known
 from botocore import UNSIGNED, xform_name
 from botocore.config import Config
@@ -32,7 +33,8 @@ from bot.tools.aws_told import Doing, Failed, Failure, Local
 from bot.tools.http_answer import How
 from bot.tools.tls import distrusted, links
 
-logging.getLogger("botocore").setLevel(logging.CRITICAL + 1)
+for library in ("boto3", "botocore"):
+    logging.getLogger(library).setLevel(logging.CRITICAL + 1)
 
 T = TypeVar("T")
 QUIET = {name: (None, None, default, kind) for name, (_, _, default, kind) in Session.SESSION_VARIABLES.items()}
@@ -118,7 +120,7 @@ def _call(access: AwsAccess, doing: Doing, operation: str, keys: Any, parameters
 def _client(access: AwsAccess, service: str, region: str, own: Any) -> Any:
     """A new one for each call, so that keys of two ways in never meet; unsigned without keys."""
     with CREATING:
-        return BLANK.create_client(
+        return boto3.Session(botocore_session=BLANK).client(
             service,
             region_name=region,
             endpoint_url=(access.sts_endpoint_url if service == "sts" else None) or access.endpoint_url,
