@@ -142,6 +142,19 @@ class AwsStandIn:
             return None
         return known[0] if known[1] > self.now() else "expired"
 
+    def password(self, keys: Keys, *, seconds: float) -> str:
+        """A new login for the registries, as given out to these keys."""
+        password, ends = secrets.token_urlsafe(600), self.now() + seconds
+        with self._lock:
+            self._passwords[password] = (keys.arn, ends)
+        return password
+
+    def expire(self, password: str) -> None:
+        """This login ends now."""
+        with self._lock:
+            if password in self._passwords:
+                self._passwords[password] = (self._passwords[password][0], 0)
+
     def expire_all(self) -> None:
         """Every token given out so far ends now."""
         with self._lock:
@@ -222,10 +235,10 @@ class AwsStandIn:
     def _token(self, keys: Keys, region: str) -> Response:
         if not _may(keys.may, "ecr:GetAuthorizationToken"):
             raise Refusal(FAULTS["denied"])
-        password, ends = secrets.token_urlsafe(600), self.now() + self.lifetime
+        ends = self.now() + self.lifetime
+        password = self.password(keys, seconds=self.lifetime)
         with self._lock:
             self.mints += 1
-            self._passwords[password] = (keys.arn, ends)
         data = {
             "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
             "expiresAt": round(ends, 3),

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 import yaml
 from starlette.applications import Starlette
 
-from playground import ci_jobs, people, redhat, world
+from playground import ci_jobs, people, pull_secrets, redhat, world
 from playground.broken import unused_port
 from playground.child import Child, clean_environment
 from playground.door import with_page
@@ -59,6 +59,7 @@ class Demo:
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
         self.world = world.World(kv, stale)
         self.redhat = redhat.RedHat()
+        self.pulls = pull_secrets.PullSecrets()
         self.workspace = Workspace.of(
             name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
         )
@@ -87,6 +88,7 @@ class Demo:
         """End the bot, then the servers, and remove all files."""
         self.bot.close()
         self.redhat.close()
+        self.pulls.close()
         for server in self._servers:
             server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -128,14 +130,16 @@ class Demo:
             mode=self._mode,
             port=web_port,
         )
-        more = self.redhat.settings(self._serve, self._keep)
-        settings["commands"].update(more.pop("commands"))
-        settings.update(more)
+        for more in (outside.settings(self._serve, self._keep) for outside in (self.redhat, self.pulls)):
+            for name in ("commands", "clusters"):
+                settings[name].update(more.pop(name, {}))
+            settings.update(more)
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
         self._chatter()
         self.redhat.start()
+        self.pulls.start()
         self.bot.start()
 
     def _application(self, slack: Starlette, host: str) -> Starlette:
