@@ -4,6 +4,7 @@ from bot.core.diagnosis import AlertHandler
 from bot.core.handler import Handler
 from handlers import (
     contact_redhat,
+    diagnose_image_pull,
     diagnose_redhat_auth,
     escalate_redhat_auth,
     offline_session,
@@ -18,10 +19,15 @@ HANDLERS: tuple[Handler, ...] = (
     rotate_hive_tokens.HANDLER,
     secret_consumers.HANDLER,
     refresh_ecr.HANDLER,
+    diagnose_image_pull.HANDLER,
     diagnose_redhat_auth.HANDLER,
     open_cie.HANDLER,
     contact_redhat.HANDLER,
     escalate_redhat_auth.HANDLER,
     runbook.HANDLER,
 )
-ALERT_HANDLERS: tuple[AlertHandler, ...] = (diagnose_redhat_auth.ALERT_HANDLER, offline_session.ALERT_HANDLER)
+ALERT_HANDLERS: tuple[AlertHandler, ...] = (
+    diagnose_redhat_auth.ALERT_HANDLER,
+    offline_session.ALERT_HANDLER,
+    diagnose_image_pull.ALERT_HANDLER,
+)

@@ -11,7 +11,7 @@ import handlers
 from bot.core.handler import Handler
 from bot.core.runbook import named
 from bot.settings import load
-from handlers import ALERT_HANDLERS, HANDLERS, offline_session, redhat_auth_diagnosis
+from handlers import ALERT_HANDLERS, HANDLERS, image_pull_diagnosis, offline_session, redhat_auth_diagnosis
 from handlers.redhat_auth import ALERT
 from handlers.redhat_auth_verdict import Verdict
 from handlers.shelf import ours
@@ -20,7 +20,11 @@ ROOT = Path(handlers.__file__).parent
 EXAMPLE = ROOT.parent / "docs" / "settings.example.yaml"
 
 
-DIAGNOSES = {"diagnose-redhat-auth": redhat_auth_diagnosis.STEPS, "offline-session": offline_session.STEPS}
+DIAGNOSES = {
+    "diagnose-redhat-auth": redhat_auth_diagnosis.STEPS,
+    "offline-session": offline_session.STEPS,
+    "diagnose-image-pull": image_pull_diagnosis.STEPS,
+}
 NAMES = tuple(dict.fromkeys([*(h.name for h in HANDLERS), *(h.runbook for h in ALERT_HANDLERS)]))
 
 
