@@ -51,7 +51,8 @@ def begin(shop: Workshop, known: Any) -> Any:
         audit_step(conn, shop, known, "step_begun", {"attempt": known.attempt + 1})
         return row(conn, known.run, known.stage, known.place)
 
-    return shop.write(change)
+    with shop.recorders:
+        return shop.write(change)
 
 
 def end(shop: Workshop, known: Any, state: StepState, failed: Failed | None = None) -> None:
@@ -63,7 +64,8 @@ def end(shop: Workshop, known: Any, state: StepState, failed: Failed | None = No
         _update(conn, shop, known, new)
         audit_step(conn, shop, known, f"step_{state.value}", {"trouble": failed.document} if failed else {})
 
-    shop.write(change)
+    with shop.recorders:
+        shop.write(change)
 
 
 def audit_step(conn: sa.Connection, shop: Workshop, known: Any, what: str, facts: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from bot.engine.store import reading, writing
 from bot.settings import Settings
 
 log = structlog.get_logger()
+RECORDERS = 4  # steps that write to the store at once, so that hundreds of them do not crowd out a person's click
 T = TypeVar("T")
 
 
@@ -60,6 +61,7 @@ class Workshop:
     alert_settings: Mapping[str, HandlerSettings] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: threading.Event = field(default_factory=threading.Event)  # something is to be shown: wakes the sender
+    recorders: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(RECORDERS))
 
     @cached_property
     def recent(self) -> RecentMembership:

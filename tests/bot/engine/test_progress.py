@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bot.core.intake import Decision
 from bot.core.view import State, StepState
 from bot.engine import applying, steps, store
 from bot.engine.durable import Halt
@@ -214,3 +215,21 @@ def test_sixty_four_steps_are_at_work_at_once(bench: Any) -> None:
     finally:
         write.done = done
     assert {step.state for step in view.steps} == {StepState.ALREADY}
+
+
+def test_no_click_finds_the_store_busy_while_many_steps_are_recorded(
+    bench: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps write, only a few stand in line before a person: none waits for a quarter of the usual time."""
+    monkeypatch.setattr(store, "BUSY", store.BUSY / 4)  # then it would be told so, by an error
+    view, other = bench.proposal(stages=[[f"s{n}" for n in range(64)]], on_failure="go_on"), bench.proposal("other")
+    bench.decide(view)
+    work = threading.Thread(target=bench.apply, args=(view.id,))
+    work.start()
+    clicks = 0
+    while work.is_alive():
+        bench.desk.decide(Decision(key=f"k{clicks}", run=other.id, verdict="approve", user="U8"))  # who may not
+        clicks += 1
+    work.join()
+    assert bench.see(view.id).state == State.DONE
+    assert clicks
