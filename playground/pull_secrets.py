@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,11 @@ REPOSITORIES = ("frontend", "naming-server", "config-server")
 class PullSecrets:
     """`start` lets the clusters live until `close`. Somebody else wrote the secrets, and nobody renews them."""
 
-    def __init__(self) -> None:
-        self.aws = AwsStandIn(ACCOUNT)
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        self.aws = AwsStandIn(ACCOUNT, now=now)
         self.keys = self.aws.user("hivekeeper")
         self.registry = RegistryStandIn(REGISTRY, self._whose)
-        self.clusters = {name: KubernetesStandIn() for name in CLUSTERS}
+        self.clusters = {name: KubernetesStandIn(now=now) for name in CLUSTERS}
         self.lives = {name: Life(cluster, {REGISTRY: self.registry.good}) for name, cluster in self.clusters.items()}
         self.troubles = {name: Troubles(life, self._expire) for name, life in self.lives.items()}
         self._tokens = {name: secrets.token_urlsafe(24) for name in CLUSTERS}
@@ -59,11 +60,8 @@ class PullSecrets:
 
     def start_over(self) -> None:
         """Every pod runs, with a login that ends within the hour."""
-        self.registry.state, self.aws.fault = "up", ""
-        for repository in REPOSITORIES:
-            self.registry.add(f"consultingfirm/{repository}", "latest", pullers=(self.keys.arn,))
+        self.mend()
         for name, cluster in self.clusters.items():
-            cluster.heal()
             cluster.store.clear()
             cluster.namespace("default")
             openshift(cluster, cluster_id=f"{name}-0000", machines={"worker": 2})
@@ -90,6 +88,24 @@ class PullSecrets:
     def expire(self, cluster: str = "dev", namespace: str = "cf-dev") -> None:
         """The logins end, and the pods are moved to other nodes."""
         self.troubles[cluster].expire_pull_secret(namespace)
+
+    def wrong_type(self) -> None:
+        self.troubles["dev"].wrong_type("cf-dev", SECRET)
+
+    def deny(self) -> None:
+        """The registry's account lets somebody else pull, and no longer us."""
+        self._let(f"arn:aws:iam::{ACCOUNT}:role/somebody-else")
+
+    def mend(self) -> None:
+        """All but the secrets."""
+        self._let(self.keys.arn)
+        self.registry.state, self.aws.fault = "up", ""
+        for troubles in self.troubles.values():
+            troubles.mend()
+
+    def _let(self, principal: str) -> None:
+        for repository in REPOSITORIES:
+            self.registry.add(f"consultingfirm/{repository}", "latest", pullers=(principal,))
 
     def settings(self, serve: Callable[[Any], Any], keep: Callable[[str, str], Path]) -> dict[str, Any]:
         """The bot's settings for all this. `serve` runs an application, `keep` puts a secret into a file."""

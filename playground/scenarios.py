@@ -9,6 +9,7 @@ from typing import Any
 
 from playground import people
 from playground.child import Child
+from playground.pull_secrets import PullSecrets
 from playground.redhat import STORM, RedHat
 from playground.slack import Workspace
 from playground.vault import OnWrite
@@ -16,7 +17,7 @@ from playground.world import World
 
 SLACK_DOWN = 20  # seconds
 RETRY_AFTER = 5  # seconds
-ALERTS, RED_HAT = "#roks-alerts", "Red Hat"
+ALERTS, RED_HAT, ECR = "#roks-alerts", "Red Hat", "Pull secrets"
 BACKUP = "-before-"  # part of the path where KV 1 keeps what was there before a run
 
 
@@ -47,6 +48,7 @@ class Stage:
         bot: Child,
         *,
         redhat: RedHat,
+        pulls: PullSecrets,
         say: Callable[[str, str, str], object],
         alert: Callable[[bool], object],
         storm: Callable[[], int],
@@ -57,6 +59,7 @@ class Stage:
         self.workspace = workspace
         self.bot = bot
         self.redhat = redhat
+        self.pulls = pulls
         self._say = say
         self._alert = alert
         self._storm = storm
@@ -117,6 +120,28 @@ class Stage:
         self.redhat.storm()
         return f"{self._storm()} calls with {STORM} alerts of eu-de, each call twice, half of the alerts resolved."
 
+    def logins_end(self) -> str:
+        self.pulls.expire()
+        return "The logins in cf-dev have ended, and its pods were moved to other nodes: they cannot pull."
+
+    def pulls_denied(self) -> str:
+        self.pulls.deny()
+        return (
+            "The repositories' policies let somebody else pull, and no longer the account that the bot has logins of."
+        )
+
+    def wrong_type(self) -> str:
+        self.pulls.wrong_type()
+        return "Somebody made the secret of cf-dev anew by hand, of a type that no pull reads."
+
+    def prod_away(self) -> str:
+        self.pulls.clusters["prod"].down()
+        return "The API server of cluster prod answers 503."
+
+    def pulls_mended(self) -> str:
+        self.pulls.mend()
+        return "Policies and API servers are as they should be. The secrets stay as they are."
+
     def slack_down(self) -> str:
         self._fault({"method": "*", "kind": "down", "seconds": SLACK_DOWN})
         return f"Slack is down for {SLACK_DOWN} seconds: nothing reaches the bot, and nothing it says arrives."
@@ -140,6 +165,7 @@ class Stage:
         self._fault({"kind": "none"})
         self.world.start_over()
         self.redhat.start_over()
+        self.pulls.start_over()
         self._afresh()
         self.bot.start()
         return "Everything is as it was at first."
@@ -179,6 +205,16 @@ def scenarios(stage: Stage) -> dict[str, Scenario]:
         Scenario("prometheus-down", "Prometheus down", "What cannot be found out is not called well.", RED_HAT,
                  stage.prometheus_down, danger=True),
         Scenario("storm", "Alert storm", f"{STORM} alerts by webhook become one message.", RED_HAT, stage.storm),
+        Scenario("logins-end", "ECR: the logins end", "Pods that have to pull wait. Type /refresh-ecr dev.", ECR,
+                 stage.logins_end),
+        Scenario("wrong-type", "ECR: a secret of the wrong type", "The plan deletes and creates it, and says so.", ECR,
+                 stage.wrong_type),
+        Scenario("pulls-denied", "ECR: pulls denied across accounts", "No refresh mends it: a fresh login is tried "
+                 "before anything is proposed.", ECR, stage.pulls_denied, danger=True),
+        Scenario("prod-away", "ECR: cluster prod is away", "It keeps none of the others.", ECR, stage.prod_away,
+                 danger=True),
+        Scenario("pulls-mended", "ECR: all is well again", "But for the secrets, which only a refresh mends.", ECR,
+                 stage.pulls_mended),
         Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
                  "once.", "Slack", stage.slack_down, danger=True),
         Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",

@@ -145,8 +145,8 @@ class Demo:
     def _application(self, slack: Starlette, host: str) -> Starlette:
         self._monitoring = incoming.install(self.workspace, people.ALERTS_CHANNEL)
         stage = Stage(
-            self.world, self.workspace, self.bot, redhat=self.redhat, say=self._say, alert=self._alert,
-            storm=self._storm, fault=self._fault, afresh=self._afresh,
+            self.world, self.workspace, self.bot, redhat=self.redhat, pulls=self.pulls, say=self._say,
+            alert=self._alert, storm=self._storm, fault=self._fault, afresh=self._afresh,
         )  # fmt: skip
         deeds = scenarios(stage)
         self.workspace.scenarios = [deed.button for deed in deeds.values()]
