@@ -35,7 +35,8 @@ SENTENCES: dict[How, str] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """`how` is "answered" when a whole HTTP answer came; then status, body and the rest are its. Seconds."""
+    """`how` is "answered" when a whole HTTP answer came; then status, body and the rest are its. Seconds. `kind`: its
+    media type, in small letters; `date`: the time it tells, since the epoch."""
 
     how: How
     status: int = 0
@@ -43,6 +44,8 @@ class Answer:
     after: float | None = None
     moved: bool = False  # a redirect that was not followed
     latency: float | None = None
+    kind: str = ""
+    date: float | None = None
 
     @cached_property
     def document(self) -> Any:

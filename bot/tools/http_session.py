@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -104,7 +105,16 @@ def _heard(response: requests.Response, latency: float) -> Answer:
         after=min(float(after), 3600.0) if after.isascii() and after.isdigit() else None,
         moved=300 <= response.status_code < 400,
         latency=latency,
+        kind=response.headers.get("Content-Type", "").partition(";")[0].strip().lower(),
+        date=_date(response.headers.get("Date", "")),
     )
+
+
+def _date(text: str) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def _beheaded(response: requests.Response) -> bool:
