@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import handlers
-from bot import enabled
+from bot import callers, enabled
 from bot.core import ask
 from bot.core.desk import AuditEntry, Desk
 from bot.core.diagnosis import AlertHandler
@@ -100,6 +100,9 @@ class Parts:
         from bot.tools.prometheus import PrometheusServers
         from bot.tools.registries import AskedRegistries
         from bot.tools.runbook_files import RunbookFiles
+        from bot.tools.sign_ins import BrowserSignIns
+        from bot.tools.sso import Realms
+        from bot.tools.sso_device import DeviceFlow
         from bot.tools.status_pages import ReadPages
         from bot.tools.tokens import JwtClaims
 
@@ -120,28 +123,15 @@ class Parts:
             registries=AskedRegistries(self.settings.registries),
             docker_configs=DockerConfigs(self.fingerprints),
             commands=frozenset(self.handlers),
-            **self._callers(),
+            sso=Realms(self.settings.sso, self.resolve, self.fingerprints),
+            sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso)}),
+            **callers.of(self.settings, self.resolve),
         )
 
     @property
     def _runbooks(self) -> tuple[Path, ...]:
         own = self.settings.runbooks.folder
         return (Path(handlers.__file__).parent, *([own] if own else []))
-
-    def _callers(self) -> dict[str, Any]:
-        """The systems that people are called through, as far as the settings name them."""
-        from bot.tools.cie_webhook import Webhook
-        from bot.tools.github import Issues
-        from bot.tools.pagerduty import Pages
-        from bot.tools.redhat_cases import SupportCases
-
-        settings = self.settings
-        return {
-            **({"pager": Pages(settings.pagerduty, self.resolve)} if settings.pagerduty else {}),
-            **({"tracker": Issues(settings.github, self.resolve)} if settings.github else {}),
-            **({"hook": Webhook(settings.cie_webhook, self.resolve)} if settings.cie_webhook else {}),
-            **({"cases": SupportCases(settings.redhat_support, self.resolve)} if settings.redhat_support else {}),
-        }
 
     @cached_property
     def read_tools(self) -> ReadTools:
