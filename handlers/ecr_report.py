@@ -149,6 +149,6 @@ def _offers(plan: Plan, missed: tuple[Step, ...], tools: ReadTools) -> tuple[Off
         for env, ns in again.items()
     ]  # fmt: skip
     stuck = dict.fromkeys(step.deployment.target for step in missed if isinstance(step, WatchRollout))
-    looks = [Offer(label=f"Diagnose {one.name}"[:75], command=DIAGNOSE, ask={"where": one.namespace}) for one in stuck]
+    looks = [Offer(label=f"Diagnose {one.name}"[:75], command=DIAGNOSE, ask={"where": one.name}) for one in stuck]
     wanted = [*retries[:OFFERS], *looks[:OFFERS]]
     return tuple(offer for offer in wanted if offer.command in tools.commands)

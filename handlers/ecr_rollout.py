@@ -13,6 +13,9 @@ from handlers.ecr import Target
 from handlers.ecr_look import held, span, stamp
 from handlers.ecr_users import RESTARTED, Rollout, paused, restarted_at, rollout, selector
 from handlers.ecr_waiting import waiting
+from handlers.image_pull_look import Place, judge_pod
+from handlers.image_pull_pods import waits
+from handlers.image_pull_told import short
 
 LOOK = 2.0  # seconds between two looks at a rollout, at first
 SELDOM = 10.0  # and in the end
@@ -130,7 +133,7 @@ class WatchRollout(Step):
     def _failed(self, seen: Rollout, tools: ReadTools) -> Unverified:
         one = self.deployment
         why = "its progress deadline is exceeded" if seen.stuck else f"{span(one.target.deadline)} are over"
-        now = f"The old pods that are left go on. Type /diagnose-image-pull {one.target.env} {one.name} to see why."
+        now = f"The old pods that are left go on. To see why, type /diagnose-image-pull {one.target.name} {one.name}."
         return Unverified(f"{one.where} did not roll out: {seen.said}, and {why}.{self._pods(tools)}", now)
 
     def _pods(self, tools: ReadTools) -> str:
@@ -139,7 +142,14 @@ class WatchRollout(Step):
         try:
             chosen = selector(one.found(tools))
             pods = tools.kubernetes.all(one.target.cluster, POD, one.target.namespace, labels=chosen)
+            why = self._why(pods, tools)
         except Told:
             return ""
-        said = waiting(pods)
-        return f" {said}" if said else ""
+        return "".join(f" {said}" for said in (waiting(pods), why) if said)
+
+    def _why(self, pods: tuple[Json, ...], tools: ReadTools) -> str:
+        """Of the first pod that does not get its image."""
+        target, stuck = self.deployment.target, next(filter(waits, pods), None)
+        place = Place(cluster=target.cluster, namespace=target.namespace, targets=(target,))
+        found = judge_pod(place, stuck, tools) if stuck else ()
+        return f"The reason: {short(found[0])}." if found else ""

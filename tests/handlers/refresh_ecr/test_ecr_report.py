@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from handlers import diagnose_image_pull
 from handlers.ecr_report import inventory
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
@@ -130,7 +131,9 @@ def test_a_rollout_that_failed(world: Any) -> None:
     world.apply(plan)
     report = world.report(plan)
     assert report.warnings == ("Not rolled out: naming-server-new in dev/cf-dev.",)
-    assert [offer.command for offer in report.offers] == ["diagnose-image-pull"]
+    (offer,) = report.offers
+    assert offer.command == diagnose_image_pull.HANDLER.name
+    assert diagnose_image_pull.HANDLER.ask.model_validate(offer.ask).model_dump()["where"] == "dev/cf-dev"
     answer = world.answer(env=("dev",))
     assert "has not finished rolling out" in answer.warnings[0]
     assert not answer.quiet
