@@ -13,6 +13,7 @@ from handlers import (
     rotate_hive_tokens,
     runbook,
     secret_consumers,
+    test_pull,
 )
 
 HANDLERS: tuple[Handler, ...] = (
@@ -20,6 +21,7 @@ HANDLERS: tuple[Handler, ...] = (
     secret_consumers.HANDLER,
     refresh_ecr.HANDLER,
     diagnose_image_pull.HANDLER,
+    test_pull.HANDLER,
     diagnose_redhat_auth.HANDLER,
     open_cie.HANDLER,
     contact_redhat.HANDLER,

@@ -20,7 +20,8 @@ REASONS = (  # of waiting, all that have to do with images (upstream.md)
     "RegistryUnavailable",
     "SignatureValidationFailed",
 )
-PULL_FAILED, NO_SECRET = "Failed to pull image", "FailedToRetrieveImagePullSecret"
+AFTER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")  # of waiting
+PULL_FAILED = "Failed to pull image"
 
 
 class Waiting(Value):
@@ -72,10 +73,17 @@ def of_workload(pod: Json, wanted: str) -> bool:
     return wanted in (name(pod), _workload(pod))
 
 
-def pulled(pod: Json) -> bool:
-    """Do all its containers have their images? They run, or have run."""
+def fetched(pod: Json) -> bool:
+    """Do all its containers have their images? They run, have run, or fail at what comes after the pull."""
     statuses = _list(mapping(pod.get("status")).get("containerStatuses"))
-    return bool(statuses) and all({"running", "terminated"} & set(mapping(one.get("state"))) for one in statuses)
+    return bool(statuses) and all(map(_fetched, statuses))
+
+
+def _fetched(status: Json) -> bool:
+    """A container that the cluster ended before it had an image has no image's id."""
+    state = mapping(status.get("state"))
+    ended = "terminated" in state and bool(status.get("imageID"))
+    return "running" in state or ended or mapping(state.get("waiting")).get("reason") in AFTER
 
 
 def _of_pod(pod: Json, events: list[Json]) -> Iterator[Waiting]:
