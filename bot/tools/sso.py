@@ -137,6 +137,6 @@ class Realms:
 
     def _of_account(self, at: Endpoints, answer: Answer, judged: Judged) -> Judged:
         if judged.good:
-            return judged.model_copy(update={"told": sso_told.LOGGED_IN.format(sso=at.called)})
+            return judged.model_copy(update={"told": sso_told.LOGGED_IN.format(sso=at.called), "offline": False})
         description = str((sso_told.spoken(answer) or {}).get("error_description") or "")
         return judged.model_copy(update={"told": sso_told.client(description, at.called)})
