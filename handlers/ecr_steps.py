@@ -40,25 +40,21 @@ class WriteEcrSecret(Step):
     def do(self, tools: Tools, run: RunRef) -> None:
         place = (self.target.cluster, self.target.namespace)
         now = tools.kubernetes.secret(*place, self.target.secret)
-        saved = tools.kubernetes.secret(*place, self.backup(run)) if now is None else None
+        saved = tools.kubernetes.kept_secret(*place, self.target.secret, run=run.id) if now is None else None
         wanted = self._wanted(now, now or saved, tools, run)
         if now is not None and now.type != DOCKER_CONFIG:
             self._make_room(now, tools, run)
             now = None
         was = now.resource_version if now else None
-        tools.kubernetes.write_secret(self.target.cluster, wanted, was=was, backup=self.backup(run) if now else "")
+        tools.kubernetes.write_secret(self.target.cluster, wanted, was=was, backup_for=run.id if now else "")
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Takes back what this run wrote; what somebody else has written since stays."""
         place = (self.target.cluster, self.target.namespace)
-        tools.kubernetes.restore_secret(*place, self.target.secret, backup=self.backup(run), ours=run.id)
+        tools.kubernetes.restore_secret(*place, self.target.secret, run=run.id)
 
     def retire(self, tools: Tools, run: RunRef) -> None:
-        tools.kubernetes.delete_secret(self.target.cluster, self.target.namespace, self.backup(run))
-
-    def backup(self, run: RunRef) -> str:
-        """The name of the Secret that keeps what was there before."""
-        return f"{self.target.secret}-before-{run.id}"
+        tools.kubernetes.drop_backup(self.target.cluster, self.target.namespace, self.target.secret, run=run.id)
 
     def _wanted(self, now: SecretObject | None, old: SecretObject | None, tools: Tools, run: RunRef) -> SecretObject:
         token = tools.aws.token(self.target.access, self.target.region, until=self.valid_until)
@@ -92,7 +88,7 @@ class WriteEcrSecret(Step):
         if not self.replaces:
             raise Drifted(f"{self.target.credential} has become one of type {now.type}.", "Ask for a new plan.")
         place = (self.target.cluster, self.target.namespace)
-        tools.kubernetes.back_up_secret(*place, self.target.secret, was=now.resource_version, backup=self.backup(run))
+        tools.kubernetes.back_up_secret(*place, self.target.secret, was=now.resource_version, run=run.id)
         tools.kubernetes.delete_secret(*place, self.target.secret, was=now.resource_version)
 
 

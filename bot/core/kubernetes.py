@@ -58,6 +58,12 @@ class Access(Value):
     name: str = ""
 
 
+def backup_name(secret: str) -> str:
+    """Where the copy of a Secret waits, in the same namespace. The same for every run, so that a Role can name it: else
+    the bot would have to be let at all Secrets of the namespace."""
+    return f"{secret}-before-hivekeeper"
+
+
 @dataclass(frozen=True)
 class SecretObject:
     """A Secret. Its values are `Secret`s, so it can be neither printed nor stored; its metadata is open. Bytes of a
@@ -102,24 +108,32 @@ class KubernetesReader(Protocol):
 
 class Kubernetes(KubernetesReader, Protocol):
     def write_secret(
-        self, cluster: str, wanted: SecretObject, *, was: str | None, backup: str = "", keep: bool = True
+        self, cluster: str, wanted: SecretObject, *, was: str | None, backup_for: str = "", keep: bool = True
     ) -> None:
         """Create (`was` None: it must not be there) or replace (`was`: the resourceVersion that was looked at; Drifted
         if it has another one now) a Secret. `keep`: its other labels, annotations and data keys stay as they are.
-        `backup`: first copy what is there now into a Secret of this name beside it, unless there is one already.
-        Refused for another type than it has: a type cannot be changed. For that, `back_up_secret`, `delete_secret`, and
-        this with `was` None."""
+        `backup_for`: the run to back up for first, as `back_up_secret` does. Refused for another type than it has: a
+        type cannot be changed. For that, `back_up_secret`, `delete_secret`, and this with `was` None."""
         ...
 
-    def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, backup: str) -> None:
-        """Copy what is there, at this resourceVersion (else Drifted), into a Secret of the name `backup` beside it; the
-        first copy stays."""
+    def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, run: str) -> None:
+        """Copy what is there, at this resourceVersion (else Drifted), into the Secret `backup_name(name)` beside it.
+        The run's first copy stays; it replaces an earlier run's, as runs on one subject come one after another. Refused
+        when a Secret of that name is not the bot's."""
         ...
 
-    def restore_secret(self, cluster: str, namespace: str, name: str, *, backup: str, ours: str) -> None:
-        """Put back what `backup` holds (the Secret is removed when there is no backup), if the Secret still carries
-        the annotation `hivekeeper/run: <ours>` and holds what was written then, or if it is gone but its backup is
-        there; else it is left alone. Safe to call again."""
+    def kept_secret(self, cluster: str, namespace: str, name: str, *, run: str) -> SecretObject | None:
+        """The run's own copy of it; None when it made none, or when another run's has taken its place."""
+        ...
+
+    def restore_secret(self, cluster: str, namespace: str, name: str, *, run: str) -> None:
+        """Put back the run's own copy (the Secret is removed when it made none), if the Secret still carries the
+        annotation `hivekeeper/run: <run>` and holds what was written then, or if it is gone; else it is left alone.
+        Refused when a later run's copy, of what this run wrote, has taken the place of its own. Safe to call again."""
+        ...
+
+    def drop_backup(self, cluster: str, namespace: str, name: str, *, run: str) -> None:
+        """Remove the run's own copy; another run's stays."""
         ...
 
     def delete_secret(self, cluster: str, namespace: str, name: str, *, was: str = "") -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.clusters import Cluster
 from bot.core.errors import Drifted, Refused, Transient
-from bot.core.kubernetes import Access, Json, Kind, SecretObject
+from bot.core.kubernetes import Access, Json, Kind, SecretObject, backup_name
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
 from bot.tools import kubernetes_secrets as secrets
@@ -64,7 +64,7 @@ class KubernetesClusters:
         return self.reader.allowed(cluster, access)
 
     def write_secret(
-        self, cluster: str, wanted: SecretObject, *, was: str | None, backup: str = "", keep: bool = True
+        self, cluster: str, wanted: SecretObject, *, was: str | None, backup_for: str = "", keep: bool = True
     ) -> None:
         if was is None:
             self._create(cluster, SECRET, self._marked(secrets.made(wanted)), wanted.namespace)
@@ -78,20 +78,24 @@ class KubernetesClusters:
             )
         if now.get("immutable") is True:
             raise Refused(f"The Secret {place} is marked as immutable.", "Remove it and make it anew.")
-        if backup:
-            self._back_up(cluster, now, backup)
+        if backup_for:
+            self._back_up(cluster, now, backup_for)
         self._put(cluster, self._marked(secrets.merged(now, wanted, keep=keep)))
 
-    def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, backup: str) -> None:
-        self._back_up(cluster, self._at(cluster, namespace, name, was), backup)
+    def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, run: str) -> None:
+        self._back_up(cluster, self._at(cluster, namespace, name, was), run)
 
-    def restore_secret(self, cluster: str, namespace: str, name: str, *, backup: str, ours: str) -> None:
-        for _ in range(ATTEMPTS):
-            try:
-                return self._restore(cluster, namespace, name, backup, ours)
-            except Drifted:
-                continue  # somebody wrote at the same moment: look at what that was
-        raise Transient(f"Somebody else keeps writing the Secret {namespace}/{name}.", "Try again in a minute.")
+    def kept_secret(self, cluster: str, namespace: str, name: str, *, run: str) -> SecretObject | None:
+        kept = self._backup(cluster, namespace, name)
+        if kept is None or not secrets.kept_for(kept, name, run):
+            return None
+        return secrets.read(kept, self.reader.session(cluster).where)
+
+    def restore_secret(self, cluster: str, namespace: str, name: str, *, run: str) -> None:
+        _settled(f"{namespace}/{name}", lambda: self._restore(cluster, namespace, name, run))
+
+    def drop_backup(self, cluster: str, namespace: str, name: str, *, run: str) -> None:
+        _settled(f"{namespace}/{backup_name(name)}", lambda: self._drop(cluster, namespace, name, run))
 
     def delete_secret(self, cluster: str, namespace: str, name: str, *, was: str = "") -> None:
         self._delete(cluster, SECRET, name, namespace, was)
@@ -110,15 +114,28 @@ class KubernetesClusters:
         refuse_secrets(kind)
         self._delete(cluster, kind, name, namespace, "")
 
-    def _restore(self, cluster: str, namespace: str, name: str, backup: str, ours: str) -> None:
+    def _restore(self, cluster: str, namespace: str, name: str, run: str) -> None:
         now = self.reader.document(cluster, SECRET, name, namespace)
-        if now is not None and not self._wrote(now, ours):
+        kept = self._backup(cluster, namespace, name)
+        if kept is not None and (refused := secrets.outlived(kept, name, run)):
+            raise refused
+        if now is not None and not self._wrote(now, run):
             return
-        kept = self.reader.document(cluster, SECRET, backup, namespace) if backup else None
-        if kept is not None:
-            self._put_back(cluster, secrets.checked_backup(kept, of=name), now)
+        if kept is not None and secrets.kept_for(kept, name, run):
+            self._replace(cluster, secrets.restored(kept), now)
         elif now is not None:
+            if kept is not None:
+                secrets.checked_backup(kept, of=name)  # somebody may have put it where ours was
             self._delete(cluster, SECRET, name, namespace, _version(now))
+
+    def _drop(self, cluster: str, namespace: str, name: str, run: str) -> None:
+        kept = self._backup(cluster, namespace, name)
+        if kept is not None and secrets.kept_for(kept, name, run):
+            self._delete(cluster, SECRET, backup_name(name), namespace, _version(kept))
+
+    def _backup(self, cluster: str, namespace: str, name: str) -> dict[str, Any] | None:
+        """What is where the backup goes, whoever made it."""
+        return self.reader.document(cluster, SECRET, backup_name(name), namespace)
 
     def _marked(self, document: dict[str, Any]) -> dict[str, Any]:
         """A run's writing, so that it is known again: others may change the data and leave the run's name there."""
@@ -135,15 +152,15 @@ class KubernetesClusters:
     def _mark(self, document: Document) -> str:
         return self._fingerprints.of(Secret(json.dumps(document.get("data") or {}, sort_keys=True)))
 
-    def _put_back(self, cluster: str, kept: Document, now: Document | None) -> None:
-        if now is not None and now.get("type") == kept.get("type") and now.get("immutable") is not True:
-            self._put(cluster, secrets.restored(kept, now))
+    def _replace(self, cluster: str, new: dict[str, Any], now: Document | None) -> None:
+        """Only what was seen there; a crash between removing and making loses nothing that is not elsewhere."""
+        if now is not None and (whole := secrets.in_place(now, new)):
+            self._put(cluster, whole)
             return
-        anew = secrets.restored(kept, None)
-        namespace, name = anew["metadata"]["namespace"], anew["metadata"]["name"]
+        namespace, name = new["metadata"]["namespace"], new["metadata"]["name"]
         if now is not None:
             self._delete(cluster, SECRET, name, namespace, _version(now))
-        self._create(cluster, SECRET, anew, namespace)
+        self._create(cluster, SECRET, new, namespace)
 
     def _at(self, cluster: str, namespace: str, name: str, version: str) -> dict[str, Any]:
         """What is there, if that is still what was looked at."""
@@ -154,14 +171,14 @@ class KubernetesClusters:
             raise Drifted(f"Somebody else changed the Secret {namespace}/{name} meanwhile.", LOOK_AGAIN)
         return now
 
-    def _back_up(self, cluster: str, now: Document, backup: str) -> None:
-        """The first copy stays: a second call of the same run would keep what the first has written."""
+    def _back_up(self, cluster: str, now: Document, run: str) -> None:
+        """The run's first copy stays: a second call would keep what the first has written."""
         namespace, name = now["metadata"]["namespace"], now["metadata"]["name"]
-        there = self.reader.document(cluster, SECRET, backup, namespace)
-        if there is None:
-            self._create(cluster, SECRET, secrets.backup(now, backup), namespace)
-        else:
+        there = self._backup(cluster, namespace, name)
+        if there is not None:
             secrets.checked_backup(there, of=name)
+        if not secrets.kept_for(there, name, run):
+            self._replace(cluster, secrets.backup(now, run), there)
 
     def _put(self, cluster: str, document: Document) -> None:
         namespace, name = document["metadata"]["namespace"], document["metadata"]["name"]
@@ -180,6 +197,15 @@ class KubernetesClusters:
         body = {**options, "preconditions": {"resourceVersion": version}} if version else options
         request = Request("DELETE", path(kind, namespace, name), body=body)
         self.reader.session(cluster).ask(request, Doing.of("delete", kind, namespace, name), (404,))
+
+
+def _settled(place: str, attempt: Callable[[], None]) -> None:
+    for _ in range(ATTEMPTS):
+        try:
+            return attempt()
+        except Drifted:
+            continue  # somebody wrote at the same moment: look at what that was
+    raise Transient(f"Somebody else keeps writing the Secret {place}.", "Try again in a minute.")
 
 
 def _version(document: Document) -> str:

@@ -9,22 +9,24 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from bot.core.errors import Refused, Transient
-from bot.core.kubernetes import Kind, SecretObject
+from bot.core.kubernetes import Kind, SecretObject, backup_name
 from bot.core.secret import Secret
 from bot.tools.kubernetes_told import misshapen
 
 Document = Mapping[str, Any]
 
 SECRET = Kind(group="", version="v1", plural="secrets", kind="Secret")
-RUN = "hivekeeper/run"
+RUN = "hivekeeper/run"  # which wrote it; of a backup: which keeps it
 WROTE = "hivekeeper/wrote"  # keyed fingerprint of what the run left there: nothing else is ever put back
 BACKUP_OF = "hivekeeper/backup-of"
 KEPT = "hivekeeper/kept"  # of a backup: the labels and annotations that the Secret had, as JSON
+RUN_ID = re.compile(r"[a-z0-9-]{1,63}")
 MANAGED = {"app.kubernetes.io/managed-by": "hivekeeper"}
 
 
@@ -62,12 +64,12 @@ def merged(now: Document, wanted: SecretObject, *, keep: bool) -> dict[str, Any]
     return {**now, "metadata": metadata, "data": {**was[2], **_encoded(wanted.data)}}
 
 
-def backup(now: Document, name: str) -> dict[str, Any]:
-    """A copy under that name. The labels are not the copy's own: what selects by them must not find it twice."""
+def backup(now: Document, run: str) -> dict[str, Any]:
+    """A copy for that run. The labels are not the copy's own: what selects by them must not find it twice."""
     was = now["metadata"]
     kept = json.dumps({"labels": _strings(was.get("labels")), "annotations": annotations_of(now)})
-    metadata = {"name": name, "namespace": was["namespace"], "labels": dict(MANAGED),
-                "annotations": {BACKUP_OF: was["name"], KEPT: kept}}  # fmt: skip
+    metadata = {"name": backup_name(was["name"]), "namespace": was["namespace"], "labels": dict(MANAGED),
+                "annotations": {BACKUP_OF: was["name"], RUN: run, KEPT: kept}}  # fmt: skip
     return _document(metadata, str(now["type"]), dict(_strings(now.get("data"))))
 
 
@@ -81,13 +83,40 @@ def checked_backup(document: Document, of: str) -> Document:
     return document
 
 
-def restored(kept: Document, now: Document | None) -> dict[str, Any]:
-    """What a backup holds, in the place of what is there now; `now` None: to be made anew. A Secret of another type
-    cannot be replaced: it has to be removed first, and this is given None."""
+def kept_for(document: Document | None, of: str, run: str) -> bool:
+    """Is this that run's backup?"""
+    notes = annotations_of(document) if document else {}
+    return (notes.get(BACKUP_OF), notes.get(RUN)) == (of, run)
+
+
+def outlived(document: Document, of: str, run: str) -> Refused | None:
+    """The refusal to put back, when this is a later run's backup: one of what that run wrote."""
+    notes = annotations_of(document)
+    wrote = _strings((_noted(document) or {}).get("annotations")).get(RUN)
+    if notes.get(BACKUP_OF) != of or notes.get(RUN) == run or wrote != run:
+        return None
+    later = f"Run {notes[RUN]}" if RUN_ID.fullmatch(notes.get(RUN, "")) else "Another run"
+    return Refused(
+        f"{later} has worked on the Secret {document['metadata']['namespace']}/{of} since, and its backup took the "
+        "place of this run's: what was there before is not kept any more.",
+        "Look whether what is in the Secret now is right; if not, ask for a new plan.",
+    )
+
+
+def restored(kept: Document) -> dict[str, Any]:
+    """What a backup holds, as it was."""
     labels, notes = _kept(kept)
-    own = {"name": annotations_of(kept)[BACKUP_OF], "namespace": kept["metadata"]["namespace"]}
-    metadata = {**(now["metadata"] if now else own), "labels": labels, "annotations": notes}
-    return {**(now or {}), **_document(metadata, str(kept["type"]), dict(_strings(kept.get("data"))))}
+    metadata = {"name": annotations_of(kept)[BACKUP_OF], "namespace": kept["metadata"]["namespace"],
+                "labels": labels, "annotations": notes}  # fmt: skip
+    return _document(metadata, str(kept["type"]), dict(_strings(kept.get("data"))))
+
+
+def in_place(now: Document, new: Document) -> dict[str, Any] | None:
+    """`new` at the version of what is there now; None when that has to be removed first, for a type cannot be changed
+    and what is immutable not at all."""
+    if now.get("type") != new.get("type") or now.get("immutable") is True:
+        return None
+    return {**now, **new, "metadata": {**now["metadata"], **new["metadata"]}}
 
 
 def annotations_of(document: Document) -> dict[str, str]:
@@ -96,13 +125,18 @@ def annotations_of(document: Document) -> dict[str, str]:
 
 
 def _kept(backup: Document) -> tuple[dict[str, str], dict[str, str]]:
+    kept = _noted(backup)
+    if kept is None:
+        raise Transient(f"The backup {_place(backup)} cannot be read.", "Somebody changed it: put it back by hand.")
+    return _strings(kept.get("labels")), _strings(kept.get("annotations"))
+
+
+def _noted(backup: Document) -> dict[str, Any] | None:
     try:
         kept = json.loads(annotations_of(backup).get(KEPT, ""))
     except ValueError:
-        kept = None
-    if not isinstance(kept, dict):
-        raise Transient(f"The backup {_place(backup)} cannot be read.", "Somebody changed it: put it back by hand.")
-    return _strings(kept.get("labels")), _strings(kept.get("annotations"))
+        return None
+    return kept if isinstance(kept, dict) else None
 
 
 def _document(metadata: dict[str, Any], kind: str, data: dict[str, str]) -> dict[str, Any]:

@@ -57,9 +57,9 @@ def test_what_has_changed_is_not_written_over(place: Kube, bot: KubernetesCluste
     version = made(place, space, "moved")
     place.must("PATCH", f"/api/v1/namespaces/{space}/secrets/moved", {"data": {"mine": b64("theirs now")}})
     with pytest.raises(Drifted, match=f"Somebody else changed the Secret {space}/moved"):
-        bot.write_secret("c", wanted(space, "moved", mine="new"), was=version, backup="moved-before")
+        bot.write_secret("c", wanted(space, "moved", mine="new"), was=version, backup_for="r-1")
     assert plain(bot.secret("c", space, "moved"))["mine"] == "theirs now"
-    assert bot.secret("c", space, "moved-before") is None
+    assert bot.secret("c", space, "moved-before-hivekeeper") is None
     with pytest.raises(Drifted, match="not there any more"):
         bot.write_secret("c", wanted(space, "never", mine="new"), was=version)
 
@@ -106,13 +106,13 @@ def test_undo_puts_everything_back(place: Kube, bot: KubernetesClusters, space: 
     """The backup holds every byte, the labels and the annotations; restored twice it is the same."""
     version = made(place, space, "undone")
     before = raw(place, space, "undone")
-    bot.write_secret("c", wanted(space, "undone", mine="new"), was=version, backup="undone-before")
-    copy = raw(place, space, "undone-before")
+    bot.write_secret("c", wanted(space, "undone", mine="new"), was=version, backup_for="r-1")
+    copy = raw(place, space, "undone-before-hivekeeper")
     assert (copy["data"], copy["type"]) == (before["data"], before["type"])
     assert copy["metadata"]["annotations"]["hivekeeper/backup-of"] == "undone"
     assert "team" not in copy["metadata"]["labels"]
     for _ in range(2):
-        bot.restore_secret("c", space, "undone", backup="undone-before", ours="r-1")
+        bot.restore_secret("c", space, "undone", run="r-1")
         now = raw(place, space, "undone")
         assert (now["data"], now["type"]) == (before["data"], before["type"])
         assert now["metadata"]["labels"] == {"team": "a"}
@@ -123,15 +123,15 @@ def test_undo_of_another_type(place: Kube, bot: KubernetesClusters, space: str) 
     """Backed up, deleted and made anew with another type: undo brings the old one back, also from the middle."""
     version = made(place, space, "retyped")
     before = raw(place, space, "retyped")["data"]
-    bot.back_up_secret("c", space, "retyped", was=version, backup="retyped-before")
+    bot.back_up_secret("c", space, "retyped", was=version, run="r-1")
     bot.delete_secret("c", space, "retyped", was=version)
-    bot.restore_secret("c", space, "retyped", backup="retyped-before", ours="r-1")  # killed in the middle
+    bot.restore_secret("c", space, "retyped", run="r-1")  # killed in the middle
     now = raw(place, space, "retyped")
     assert now["data"] == before
     bot.delete_secret("c", space, "retyped", was=now["metadata"]["resourceVersion"])
     new = wanted(space, "retyped", "kubernetes.io/dockerconfigjson", **{".dockerconfigjson": '{"auths": {}}'})
     bot.write_secret("c", new, was=None)
-    bot.restore_secret("c", space, "retyped", backup="retyped-before", ours="r-1")
+    bot.restore_secret("c", space, "retyped", run="r-1")
     now = raw(place, space, "retyped")
     assert (now["type"], now["data"]) == ("Opaque", before)
 
@@ -140,33 +140,28 @@ def test_undo_removes_what_was_new(place: Kube, bot: KubernetesClusters, space: 
     """Without a backup there was nothing before; and what is gone stays gone."""
     bot.write_secret("c", wanted(space, "fresh", a="1"), was=None)
     for _ in range(2):
-        bot.restore_secret("c", space, "fresh", backup="fresh-before", ours="r-1")
+        bot.restore_secret("c", space, "fresh", run="r-1")
         assert bot.secret("c", space, "fresh") is None
 
 
 def test_undo_leaves_alone_what_others_wrote(place: Kube, bot: KubernetesClusters, space: str) -> None:
     """Another run's, and what somebody changed under our annotation."""
     version = made(place, space, "others")
-    bot.write_secret("c", wanted(space, "others", mine="new"), was=version, backup="others-before")
-    bot.restore_secret("c", space, "others", backup="others-before", ours="r-2")
+    bot.write_secret("c", wanted(space, "others", mine="new"), was=version, backup_for="r-1")
+    bot.restore_secret("c", space, "others", run="r-2")
     assert plain(bot.secret("c", space, "others"))["mine"] == "new"
     place.must("PATCH", f"/api/v1/namespaces/{space}/secrets/others", {"data": {"mine": b64("theirs")}})
-    bot.restore_secret("c", space, "others", backup="others-before", ours="r-1")
+    bot.restore_secret("c", space, "others", run="r-1")
     assert plain(bot.secret("c", space, "others"))["mine"] == "theirs"
 
 
 def test_the_first_backup_stays(place: Kube, bot: KubernetesClusters, space: str) -> None:
-    """A run that writes again does not keep what it wrote itself; a Secret that is no backup is not taken for one."""
+    """A run that writes again does not keep what it wrote itself."""
     version = made(place, space, "twice")
-    bot.write_secret("c", wanted(space, "twice", mine="one"), was=version, backup="twice-before")
+    bot.write_secret("c", wanted(space, "twice", mine="one"), was=version, backup_for="r-1")
     version = raw(place, space, "twice")["metadata"]["resourceVersion"]
-    bot.write_secret("c", wanted(space, "twice", mine="two"), was=version, backup="twice-before")
-    assert plain(bot.secret("c", space, "twice-before"))["mine"] == "old"
-    version = raw(place, space, "twice")["metadata"]["resourceVersion"]
-    made(place, space, "in-the-way")
-    with pytest.raises(Refused, match=f"{space}/in-the-way is where the backup of twice goes"):
-        bot.write_secret("c", wanted(space, "twice", mine="three"), was=version, backup="in-the-way")
-    assert plain(bot.secret("c", space, "twice"))["mine"] == "two"
+    bot.write_secret("c", wanted(space, "twice", mine="two"), was=version, backup_for="r-1")
+    assert plain(bot.secret("c", space, "twice-before-hivekeeper"))["mine"] == "old"
 
 
 def test_a_big_secret(place: Kube, bot: KubernetesClusters, space: str) -> None:

@@ -105,13 +105,13 @@ def secret_calls(space: str, name: str) -> dict[Right, Call]:
             bot.write_secret("c", empty, was=None)
             found = bot.secret("c", space, name)
         assert found
-        bot.write_secret("c", replace(empty, **new), was=found.resource_version, backup=f"{name}-before-r-1")
+        bot.write_secret("c", replace(empty, **new), was=found.resource_version, backup_for="r-1")
 
     return {
         ("get", "", "secrets"): lambda bot: bot.secret("c", space, name),
         ("create", "", "secrets"): lambda bot: bot.write_secret("c", replace(empty, name=_fresh()), was=None),
         ("update", "", "secrets"): write,
-        ("delete", "", "secrets"): lambda bot: bot.delete_secret("c", space, f"{name}-before-r-1"),
+        ("delete", "", "secrets"): lambda bot: bot.drop_backup("c", space, name, run="r-1"),
     }
 
 

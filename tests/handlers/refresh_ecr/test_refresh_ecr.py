@@ -101,7 +101,7 @@ def test_undone_and_retired(world: Any) -> None:
     before = world.secret()
     (step,) = world.plan(env=("dev",)).stages[0].steps
     step.do(world.tools, world.ref)
-    assert world.secret(name="ecr-secret-before-run-1")["data"] == before["data"]
+    assert world.secret(name="ecr-secret-before-hivekeeper")["data"] == before["data"]
     step.undo(world.tools, world.ref)
     after = world.secret()
     assert (after["data"], after["metadata"]["annotations"]) == (before["data"], {"note": "ours"})
@@ -111,7 +111,7 @@ def test_undone_and_retired(world: Any) -> None:
     step.undo(world.tools, world.ref)
     assert set(world.auths()) == {"ghcr.io"}
     step.retire(world.tools, world.ref)
-    assert world.secret(name="ecr-secret-before-run-1") is None
+    assert world.secret(name="ecr-secret-before-hivekeeper") is None
 
 
 def test_undone_where_nothing_was(world: Any) -> None:
@@ -179,7 +179,7 @@ def test_an_unreadable_document(world: Any, document: str, type: str) -> None:
     assert any("cannot be read" in warning or "wrong type" in warning for warning in plan.warnings)
     assert world.apply(plan) == {}
     assert set(world.auths()) == {ECR}
-    assert world.secret(name="ecr-secret-before-run-1") is not None
+    assert world.secret(name="ecr-secret-before-hivekeeper") is not None
 
 
 def test_killed_between_writing_and_restarting(world: Any) -> None:

@@ -139,6 +139,7 @@ def test_the_reader_cannot_write(opened: Opened) -> None:
         "write_secret",
         "back_up_secret",
         "restore_secret",
+        "drop_backup",
         "delete_secret",
         "create",
         "patch",

@@ -59,9 +59,12 @@ def test_neighbours_stay(document: dict[str, Any], new: dict[str, str], labels: 
 @given(DOCUMENTS, DOCUMENTS)
 def test_a_backup_gives_everything_back(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Data, type, labels and annotations are as before, whatever was written between; or it is made anew so."""
-    kept = secrets.checked_backup(secrets.backup(before, "s-before-r-1"), of="s")
-    for now in (after, None):
-        back = secrets.restored(kept, now)
+    kept = secrets.checked_backup(secrets.backup(before, "r-1"), of="s")
+    assert (kept["metadata"]["name"], secrets.kept_for(kept, "s", "r-1")) == ("s-before-hivekeeper", True)
+    anew = secrets.restored(kept)
+    over = secrets.in_place(after, anew)
+    assert (over is None) == (after["type"] != before["type"])
+    for back in (anew, over or anew):
         assert (back["data"], back["type"]) == (before["data"], before["type"])
         assert (back["metadata"]["name"], back["metadata"]["namespace"]) == ("s", "n")
         assert back["metadata"]["labels"] == before["metadata"]["labels"]
