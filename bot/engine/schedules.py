@@ -150,5 +150,7 @@ def _view(row: Any, standings: Mapping[str, Standing], now: float) -> ScheduleVi
 
 def _typed(name: str, value: Any) -> str:
     """A parameter as a person would type it."""
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return f'{name}="{text}"' if " " in text else f"{name}={text}"

@@ -152,6 +152,12 @@ def test_views_tell_the_last_run_and_the_standing_approval(engine: sa.Engine) ->
     assert sorted(view.text.split(" ", 1)) == ["dry=true", 'only="my token"'] or view.text == 'dry=true only="my token"'
 
 
+def test_many_values_are_shown_as_they_are_typed(engine: sa.Engine) -> None:
+    """A list in the settings is shown as people type it, with commas."""
+    sync(engine, NOW, a=hourly(ask={"env": ["dev", "test"]}))
+    assert [view.text for view in views(engine)] == ["env=dev,test"]
+
+
 def test_a_parameter_that_is_no_json_is_refused_by_place(engine: sa.Engine) -> None:
     """YAML makes a date of an unquoted day; the error names the place and not the value."""
     with pytest.raises(Refused, match=r"schedules\.a\.ask"):
