@@ -18,9 +18,7 @@ def facts(cluster: KubernetesStandIn, fingerprint: Callable[[str], str]) -> Json
     with cluster.store.lock:
         return {
             "workloads": [_workload(cluster, one) for one in cluster.store.each(DEPLOYMENT)],
-            "pull_secrets": [
-                _pull_secret(one, fingerprint) for one in cluster.store.each(SECRET) if one.get("type") in KEYS
-            ],
+            "pull_secrets": [_pull_secret(one, fingerprint) for one in cluster.store.each(SECRET) if _has_logins(one)],
             "pools": [_pool(one) for one in cluster.store.each(MACHINE_CONFIG_POOL)],
         }
 
@@ -36,6 +34,11 @@ def _workload(cluster: KubernetesStandIn, one: Json) -> Json:
     waiting = sorted({state["waiting"]["reason"] for state in states if "waiting" in state})
     return {"namespace": metadata["namespace"], "name": metadata["name"], "wanted": one["spec"]["replicas"],
             "available": one.get("status", {}).get("availableReplicas", 0), "waiting": waiting}  # fmt: skip
+
+
+def _has_logins(one: Json) -> bool:
+    """Also of a type that no pull reads: that is what went wrong then."""
+    return one.get("type") in KEYS or any(key in (one.get("data") or {}) for key in KEYS.values())
 
 
 def _pull_secret(one: Json, fingerprint: Callable[[str], str]) -> Json:

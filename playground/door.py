@@ -18,7 +18,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
-from playground.scenarios import Scenario
+from playground.scenario import Scenario
 
 PAGE = Path(__file__).parent / "page"
 RULES = (

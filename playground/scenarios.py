@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from playground import people
 from playground.child import Child
+from playground.kubernetes import OnWrite as OnClusterWrite
+from playground.kubernetes_answers import Entry
+from playground.pull_scenarios import pull_scenarios
 from playground.pull_secrets import PullSecrets
-from playground.redhat import STORM, RedHat
+from playground.redhat import STORM, RedHat, posted
+from playground.scenario import Scenario
 from playground.slack import Workspace
 from playground.vault import OnWrite
 from playground.world import World
 
 SLACK_DOWN = 20  # seconds
 RETRY_AFTER = 5  # seconds
-ALERTS, RED_HAT, ECR = "#roks-alerts", "Red Hat", "Pull secrets"
-BACKUP = "-before-"  # part of the path where KV 1 keeps what was there before a run
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A button: `deed` does it and returns what to tell. `confirm` is asked before, if set."""
-
-    name: str
-    label: str
-    help: str
-    group: str
-    deed: Callable[[], str]
-    danger: bool = False
-    confirm: str = ""
-
-    @property
-    def button(self) -> dict[str, Any]:
-        return {key: getattr(self, key) for key in ("name", "label", "help", "group", "danger", "confirm")}
+ALERTS, RED_HAT = "#roks-alerts", "Red Hat"
+BACKUP = "-before-"  # part of the path where is kept what was there before a run
+CHANGES = ("update", "patch")
 
 
 class Stage:
@@ -50,7 +37,7 @@ class Stage:
         redhat: RedHat,
         pulls: PullSecrets,
         say: Callable[[str, str, str], object],
-        alert: Callable[[bool], object],
+        alert: Callable[[dict[str, Any]], object],
         storm: Callable[[], int],
         fault: Callable[[dict[str, Any]], object],
         afresh: Callable[[], None],
@@ -61,7 +48,7 @@ class Stage:
         self.redhat = redhat
         self.pulls = pulls
         self._say = say
-        self._alert = alert
+        self.alert = alert
         self._storm = storm
         self._fault = fault
         self._afresh = afresh
@@ -93,54 +80,32 @@ class Stage:
 
     def jwt_fails(self) -> str:
         self.redhat.jwt_fails()
-        self._alert(True)
+        self.alert(posted(True))
         return f"In us-south jwt fails and token carries the load. The alert is in {ALERTS}."
 
     def both_fail(self) -> str:
         self.redhat.both_fail()
-        self._alert(True)
+        self.alert(posted(True))
         return f"In us-south neither method logs in any more. The alert is in {ALERTS}."
 
     def recovers(self) -> str:
         self.redhat.recovers()
-        self._alert(False)
+        self.alert(posted(False))
         return f"In us-south logins have worked again for nine minutes; {ALERTS} says resolved."
 
     def endpoint_down(self) -> str:
         self.redhat.endpoint_down()
-        self._alert(True)
+        self.alert(posted(True))
         return f"The accounts endpoint answers 503, and quay.io admits an outage. The alert is in {ALERTS}."
 
     def prometheus_down(self) -> str:
         self.redhat.prometheus_down()
-        self._alert(True)
+        self.alert(posted(True))
         return f"Prometheus of us-south answers 503, so nobody knows what fails. The alert is in {ALERTS}."
 
     def storm(self) -> str:
         self.redhat.storm()
         return f"{self._storm()} calls with {STORM} alerts of eu-de, each call twice, half of the alerts resolved."
-
-    def logins_end(self) -> str:
-        self.pulls.expire()
-        return "The logins in cf-dev have ended, and its pods were moved to other nodes: they cannot pull."
-
-    def pulls_denied(self) -> str:
-        self.pulls.deny()
-        return (
-            "The repositories' policies let somebody else pull, and no longer the account that the bot has logins of."
-        )
-
-    def wrong_type(self) -> str:
-        self.pulls.wrong_type()
-        return "Somebody made the secret of cf-dev anew by hand, of a type that no pull reads."
-
-    def prod_away(self) -> str:
-        self.pulls.clusters["prod"].down()
-        return "The API server of cluster prod answers 503."
-
-    def pulls_mended(self) -> str:
-        self.pulls.mend()
-        return "Policies and API servers are as they should be. The secrets stay as they are."
 
     def slack_down(self) -> str:
         self._fault({"method": "*", "kind": "down", "seconds": SLACK_DOWN})
@@ -156,12 +121,18 @@ class Stage:
         return "The bot was asked to end, and is started again."
 
     def kill(self) -> str:
-        self.world.vault.on_write = once(self.bot.kill)
-        return "Armed: the bot is killed at its next write to Vault. Approve a plan to see it."
+        kill = OneKill(self.bot.kill)
+        self._armed(kill.in_vault, kill.in_cluster)
+        return "Armed: the bot is killed at its next write to Vault or a cluster. Approve a plan to see it."
+
+    def _armed(self, in_vault: OnWrite | None, in_cluster: OnClusterWrite | None) -> None:
+        self.world.vault.on_write = in_vault
+        for cluster in self.pulls.clusters.values():
+            cluster.on_write = in_cluster
 
     def start_over(self) -> str:
         self.bot.hold()
-        self.world.vault.on_write = None
+        self._armed(None, None)
         self._fault({"kind": "none"})
         self.world.start_over()
         self.redhat.start_over()
@@ -171,15 +142,19 @@ class Stage:
         return "Everything is as it was at first."
 
 
-def once(kill: Callable[[], None]) -> OnWrite:
-    """Kill when the next secret has been stored and before the answer is sent: the bot cannot know how it went."""
-    armed = threading.Lock()
+class OneKill:
+    """Kills when the next secret has been stored and before the answer is sent: the bot cannot know how it went."""
 
-    def hook(path: str, when: str) -> None:
-        if when == "after" and BACKUP not in path and armed.acquire(blocking=False):
-            kill()
+    def __init__(self, kill: Callable[[], None]) -> None:
+        self._kill, self._spent = kill, threading.Lock()
 
-    return hook
+    def in_vault(self, path: str, when: str) -> None:
+        if when == "after" and BACKUP not in path and self._spent.acquire(blocking=False):
+            self._kill()
+
+    def in_cluster(self, entry: Entry, when: str) -> None:
+        if entry.verb in CHANGES:
+            self.in_vault(entry.path, when)
 
 
 def scenarios(stage: Stage) -> dict[str, Scenario]:
@@ -205,22 +180,13 @@ def scenarios(stage: Stage) -> dict[str, Scenario]:
         Scenario("prometheus-down", "Prometheus down", "What cannot be found out is not called well.", RED_HAT,
                  stage.prometheus_down, danger=True),
         Scenario("storm", "Alert storm", f"{STORM} alerts by webhook become one message.", RED_HAT, stage.storm),
-        Scenario("logins-end", "ECR: the logins end", "Pods that have to pull wait. Type /refresh-ecr dev.", ECR,
-                 stage.logins_end),
-        Scenario("wrong-type", "ECR: a secret of the wrong type", "The plan deletes and creates it, and says so.", ECR,
-                 stage.wrong_type),
-        Scenario("pulls-denied", "ECR: pulls denied across accounts", "No refresh mends it: a fresh login is tried "
-                 "before anything is proposed.", ECR, stage.pulls_denied, danger=True),
-        Scenario("prod-away", "ECR: cluster prod is away", "It keeps none of the others.", ECR, stage.prod_away,
-                 danger=True),
-        Scenario("pulls-mended", "ECR: all is well again", "But for the secrets, which only a refresh mends.", ECR,
-                 stage.pulls_mended),
+        *pull_scenarios(stage.pulls, stage.alert),
         Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
                  "once.", "Slack", stage.slack_down, danger=True),
         Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",
                  stage.slack_limits),
         Scenario("restart", "Restart the bot", "A deploy: SIGTERM, then a new process.", "The bot", stage.restart),
-        Scenario("kill", "Kill the bot in the middle of a step", "kill -9 when its next write has reached Vault and "
+        Scenario("kill", "Kill the bot in the middle of a step", "kill -9 when its next write has arrived, and "
                  "before it hears so. It finds out by itself.", "The bot", stage.kill, danger=True),
         Scenario("start-over", "Start over", "Empty channels, first-day secrets, a new store.", "Again",
                  stage.start_over, danger=True, confirm="All messages, runs and the audit log of this demo are gone."),

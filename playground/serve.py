@@ -131,15 +131,15 @@ class Demo:
             port=web_port,
         )
         for more in (outside.settings(self._serve, self._keep) for outside in (self.redhat, self.pulls)):
-            for name in ("commands", "clusters"):
-                settings[name].update(more.pop(name, {}))
+            for name in ("commands", "clusters", "alerts"):
+                settings.setdefault(name, {}).update(more.pop(name, {}))
             settings.update(more)
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
         self._chatter()
         self.redhat.start()
-        self.pulls.start()
+        self.pulls.start(self._clusters_changed)
         self.bot.start()
 
     def _application(self, slack: Starlette, host: str) -> Starlette:
@@ -152,7 +152,7 @@ class Demo:
         self.workspace.scenarios = [deed.button for deed in deeds.values()]
         return with_page(
             list(slack.routes),
-            facts=self.world.facts,
+            facts=self._facts,
             demo={"workspace": people.WORKSPACE, "me": people.ASKER, "people": people.BADGES},
             scenarios=deeds,
             emit=self.workspace.emit,
@@ -177,14 +177,23 @@ class Demo:
         what = f"{entry.method} {entry.path}"
         self.workspace.traffic.add("to_vault", what, entry.status, 0, None, dict(entry.fields) or None)
         if entry.method in WRITES:
-            self.workspace.emit({"type": "world", "facts": self.world.facts()})
+            self._show()
+
+    def _facts(self) -> dict[str, Any]:
+        return {**self.world.facts(), "pulls": self.pulls.facts(self.world.fingerprint)}
+
+    def _show(self) -> None:
+        self.workspace.emit({"type": "world", "facts": self._facts()})
+
+    def _clusters_changed(self) -> None:
+        self.app.state.loop.call_soon_threadsafe(self._show)
 
     def _say(self, channel: str, user: str, text: str) -> object:
         return self._post("message", {"channel": channel, "user": user, "text": text})
 
-    def _alert(self, firing: bool) -> object:
+    def _alert(self, posted: dict[str, Any]) -> object:
         """Monitoring posts into its channel."""
-        return self._send(self._monitoring, redhat.posted(firing))
+        return self._send(self._monitoring, posted)
 
     def _storm(self) -> int:
         return redhat.send_storm(f"{self._web}/webhooks/alertmanager", self.redhat.alert_key, time.time())

@@ -2,6 +2,8 @@
 
 import { fill, h } from "./dom.js";
 
+const PULLED = "kubernetes.io/dockerconfigjson"; // the type of a Secret that pulls read
+
 export class World {
   constructor() {
     this.node = h("div", { class: "world" }, h("p", { class: "quiet" }, "Looking…"));
@@ -17,6 +19,7 @@ export class World {
       h("p", { class: "quiet" }, "Values never leave Vault. A fingerprint tells old from new without showing either."),
       (facts.vault ?? []).map((entry) => this.path(entry)),
       (facts.cluster ?? []).map(clusterRow),
+      (facts.pulls ?? []).map((cluster) => this.pulls(cluster)),
       facts.vault?.length ? null : h("p", { class: "quiet" }, "There is nothing to see here.")); // prettier-ignore
   }
 
@@ -26,6 +29,15 @@ export class World {
     return h("section", { class: "world-path" },
       h("h3", {}, h("span", { class: "path" }, ...breakable(entry.path)), kv, state),
       h("dl", {}, (entry.fields ?? []).map((f) => this.field(entry.path, f)))); // prettier-ignore
+  }
+
+  // A cluster whose pods pull from ECR: its workloads, and the logins that they pull with.
+  pulls(cluster) {
+    const logins = cluster.pull_secrets.flatMap((secret) => secret.logins.map((login) => {
+      const note = secret.type === PULLED ? (login.ok ? "the registry takes it" : "the registry refuses it") : `of type ${secret.type}`;
+      return this.field(cluster.cluster, { name: `${secret.namespace}/${secret.name}`, fingerprint: login.fingerprint, note, ok: login.ok && secret.type === PULLED });
+    }));
+    return h("section", { class: "world-path" }, h("h3", {}, "Cluster ", cluster.cluster), h("dl", {}, cluster.workloads.map(workloadRow), logins));
   }
 
   field(path, field) {
@@ -40,6 +52,15 @@ export class World {
         field.note ? h("span", { class: `world-note ${field.ok === false ? "bad" : field.ok ? "good" : ""}` }, field.note) : null),
     ]; // prettier-ignore
   }
+}
+
+function workloadRow(one) {
+  const well = one.available >= one.wanted;
+  const note = one.waiting.length ? one.waiting.join(", ") : well ? "" : "starting";
+  return [
+    h("dt", {}, ...breakable(`${one.namespace}/${one.name}`)),
+    h("dd", {}, `${one.available} of ${one.wanted} pods`, note ? h("span", { class: `world-note ${well ? "" : "bad"}` }, note) : null),
+  ]; // prettier-ignore
 }
 
 function clusterRow(cluster) {

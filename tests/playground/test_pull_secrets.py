@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from playground.kubernetes_kinds import DEPLOYMENT, SECRET
-from playground.pull_secrets import CLUSTERS, PullSecrets
+from playground.pull_secrets import CLUSTERS, DEV, EXPIRES, WRITTEN, PullSecrets
 
 
 class Clock:
@@ -28,9 +30,19 @@ def settle(pulls: PullSecrets) -> None:
 
 
 def running(pulls: PullSecrets, name: str = "frontend") -> int:
-    found = pulls.clusters["dev"].get(DEPLOYMENT, name, "cf-dev")
+    return int(deployment(pulls, name)["status"].get("availableReplicas", 0))
+
+
+def waiting(pulls: PullSecrets) -> bool:
+    """Does a pod of naming-server-new wait for its image?"""
+    shown = pulls.facts(lambda value: f"mark of {len(value)}")[0]["workloads"]
+    return bool(next(one for one in shown if one["name"] == "naming-server-new")["waiting"])
+
+
+def deployment(pulls: PullSecrets, name: str = "naming-server-new") -> dict[str, Any]:
+    found = pulls.clusters[DEV].get(DEPLOYMENT, name, "cf-dev")
     assert found is not None
-    return int(found["status"].get("availableReplicas", 0))
+    return found
 
 
 def test_at_first_everything_runs(pulls: PullSecrets) -> None:
@@ -42,16 +54,60 @@ def test_at_first_everything_runs(pulls: PullSecrets) -> None:
             assert pulls.clusters[name].get(SECRET, "ecr-secret", namespace)
 
 
-def test_each_trouble_keeps_pods_from_pulling(pulls: PullSecrets) -> None:
-    """Ended logins, a wrong type and a policy each stop new pods; starting over makes all run again."""
-    for trouble in (pulls.expire, pulls.wrong_type, pulls.deny):
-        pulls.start_over()
-        settle(pulls)
-        assert running(pulls) == 2
-        trouble()
-        pulls.troubles["dev"].evict("cf-dev")
-        settle(pulls)
-        assert running(pulls) == 0, trouble.__name__
+TROUBLES = ("expire", "wrong_type", "unname", "lose_tag", "deny")
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_each_trouble_keeps_pods_from_pulling(pulls: PullSecrets, trouble: str) -> None:
+    """Each button's trouble stops new pods, and what mends it lets them pull; a secret stays for a refresh to mend."""
+    settle(pulls)
+    getattr(pulls, trouble)()
+    settle(pulls)
+    assert waiting(pulls), "a rolling update leaves the old pods that run"
+    pulls.mend()
+    pulls.troubles[DEV].evict("cf-dev")
+    settle(pulls)
+    assert waiting(pulls) == (trouble in ("expire", "wrong_type"))
+    pulls.start_over()
+    settle(pulls)
+    assert not waiting(pulls)
+    assert running(pulls) == 2
+
+
+def test_a_login_of_the_bot_ends_by_its_dates(pulls: PullSecrets) -> None:
+    """Where the bot wrote down when a login ends, that is over too: the bot can know without asking anybody."""
+    secret = pulls.clusters[DEV].get(SECRET, "ecr-secret", "cf-dev")
+    assert secret is not None
+    dates = {WRITTEN: "2026-01-01T00:00:00Z", EXPIRES: "2036-01-01T12:00:00Z"}
+    pulls.clusters[DEV].put(SECRET, {**secret, "metadata": {**secret["metadata"], "annotations": dates}})
+    pulls.expire()
+    secret = pulls.clusters[DEV].get(SECRET, "ecr-secret", "cf-dev")
+    assert secret is not None
+    assert secret["metadata"]["annotations"][EXPIRES] == "2030-03-17T17:45:40Z"
+
+
+def test_what_the_page_shows(pulls: PullSecrets) -> None:
+    """Pods, and of each login whether the registry takes it; also of one that no pull reads. Never a password."""
+    settle(pulls)
+    shown = pulls.facts(lambda value: f"mark of {len(value)}")
+    assert [one["cluster"] for one in shown] == list(CLUSTERS)
+    assert all(login["ok"] for one in shown for secret in one["pull_secrets"] for login in secret["logins"])
+    pulls.wrong_type()
+    pulls.expire(namespace="cf-test")
+    first = pulls.facts(lambda value: str(len(value) and hash(value)))[0]["pull_secrets"]
+    assert [(one["namespace"], one["type"], one["logins"][0]["ok"]) for one in first] == [
+        ("cf-dev", "Opaque", True),
+        ("cf-test", "kubernetes.io/dockerconfigjson", False),
+    ]
+    assert not [word for word in pulls.aws._passwords if word in repr(shown)]
+
+
+def test_paused(pulls: PullSecrets) -> None:
+    """A button pauses one Deployment, another one lets it go on."""
+    pulls.pause()
+    assert deployment(pulls)["spec"]["paused"] is True
+    pulls.mend()
+    assert deployment(pulls)["spec"]["paused"] is False
 
 
 def test_mended(pulls: PullSecrets) -> None:

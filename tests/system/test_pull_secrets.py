@@ -35,13 +35,13 @@ def refresh(scene: Any, system: Any, text: str = "dev") -> str:
 
 def wrote(scene: Any, verb: str, name: str) -> int:
     """How often that was written in cluster dev, backups apart."""
-    log = list(scene.demo.pulls.clusters["dev"].log)
+    log = list(scene.demo.pulls.clusters["rosa-dev"].log)
     return len([one for one in log if one.verb == verb and one.path.endswith(f"/{name}") and one.status < 300])
 
 
 def ran(scene: Any) -> bool:
     """Do all pods of cf-dev run?"""
-    cluster = scene.demo.pulls.clusters["dev"]
+    cluster = scene.demo.pulls.clusters["rosa-dev"]
     found = [cluster.get(DEPLOYMENT, name, "cf-dev") for name in ("frontend", "naming-server-new")]
     return all(one["status"].get("availableReplicas") == 2 for one in found)
 
@@ -76,7 +76,7 @@ def test_a_refresh_in_slack(scene: Any, system: Any) -> None:
 def test_killed_between_writing_and_restarting(scene: Any, system: Any) -> None:
     """Killed when the secret was written and before it hears so, the bot goes on with the restart, and writes nothing
     again."""
-    cluster, killed = scene.demo.pulls.clusters["dev"], threading.Event()
+    cluster, killed = scene.demo.pulls.clusters["rosa-dev"], threading.Event()
     run = refresh(scene, system)
     written, restarted = wrote(scene, "update", "ecr-secret"), wrote(scene, "patch", "frontend")
 
@@ -95,7 +95,7 @@ def test_killed_between_writing_and_restarting(scene: Any, system: Any) -> None:
 
 def test_killed_in_a_rollout(scene: Any, system: Any) -> None:
     """Killed while it watches, the bot goes on watching, and restarts nothing a second time."""
-    cluster, killed = scene.demo.pulls.clusters["dev"], threading.Event()
+    cluster, killed = scene.demo.pulls.clusters["rosa-dev"], threading.Event()
     run = refresh(scene, system)
     written, restarted = wrote(scene, "update", "ecr-secret"), wrote(scene, "patch", "frontend")
 
