@@ -65,6 +65,7 @@ def answer(found: Diagnosis) -> Answer:
         warnings=tuple(f"{note.label}: {note.text}" for note in found.unchecked),
         checklist=found.steps,
         offers=found.offers,
+        quiet=found.over,
     )
 
 

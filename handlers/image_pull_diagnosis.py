@@ -144,10 +144,12 @@ def _unchecked(seen: tuple[Seen, ...]) -> tuple[Note, ...]:
 
 
 def evidence(finding: Finding) -> tuple[Note, ...]:
-    """What the registry says, and the drafts for who administers it."""
+    """The drafts for who administers the registry; else what the registry says, unless the reason says it already."""
+    if finding.verdict is Verdict.DENIED and (notes := drafts(finding)):
+        return notes
     answer = finding.facts.answer
-    said = (Note(label="The registry, asked with the pods' login", text=answer.told),) if answer else ()
-    return (*said, *(drafts(finding) if finding.verdict is Verdict.DENIED else ()))
+    told = answer is not None and answer.told not in reason(finding)
+    return (Note(label="The registry, asked with the pods' login", text=answer.told),) if answer and told else ()
 
 
 def table(findings: tuple[Finding, ...]) -> Table:

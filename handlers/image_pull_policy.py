@@ -72,7 +72,7 @@ def _of_image(finding: Finding, resource: str) -> bool:
 
 def principal(arn: str) -> str:
     """As a policy names it: a session by its role."""
-    return SESSION.sub(r"\1:iam::\2:role/\3", arn).replace(":sts:", ":iam:")
+    return SESSION.sub(r"\1:iam::\2:role/\3", arn)
 
 
 def _repository(found: Denied) -> Note:

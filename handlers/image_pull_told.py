@@ -7,7 +7,8 @@ from handlers.ecr_told import listed
 from handlers.image_pull_policy import denied
 from handlers.image_pull_verdict import Finding, Given, Verdict
 
-HEALED = "The pods that wait try again by themselves within minutes and then use it; they need no restart."
+AGAIN = "The pods that wait try again by themselves within minutes; they need no restart."
+HEALED = "Once that is mended, the pods that wait pull by themselves within minutes; they need no restart."
 FOR_NEW = "Existing pods never change their pull secrets: only pods that are made afterwards get it."
 SHORT = {  # in the table, and behind a pod's name
     Verdict.SECRET_MISSING: "pull secret {secret} is missing",
@@ -144,7 +145,7 @@ def _architecture(finding: Finding) -> str:
 
 def _again(finding: Finding) -> str:
     return (
-        f"the registry gives the image now, with the login{f' in {finding.secret}' if finding.secret else ''}. {HEALED}"
+        f"the registry gives the image now, with the login{f' in {finding.secret}' if finding.secret else ''}. {AGAIN}"
     )
 
 
