@@ -90,6 +90,7 @@ class Parts:
 
     @cached_property
     def tools(self) -> Tools:
+        from bot.tools import keys
         from bot.tools.aws import AwsAccounts
         from bot.tools.cluster import Clusters
         from bot.tools.docker_configs import DockerConfigs
@@ -100,6 +101,7 @@ class Parts:
         from bot.tools.prometheus import PrometheusServers
         from bot.tools.registries import AskedRegistries
         from bot.tools.runbook_files import RunbookFiles
+        from bot.tools.seal import FernetSeal
         from bot.tools.sign_ins import BrowserSignIns
         from bot.tools.sso import Realms
         from bot.tools.sso_device import DeviceFlow
@@ -124,6 +126,7 @@ class Parts:
             docker_configs=DockerConfigs(self.fingerprints),
             commands=frozenset(self.handlers),
             sso=Realms(self.settings.sso, self.resolve, self.fingerprints),
+            seal=FernetSeal(lambda: keys.cipher(self.settings, self.resolve)),
             sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso)}),
             **callers.of(self.settings, self.resolve),
         )
@@ -201,7 +204,7 @@ def desk(settings: Settings) -> Desk:
     return engine.submit_only(
         settings, parts.handlers, parts.handler_settings, membership,
         cipher=keys.cipher(settings, parts.resolve), unlock=keys.unlock(settings, parts.resolve),
-        alert_handlers=parts.alert_handlers,
+        alert_handlers=parts.alert_handlers, vault=lambda: parts.vault,
     ).desk  # fmt: skip
 
 

@@ -5,13 +5,17 @@ Neither ever stands in the store, a log or a channel: what is handed in goes str
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pydantic import Field
 
+from bot.core.errors import Refused
 from bot.core.secret import Secret, SecretRef
 from bot.core.value import Value
+
+LONGEST = 3000  # characters that can be handed in: as many as an input of Slack's takes
 
 
 class Wanted(Value):
@@ -50,3 +54,46 @@ class SignIns(Protocol):
         """What signing in gave; None while the person has not finished. Refused when it was denied or took too long;
         Transient with `after` when asked too often."""
         ...
+
+
+class Invited(Value):
+    """An invitation as the one person it is for gets to see it. `until`: seconds since the epoch."""
+
+    link: str
+    code: str
+    until: float
+
+
+class HandedIn(Value):
+    """Who gave what an answer wanted, and when: never what it was. `run` was asked for with it."""
+
+    name: str
+    user: str
+    at: float
+    run: str
+    signed_in: bool = False
+
+
+class Seal(Protocol):
+    """Makes a secret fit to lie in the store for some minutes, and opens it again."""
+
+    def close(self, secret: Secret) -> str: ...
+
+    def open(self, sealed: str) -> Secret:
+        """Refused when it was not sealed with one of our keys."""
+        ...
+
+
+def typed(text: object) -> Secret:
+    """What a person typed or pasted, as a secret; space around it is no part of it. Refused, without a word of it,
+    when it is nothing, too long, or holds characters that cannot be seen."""
+    if not isinstance(text, str) or not text.strip():
+        raise Refused("Nothing was handed in.", "Paste the secret, and send it once more.")
+    if len(text.strip()) > LONGEST:
+        raise Refused(f"That is longer than {LONGEST} characters.", "Is it what was asked for? Nothing was kept.")
+    if any(unicodedata.category(one) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for one in text.strip()):
+        raise Refused(
+            "There is a line break or another invisible character in it.",
+            "Copy it anew, in one piece. Nothing was kept.",
+        )
+    return Secret(text.strip())

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
+from bot.core.handing_in import Invited
 from bot.core.ports import Source
 from bot.core.value import Value
 
@@ -48,3 +49,4 @@ class Outcome(Value):
     accepted: bool
     told: str
     run: str
+    invited: Invited | None = None  # to sign in: for the eyes of this person only

@@ -137,6 +137,7 @@ _DOCKER_CONFIGS = cast(registry.DockerConfigs, outside.NotConfigured("Reading pu
 _SSO = cast(sso.Sso, outside.NotConfigured("Red Hat SSO", "sso"))
 _OCM = cast(ocm.Ocm, outside.NotConfigured("OCM", "ocm"))
 _SIGN_INS = cast(handing_in.SignIns, outside.NotConfigured("A way to sign in", "sso"))
+_SEAL = cast(handing_in.Seal, outside.NotConfigured("What seals sign-ins", "store.encryption_keys"))
 _RECORDS = cast(records.Records, outside.NotConfigured("The bot's memory", "store"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
@@ -183,6 +184,7 @@ class Tools(ReadTools):
     cases: outside.Cases = _CASES
     kubernetes: kubernetes.Kubernetes = _KUBERNETES
     records: records.Records = _RECORDS
+    seal: handing_in.Seal = _SEAL
 
 
 # --- Slack, as the engine sees it -------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pydantic import SerializeAsAny
 
 from bot.core.checklist import Tick
+from bot.core.handing_in import HandedIn
 from bot.core.plan import Answer, Plan, Report
 from bot.core.value import Value
 
@@ -88,6 +89,7 @@ class RunView(Value):
     answer: Answer | None = None
     report: Report | None = None  # what the handler saw after it was applied
     ticks: tuple[Tick, ...] = ()  # of the answer's checklist
+    handed_in: tuple[HandedIn, ...] = ()  # of what the answer wanted
     steps: tuple[StepView, ...] = ()
     decisions: tuple[DecisionView, ...] = ()
     approvals_needed: int = 1

@@ -21,6 +21,7 @@ from bot.engine.tables import (
     run_action,
     run_step,
     run_tick,
+    sign_in,
 )
 from bot.engine.workshop import Workshop
 
@@ -57,7 +58,7 @@ def _in_batches(shop: Workshop, forget: Callable[[sa.Connection], int]) -> int:
 def _forget(conn: sa.Connection, before: float) -> int:
     old = run.c.finished_at < before, run.c.state.not_in(list(OPEN)), run.c.retire_at.is_(None)
     ids = list(conn.execute(sa.select(run.c.id).where(*old).limit(BATCH)).scalars())
-    for table in (run_step, run_tick, run_action, decision):
+    for table in (run_step, run_tick, run_action, decision, sign_in):
         conn.execute(table.delete().where(table.c.run.in_(ids)))
     outbox.forget(conn, runs=ids)
     conn.execute(run.delete().where(run.c.id.in_(ids)))

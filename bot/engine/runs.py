@@ -11,11 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core.checklist import Tick
+from bot.core.handing_in import HandedIn
 from bot.core.intake import Request
 from bot.core.plan import Answer, Plan, Report
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
 from bot.engine import audit, incidents, outbox
-from bot.engine.tables import decision, run, run_step, run_tick
+from bot.engine.tables import decision, run, run_action, run_step, run_tick
 from bot.engine.workshop import Workshop, log, stored_plan
 
 KEY_BITS = 35  # of the hash in an id: short enough to read out on the telephone
@@ -168,7 +169,9 @@ def _view(conn: sa.Connection, shop: Workshop, row: Any) -> RunView:
         finished_at=row.finished_at, plan=plan, digest=row.digest,
         answer=Answer.model_validate(row.answer) if row.answer else None,
         report=Report.model_validate(row.report) if row.report else None,
-        ticks=_ticks(conn, row.id) if row.answer else (), steps=_steps(conn, row.id),
+        ticks=_ticks(conn, row.id) if row.answer else (),
+        handed_in=_handed_in(conn, row.id) if row.answer and row.answer.get("wanted") else (),
+        steps=_steps(conn, row.id),
         decisions=_decisions(conn, row.id), approvals_needed=row.approvals_needed,
         approver_groups=shop.rule(row.command).approve, trouble=told(row.trouble), supersedes=row.supersedes,
         superseded_by=row.superseded_by, standing=row.standing,
@@ -192,6 +195,15 @@ def _steps(conn: sa.Connection, id: str) -> tuple[StepView, ...]:
 def _ticks(conn: sa.Connection, id: str) -> tuple[Tick, ...]:
     query = sa.select(run_tick).where(run_tick.c.run == id).order_by(run_tick.c.at, run_tick.c.step)
     return tuple(Tick(step=row.step, user=row.user, at=row.at) for row in conn.execute(query))
+
+
+def _handed_in(conn: sa.Connection, id: str) -> tuple[HandedIn, ...]:
+    given = run_action.c.action.in_(["hand_in", "sign_in"]), run_action.c.accepted, run_action.c.led_to.is_not(None)
+    query = sa.select(run_action).where(run_action.c.run == id, *given).order_by(run_action.c.at)
+    return tuple(
+        HandedIn(name=row.step, user=row.user, at=row.at, run=row.led_to, signed_in=row.action == "sign_in")
+        for row in conn.execute(query)
+    )
 
 
 def _decisions(conn: sa.Connection, id: str) -> tuple[DecisionView, ...]:

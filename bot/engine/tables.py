@@ -93,12 +93,33 @@ run_action = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),  # SHA-256 of the action's key
     sa.Column("run", sa.Text, sa.ForeignKey("run.id"), nullable=False, index=True),
     sa.Column("user", sa.Text, nullable=False),
-    sa.Column("action", sa.Text, nullable=False),  # "tick" | "untick" | "again"
+    sa.Column("action", sa.Text, nullable=False),  # "tick" | "untick" | "again" | "hand_in" | "sign_in"
     sa.Column("step", sa.Text, nullable=False),
     sa.Column("at", sa.Double, nullable=False),
     sa.Column("accepted", sa.Boolean, nullable=False),
     sa.Column("told", sa.Text, nullable=False),
     sa.Column("led_to", sa.Text),  # the run that came of it
+)
+
+sign_in = sa.Table(
+    "sign_in",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),  # SHA-256 of the key of the press that began it
+    sa.Column("run", sa.Text, sa.ForeignKey("run.id"), nullable=False, index=True),
+    sa.Column("name", sa.Text, nullable=False),  # of what the run's answer wants
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("live", sa.Text, unique=True),  # run, name and user while it waits: no two at once; then null
+    sa.Column("state", sa.Text, nullable=False),  # "waiting" | "done" | "denied" | "expired" | "failed"
+    sa.Column("way", sa.Text, nullable=False),
+    sa.Column("link", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("device", sa.Text),  # sealed; null once it has ended
+    sa.Column("began_at", sa.Double, nullable=False),
+    sa.Column("expires_at", sa.Double, nullable=False),
+    sa.Column("every", sa.Double, nullable=False),  # seconds between two questions
+    sa.Column("next_poll_at", sa.Double, index=True),  # null once it has ended
+    sa.Column("mark", sa.Text),  # fingerprint of what came of it, before that is put into Vault
+    sa.Column("told", sa.Text, nullable=False, server_default=""),  # how it ended
 )
 
 notice = sa.Table(
@@ -209,4 +230,12 @@ holding = sa.Table(
     sa.Column("expires_at", sa.Double),
     sa.Column("looked_at", sa.Double, nullable=False),
     sa.Index("holding_urgent", "urgency", "expires_at"),
+)
+
+alarm = sa.Table(
+    "alarm",
+    metadata,
+    sa.Column("command", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),  # of a credential that people were told of
+    sa.Column("word", sa.Text, nullable=False),  # what they were told last
 )

@@ -18,7 +18,7 @@ from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
 from bot.core.handler import Handler, HandlerSettings
 from bot.core.people import Rule
 from bot.core.plan import Plan, Vocabulary
-from bot.core.ports import Membership, ReadTools, Tools
+from bot.core.ports import Membership, ReadTools, Tools, VaultWriter
 from bot.core.value import sha256
 from bot.core.view import Trouble
 from bot.engine.durable import Halt, Queues
@@ -59,6 +59,7 @@ class Workshop:
     patience: Patience = field(default_factory=Patience)
     alert_handlers: Mapping[str, AlertHandler] = field(default_factory=dict)
     alert_settings: Mapping[str, HandlerSettings] = field(default_factory=dict)
+    vault: Callable[[], VaultWriter] | None = None  # for what people hand in: also in a process that has no other tools
     stopping: threading.Event = field(default_factory=threading.Event)
     changed: threading.Event = field(default_factory=threading.Event)  # something is to be shown: wakes the sender
     recorders: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(RECORDERS))

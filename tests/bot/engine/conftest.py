@@ -23,6 +23,7 @@ from bot.core.intake import Decision, Outcome, Request
 from bot.core.view import RunView, State
 from bot.engine import applying, desk, diagnosing, messages, outbox, planning, store
 from bot.engine.durable import Queues
+from bot.engine.stored_desk import StoredDesk
 from bot.engine.workshop import Patience, Workshop
 from bot.settings import Settings, parse
 
@@ -73,7 +74,7 @@ class Bench:
             engine, Queues(engine, Fernet(Fernet.generate_key())), settings, {"world": world.HANDLER},
             {"world": HandlerSettings()}, tools, tools, world.Friends(), lambda: self.now, QUICK,
         )  # fmt: skip
-        self.desk = desk.StoredDesk(self.shop)
+        self.desk = StoredDesk(self.shop)
 
     def ask(self, key: str = "k", *, by: str = "U1", **ask: Any) -> str:
         """A new run of /world by U1."""
