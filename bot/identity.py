@@ -1,17 +1,18 @@
-"""Settings of the realms of Red Hat SSO (Keycloak) and of the service accounts that log in there."""
+"""Settings of the realms of Red Hat SSO (Keycloak), of the service accounts that log in there, and of OCM."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.sources import Part, SafeAddress, SecretSource
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 CLIENT = r"^[\x21-\x39\x3b-\x7e]{1,255}$"  # a colon would end it in the header of a login
 PROTOCOL = "/protocol/openid-connect"
+HOST = r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[1-9][0-9]{0,4})?$"
 
 
 class ClientSecret(Part):
@@ -65,3 +66,24 @@ class Realm(Part):
     @property
     def device_url(self) -> str:
         return f"{self.base}{PROTOCOL}/auth/device"
+
+
+class Ocm(Part):
+    """The accounts management API of OpenShift Cluster Manager. The bot has no login there: it asks as a cluster, with
+    what the cluster's pull secret holds."""
+
+    address: SafeAddress = Field(default="https://api.openshift.com", description="Without the path of an API.")
+    allowed_hosts: tuple[Annotated[str, Field(pattern=HOST)], ...] = Field(
+        default=(),
+        description="Hosts (host:port for another port than 443) that a cluster may name besides as its OCM.",
+    )
+    ca_file: Path | None = None
+    timeout: float = Field(default=15, gt=0, le=120, description="Seconds for one question, second try included.")
+    connections: int = Field(default=16, ge=1, le=100, description="At most so many at a time to one host.")
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _ports(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        if any(int(host.partition(":")[2] or 443) > 65535 for host in hosts):
+            raise ValueError("names a port that there is not")
+        return hosts

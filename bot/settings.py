@@ -20,7 +20,7 @@ from bot.cloud import AwsAccesses, Registry
 from bot.clusters import Cluster
 from bot.core.errors import Refused
 from bot.core.people import Group, Rule
-from bot.identity import Realm
+from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 
@@ -199,6 +199,7 @@ class Settings(Part):
     aws: AwsAccesses = Field(default_factory=dict, description="Name -> a way into Amazon.")
     registries: dict[str, Registry] = Field(default_factory=dict, description="Host -> how it is reached.")
     sso: dict[str, Realm] = Field(default_factory=dict, description="Name -> a realm of Red Hat SSO.")
+    ocm: Ocm = Ocm()
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")

@@ -22,7 +22,8 @@ class Transfer(Value):
 
 class Window(Value):
     """What OCM said. `reason` is the word of the upstream's decision table (NoClusterTransfer, NoNewData, Disconnected,
-    MoreAcceptedClusterTransfers, UnexpectedData, DataCorrupted, Unauthorized, Forbidden, InternalServerError, …);
+    MoreAcceptedClusterTransfers, UnexpectedData, DataCorrupted, Unauthorized, Forbidden, InternalServerError, …), or
+    ours for the one accepted transfer, AcceptedClusterTransfer: what its document changes is for others to say;
     `healthy`: by that table; `told`: one sentence of ours; `degraded`: OCM itself fails (status 500 and above)."""
 
     reason: str
@@ -35,7 +36,8 @@ class Window(Value):
 
 @dataclass(frozen=True)
 class Offered:
-    """`document`: the new pull secret, exactly as OCM gave it, when there is exactly one accepted transfer."""
+    """`document`: the new pull secret, exactly as OCM gave it, when there is exactly one accepted transfer and it can
+    be read as one with entries."""
 
     window: Window
     document: Secret | None = None
