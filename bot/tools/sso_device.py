@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from bot.core.errors import Refused, Transient
+from bot.core.errors import Refused, Told, Transient
 from bot.core.handing_in import Invitation
 from bot.core.secret import Secret
 from bot.identity import Realm
@@ -47,8 +47,8 @@ class DeviceFlow:
         at = Endpoints(name, self._realms[name])
         began = self._clock()
         answer = at.post(at.realm.device_url, {"client_id": at.realm.client_id, "scope": SCOPE})
-        document = sso_told.spoken(answer) or {}
-        if answer.status != 200:
+        document = sso_told.spoken(answer)
+        if answer.status != 200 or document is None:
             raise _unwanted(at, answer)
         device = at.token(document, "device_code")
         link, code = _link(document), str(document.get("user_code") or "")
@@ -85,7 +85,7 @@ def _offline(at: Endpoints, answer: Answer, document: Mapping[str, Any]) -> Secr
     return token
 
 
-def _unwanted(at: Endpoints, answer: Answer) -> Exception:
+def _unwanted(at: Endpoints, answer: Answer) -> Told:
     error = (sso_told.spoken(answer) or {}).get("error")
     if answer.status in (400, 401) and error in ("invalid_client", "unauthorized_client"):
         what = f"{at.called} does not let the client of the settings begin sign-ins by device flow."
