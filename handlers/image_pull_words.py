@@ -61,7 +61,7 @@ RULES: tuple[tuple[Cause, str], ...] = (
         "timeout",
         r"i/o timeout|tls handshake timeout|context deadline exceeded|client\.timeout|(?:request|operation) timed out",
     ),
-    ("tls", APART + r"x509: |tls: |certificate (?:signed|has expired|is not valid)"),
+    ("tls", APART + r"(?:x509|tls): |certificate (?:signed|has expired|is not valid)"),
     (
         "unreachable",
         r"connection refused|no route to host|network is unreachable|connection reset|"

@@ -28,7 +28,8 @@ MARK = "hivekeeper/test-pull"  # label of every such pod: its value is the run
 LIFE = 180  # seconds after which the cluster itself ends such a pod
 DEADLINE = 120.0  # seconds that a node has for pulling
 LEAST = 20.0  # seconds that are watched at least, though the bot was down meanwhile
-LOOK = 2.0
+LOOK = 2.0  # seconds between two looks, at first
+SELDOM = 10.0  # and in the end: each look at a pod that waits asks the registry
 MOST = 10  # pods at once
 NOTHING = "/hivekeeper-test-pull"  # no image has it: what is pulled is not run
 PASSING = (Verdict.TRIES_AGAIN, Verdict.UNCLEAR, Verdict.TIMEOUT, Verdict.UNREACHABLE, Verdict.RATE_LIMITED)
@@ -113,14 +114,15 @@ class WatchTestPod(Step):
         return found is not None and fetched(found)
 
     def do(self, tools: Tools, run: RunRef) -> None:
-        least, end = tools.now() + LEAST, 0.0
+        least, end, wait = tools.now() + LEAST, 0.0, LOOK
         while not fetched(found := self._pod(tools)):
             end = end or max(least, _made(found, tools) + DEADLINE)
             over = tools.now() >= end
             if why := self._why(found, tools, over=over):
                 raise Unverified(f"The test pull of {self.pod.image} in {self.pod.where} failed: {why}", self._now())
             run.tell(f"{self.pod.target.name}: {waiting([found]) or 'the pod is starting.'}")
-            run.pause(LOOK)
+            run.pause(wait)
+            wait = min(wait * 1.3, SELDOM)
         run.tell(f"{self.pod.target.name}: {_node(found)} has pulled it.")
 
     def undo(self, tools: Tools, run: RunRef) -> None:

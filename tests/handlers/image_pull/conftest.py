@@ -175,6 +175,21 @@ class World:
         given["environments"]["dev"] |= dev
         self.settings = Settings.model_validate(given)
 
+    @staticmethod
+    def verdict(found: Answer) -> str:
+        assert found.text[0].startswith("Verdict: ")
+        return found.text[0][9:-1]
+
+    @staticmethod
+    def steps(found: Answer) -> list[str]:
+        return [step.name for step in found.checklist]
+
+    @staticmethod
+    def offers(found: Answer) -> dict[str, Any]:
+        """What each button asks for."""
+        given = [step.offer for step in found.checklist if step.offer]
+        return {offer.label: offer.ask for offer in (*given, *found.offers)}
+
     def without(self, *commands: str) -> World:
         return replace(self, tools=replace(self.tools, commands=self.tools.commands - set(commands)))
 

@@ -7,29 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import Refused
 from handlers.image_pull_told import FOR_NEW, HEALED
-from playground.kubernetes_kinds import DEPLOYMENT, SECRET
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "consultingfirm/frontend"
 PULLER = "arn:aws:iam::606639739464:user/puller"
 STRANGER = "arn:aws:sts::606639739464:assumed-role/builder/session-1"
 RUNTIMES = ["cri-o", "cri-o-old", "containerd", "docker"]
-
-
-def verdict(found: Any) -> str:
-    assert found.text[0].startswith("Verdict: ")
-    return str(found.text[0][9:-1])
-
-
-def offers(found: Any) -> dict[str, Any]:
-    steps = [step.offer for step in found.checklist if step.offer]
-    return {offer.label: offer.ask for offer in (*steps, *found.offers)}
-
-
-def steps(found: Any) -> list[str]:
-    return [step.name for step in found.checklist]
 
 
 REFRESH = {"Refresh dev/cf-dev": {"env": ["dev"], "namespace": ["cf-dev"], "restart": False, "force": True}}
@@ -41,11 +25,11 @@ def test_no_secret(world: Any, runtime: str) -> None:
     world.life.pulls.runtime = runtime
     world.deploy()
     found = world.ask(where="dev")
-    assert verdict(found) == "secret_missing"
+    assert world.verdict(found) == "secret_missing"
     assert found.title == "naming-server-new (2 pods) in cf-dev: pull secret ecr-secret is missing"
     assert HEALED in found.text[1]
-    assert steps(found) == ["refresh", "watch"]
-    assert offers(found) == REFRESH
+    assert world.steps(found) == ["refresh", "watch"]
+    assert world.offers(found) == REFRESH
     assert found.table.rows[0][0] == "naming-server-new (2 pods)"
 
 
@@ -56,9 +40,9 @@ def test_expired(world: Any, runtime: str) -> None:
     world.secret(world.user("expired"))
     world.deploy()
     found = world.ask(where="cf-dev")
-    assert verdict(found) == "expired"
+    assert world.verdict(found) == "expired"
     assert "the login in ecr-secret has expired" in found.title
-    assert offers(found) == REFRESH
+    assert world.offers(found) == REFRESH
 
 
 def test_expired_by_our_annotation(world: Any) -> None:
@@ -67,7 +51,7 @@ def test_expired_by_our_annotation(world: Any) -> None:
     world.users.clear()
     world.deploy()
     found = world.ask()
-    assert verdict(found) == "expired"
+    assert world.verdict(found) == "expired"
     assert "(2026-01-01T00:00:00Z)" in found.text[1]
 
 
@@ -76,9 +60,9 @@ def test_wrong_type(world: Any) -> None:
     world.secret(world.user(), type="Opaque")
     world.deploy()
     found = world.ask()
-    assert verdict(found) == "wrong_type"
+    assert world.verdict(found) == "wrong_type"
     assert "of type Opaque" in found.text[1]
-    assert offers(found) == REFRESH
+    assert world.offers(found) == REFRESH
 
 
 def test_wrong_host(world: Any) -> None:
@@ -86,10 +70,10 @@ def test_wrong_host(world: Any) -> None:
     world.secret(world.user(), host="registry.example.com")
     world.deploy()
     found = world.ask()
-    assert verdict(found) == "wrong_host"
+    assert world.verdict(found) == "wrong_host"
     assert "a login for registry.example.com" in found.text[1]
     assert ECR in found.text[1]
-    assert offers(found) == REFRESH
+    assert world.offers(found) == REFRESH
 
 
 def test_unreadable(world: Any) -> None:
@@ -97,9 +81,9 @@ def test_unreadable(world: Any) -> None:
     world.secret(text=json.dumps({"auths": {ECR: {"auth": "no base64 at all"}}}))
     world.deploy()
     found = world.ask()
-    assert verdict(found) == "unreadable"
+    assert world.verdict(found) == "unreadable"
     assert "no base64" not in found.model_dump_json()
-    assert offers(found) == REFRESH
+    assert world.offers(found) == REFRESH
 
 
 def test_a_login_that_is_not_taken(world: Any) -> None:
@@ -108,8 +92,8 @@ def test_a_login_that_is_not_taken(world: Any) -> None:
     world.users.clear()
     world.deploy()
     found = world.ask()
-    assert verdict(found) == "login_refused"
-    assert offers(found) == REFRESH
+    assert world.verdict(found) == "login_refused"
+    assert world.offers(found) == REFRESH
 
 
 def test_not_named(world: Any) -> None:
@@ -117,10 +101,10 @@ def test_not_named(world: Any) -> None:
     world.secret(world.user())
     world.deploy(pull=())
     found = world.ask()
-    assert verdict(found) == "not_referenced"
+    assert world.verdict(found) == "not_referenced"
     assert "neither the pods nor their service account default name it" in found.text[1]
     assert FOR_NEW in found.text[1]
-    assert (steps(found), offers(found)) == (["reference", "watch"], {})
+    assert (world.steps(found), world.offers(found)) == (["reference", "watch"], {})
 
 
 def test_not_named_where_the_account_is_to_have_it(world: Any) -> None:
@@ -128,7 +112,9 @@ def test_not_named_where_the_account_is_to_have_it(world: Any) -> None:
     world.configure(service_accounts=["default"])
     world.secret(world.user())
     world.deploy(pull=())
-    assert offers(world.ask()) == {"Restart in dev/cf-dev": {"env": ["dev"], "namespace": ["cf-dev"], "restart": True}}
+    assert world.offers(world.ask()) == {
+        "Restart in dev/cf-dev": {"env": ["dev"], "namespace": ["cf-dev"], "restart": True}
+    }
 
 
 def test_pods_that_are_too_old(world: Any) -> None:
@@ -137,9 +123,9 @@ def test_pods_that_are_too_old(world: Any) -> None:
     world.deploy(pull=())
     world.give("ecr-secret")
     found = world.ask()
-    assert verdict(found) == "pod_too_old"
+    assert world.verdict(found) == "pod_too_old"
     assert FOR_NEW in found.text[1]
-    assert offers(found) == {"Restart in dev/cf-dev": {"env": ["dev"], "namespace": ["cf-dev"], "restart": True}}
+    assert world.offers(found) == {"Restart in dev/cf-dev": {"env": ["dev"], "namespace": ["cf-dev"], "restart": True}}
 
 
 def test_named_by_the_account_only(world: Any) -> None:
@@ -149,245 +135,5 @@ def test_named_by_the_account_only(world: Any) -> None:
     world.give("ecr-secret")
     world.deploy(pull=("other",))
     found = world.ask()
-    assert verdict(found) == "not_referenced"
+    assert world.verdict(found) == "not_referenced"
     assert "get none from their service account default" in found.text[1]
-
-
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_denied_across_accounts(world: Any, runtime: str) -> None:
-    """Principal, action and repository are named, and the policies drafted for them; a session by its role."""
-    world.life.pulls.runtime = runtime
-    world.secret(world.user(STRANGER))
-    world.deploy()
-    found = world.ask()
-    assert verdict(found) == "denied"
-    resource = f"arn:aws:ecr:us-east-1:111122223333:repository/{REPOSITORY}"
-    assert f"{STRANGER} may not ecr:BatchGetImage {resource}." in found.text[1]
-    assert "no refresh mends that" in found.text[1]
-    policy, trust = (json.loads(note.text)["Statement"][0] for note in found.notes)
-    assert found.notes[0].label == f"Repository policy for {resource}"
-    role = "arn:aws:iam::606639739464:role/builder"
-    assert policy["Principal"] == trust["Principal"] == {"AWS": role}
-    assert set(policy["Action"]) == {
-        "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"
-    }  # fmt: skip
-    assert (trust["Action"], "sts:ExternalId" in str(trust["Condition"])) == ("sts:AssumeRole", True)
-    assert (steps(found), offers(found)) == (["grant", "watch"], {})
-
-
-def test_a_forged_denial_drafts_nothing(world: Any) -> None:
-    """Whoever may write events may write anything: a denial of another repository opens none."""
-    world.deploy()
-    said = "denied: User: arn:aws:iam::999999999999:user/evil is not authorized to perform: ecr:BatchGetImage on "
-    world.life.pulls.registries[ECR] = lambda *_: (
-        f"error: {said}resource: arn:aws:ecr:us-east-1:111122223333:repository/other"
-    )
-    world.secret(world.user())
-    world.registry.state = 500
-    world.settle(30)
-    found = world.ask()
-    assert verdict(found) == "denied"
-    assert not [note for note in found.notes if "policy" in note.label.lower()]
-
-
-def test_what_the_registry_does_not_have(world: Any) -> None:
-    """A tag and a repository that are not there are told apart; no pull secret is to blame."""
-    world.secret(world.user())
-    world.deploy("tag", f"{ECR}/{REPOSITORY}:v9")
-    found = world.ask()
-    assert verdict(found) == "no_tag"
-    assert f"there is no {REPOSITORY}:v9" in found.title
-    assert (steps(found), offers(found)) == (["correct-image", "watch"], {})
-    world.remove("tag")
-    world.deploy("repository", f"{ECR}/consultingfirm/typo:latest")
-    assert verdict(world.ask()) == "no_repository"
-
-
-def test_the_wrong_architecture(world: Any) -> None:
-    """The image is made for other machines than the nodes: both are named."""
-    world.registry.add(REPOSITORY, "arm", platforms=("linux/arm64",), pullers=(PULLER,))
-    world.secret(world.user())
-    world.life.pulls.registries[ECR] = lambda *_: "no_platform"
-    world.deploy(image=f"{ECR}/{REPOSITORY}:arm")
-    found = world.ask()
-    assert verdict(found) == "wrong_architecture"
-    assert "not for these nodes (amd64). It is made for linux/arm64." in found.text[1]
-    world.life.pulls.registries[ECR] = lambda *_: "error: words of tomorrow"
-    world.settle(30)
-    assert verdict(world.ask()) == "wrong_architecture", "the manifest says so where the node does not"
-
-
-@pytest.mark.parametrize(
-    ("outcome", "expected"),
-    [("dns", "dns"), ("tls", "tls"), ("timeout", "timeout"), ("unreachable", "unreachable")],
-)
-@pytest.mark.parametrize("runtime", RUNTIMES)
-def test_the_way_of_the_node(world: Any, runtime: str, outcome: str, expected: str) -> None:
-    """The node does not get there; that the bot does changes nothing, and is told."""
-    world.life.pulls.runtime = runtime
-    world.life.pulls.registries[ECR] = lambda *_: outcome
-    world.secret(world.user())
-    world.deploy()
-    found = world.ask()
-    assert verdict(found) == expected
-    assert f"gives {REPOSITORY}:latest with this login" in found.text[1]
-    assert steps(found) == ["network", "watch"]
-
-
-def test_asked_too_often(world: Any) -> None:
-    """A limit is waited for."""
-    world.secret(world.user())
-    world.registry.state = "limited"
-    world.deploy()
-    found = world.ask()
-    assert (verdict(found), steps(found)) == ("rate_limited", ["wait", "watch"])
-
-
-def test_no_name_of_an_image(world: Any) -> None:
-    """A spelling mistake."""
-    world.deploy(image=f"{ECR}/Consulting Firm:latest")
-    assert verdict(world.ask()) == "invalid_name"
-
-
-def test_mended_since(world: Any) -> None:
-    """The secret was refreshed, and the pods have not tried again yet: nothing is to be done."""
-    world.secret(world.user("expired"))
-    world.deploy()
-    world.secret(world.user())
-    found = world.ask()
-    assert verdict(found) == "tries_again"
-    assert "they need no restart" in found.text[1]
-    assert (steps(found), offers(found)) == (["watch"], {})
-    world.settle(40)
-    assert verdict(world.ask()) == "well"
-
-
-def test_nothing_waits(world: Any) -> None:
-    """All is well: said with the number of pods, and not posted when only a schedule asked."""
-    world.secret(world.user())
-    world.deploy()
-    found = world.ask()
-    assert (verdict(found), found.quiet) == ("well", True)
-    assert found.text[1] == "2 pods looked at; none waits for an image."
-
-
-def test_init_containers(world: Any) -> None:
-    """The one that fails is named, as the init container that it is."""
-    world.secret(world.user())
-    world.deploy()
-    deployment = world.cluster.get(DEPLOYMENT, "naming-server-new", "cf-dev")
-    init = {"name": "migrate", "image": f"{ECR}/consultingfirm/typo:1"}
-    deployment["spec"]["template"]["spec"]["initContainers"] = [init]
-    world.cluster.store.replace(DEPLOYMENT, deployment)
-    world.settle(20)
-    found = world.ask()
-    assert verdict(found) == "no_repository"
-    assert found.table.rows[0][1] == "migrate (init)"
-
-
-@pytest.mark.parametrize("runtime", ["cri-o-old", "containerd", "docker"])
-def test_events_are_gone(world: Any, runtime: str) -> None:
-    """After an hour only back-off is left; what is to be seen in the secret and at the registry is enough."""
-    world.life.pulls.runtime = runtime
-    world.life.kubelets.back_off = (10_000.0,)
-    world.deploy("missing", pull=("nowhere",))
-    world.secret(world.user("expired"))
-    world.deploy("expired")
-    world.forget()
-    found = world.ask()
-    assert {row[0]: row[3] for row in found.table.rows} == {
-        "missing (2 pods)": "pull secret nowhere is missing",
-        "expired (2 pods)": "the login in ecr-secret has expired",
-    }
-    world.remove("missing"), world.remove("expired")
-    world.deploy("tag", f"{ECR}/{REPOSITORY}:v9")
-    world.forget()
-    assert verdict(world.ask()) == "expired"
-    world.secret(world.user())
-    assert verdict(world.ask()) == "no_tag"
-
-
-def test_several_troubles(world: Any) -> None:
-    """The worst first, each in a row, and the button for the one secret that a refresh mends."""
-    world.secret(world.user("expired"))
-    world.deploy("web")
-    world.deploy("api", image=f"{ECR}/Api", replicas=1)
-    found = world.ask()
-    assert verdict(found) == "expired"
-    assert found.title.endswith(", and 1 more")
-    assert len(found.table.rows) == 2
-    assert steps(found) == ["refresh", "correct-image", "watch"]
-    only = world.ask(where="cf-dev", what="api")
-    assert (verdict(only), len(only.table.rows)) == ("invalid_name", 1)
-    pod = next(one["metadata"]["name"] for one in world.pods() if one["metadata"]["name"].startswith("web"))
-    assert world.ask(where="cf-dev", what=pod).title.startswith(pod)
-
-
-def test_another_secret_than_ours(world: Any) -> None:
-    """The pods pull with a secret that the settings do not look after: no refresh is offered, for it would not help."""
-    world.secret(world.user("expired"), name="mine")
-    world.deploy(pull=("mine",))
-    found = world.ask()
-    assert (verdict(found), offers(found)) == ("expired", {})
-    assert "the login in mine has expired" in found.title
-
-
-def test_a_registry_that_nobody_named(world: Any) -> None:
-    """A pod may name any host: the bot does not go there, and says so."""
-    host = "169.254.169.254:80"
-    world.life.pulls.registries[host] = lambda *_: "unauthorized"
-    world.secret(world.user(), host=host)
-    world.deploy(image=f"{host}/a/b:c")
-    found = world.ask()
-    assert any("did not ask it" in warning for warning in found.warnings)
-    assert not world.registry.log
-
-
-def test_an_old_type_is_no_mistake(world: Any) -> None:
-    """OpenShift gives every service account a secret of the older type, for its own registry."""
-    world.cluster.put(
-        SECRET,
-        {"metadata": {"name": "default-dockercfg-x", "namespace": "cf-dev"}, "type": "kubernetes.io/dockercfg",
-         "data": {".dockercfg": "e30="}},
-    )  # fmt: skip
-    world.give("default-dockercfg-x")
-    world.secret(world.user())
-    world.deploy(pull=())
-    assert verdict(world.ask()) == "not_referenced"
-
-
-def test_without_the_command(world: Any) -> None:
-    """Where /refresh-ecr is not enabled the step is a person's."""
-    world.deploy()
-    found = world.without("refresh-ecr").ask()
-    assert (steps(found), offers(found)) == (["refresh", "watch"], {})
-
-
-def test_what_may_not_be_read(world: Any) -> None:
-    """Without a right to secrets, the words of the node decide, and what could not be read is named with the verb."""
-    world.secret(world.user("expired"))
-    world.deploy()
-    world.cluster.deny("get", "secrets", "cf-dev")
-    found = world.ask()
-    assert verdict(found) == "expired"
-    assert any("secrets" in warning and "get" in warning for warning in found.warnings)
-
-
-def test_where_is_that(world: Any) -> None:
-    """Environment, namespace, both, cluster/namespace; anything else is refused with what there is."""
-    world.deploy()
-    for where in ("", "dev", "DEV", "cf-dev", "dev/cf-dev", "one/cf-dev"):
-        assert verdict(world.ask(where=where)) == "secret_missing"
-    with pytest.raises(Refused, match=r"no namespace cf-prod.*There are: dev and cf-dev"):
-        world.ask(where="cf-prod")
-    with pytest.raises(Refused, match="no pod of nobody in cf-dev of cluster one"):
-        world.ask(where="dev", what="nobody")
-
-
-def test_a_cluster_that_is_away(world: Any) -> None:
-    """Not known is not well."""
-    world.cluster.down()
-    found = world.ask()
-    assert verdict(found) == "unknown"
-    assert found.warnings
-    assert not found.quiet

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import handlers
@@ -84,6 +84,7 @@ def test_each_text_has_its_cause(form: str, cause: str, expected: str) -> None:
     assert of_reason("ErrImagePull", text).cause == expected
 
 
+@example("cri-o", "error", "expired", "tls")
 @given(st.sampled_from(RUNTIMES), st.sampled_from([*SAID, *UNHEARD, "no_platform"]), NAMES, st.sampled_from(WORDS))
 def test_the_name_of_an_image_is_no_cause(runtime: str, outcome: str, repository: str, tag: str) -> None:
     """A repository or a tag may be called like a trouble: it changes nothing of what the text means."""
