@@ -116,6 +116,7 @@ def _rights(found: Found) -> tuple[Access, ...]:
         found.target,
         write=found.due,
         there=found.held.there,
+        misplaced=found.held.misplaced,
         accounts=bool(found.accounts),
         restarts=bool(found.restart),
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.core.aws import Caller, RegistryToken
 from bot.core.errors import Refused, Told
 from bot.core.handler import ClusterNeed
-from bot.core.kubernetes import NAMESPACE, SERVICE_ACCOUNT, Access
+from bot.core.kubernetes import NAMESPACE, SERVICE_ACCOUNT, Access, backup_name
 from bot.core.ports import ReadTools
 from bot.core.registry import Pull, image
 from bot.core.side_by_side import each
@@ -133,11 +133,16 @@ def has_secret(target: Target, account: str, tools: ReadTools) -> bool:
     return target.secret in secrets_of(found)
 
 
-def rights(target: Target, *, write: bool, there: bool, accounts: bool, restarts: bool) -> tuple[Access, ...]:
-    """What the bot must be allowed to change; that it may look has been seen. Backups are created, and deleted when
-    their time is over; their names are not known yet."""
-    wanted = [Access(verb=verb, resource="secrets") for verb in ("create", "delete") if write]
-    wanted += [Access(verb="update", resource="secrets", name=target.secret)] if write and there else []
+def rights(
+    target: Target, *, write: bool, there: bool, misplaced: bool, accounts: bool, restarts: bool
+) -> tuple[Access, ...]:
+    """What the bot must be allowed to change; that it may look has been seen. What is there is copied beside first, the
+    copy of an earlier run replaced, and removed when its time is over."""
+    backup = backup_name(target.secret)
+    wanted = [Access(verb="create", resource="secrets")] if write else []
+    names = (("update", target.secret), ("update", backup), ("delete", backup)) if write and there else ()
+    names = (*names, ("delete", target.secret)) if write and misplaced else names
+    wanted += [Access(verb=verb, resource="secrets", name=name) for verb, name in names]
     wanted += [Access(verb="patch", resource="serviceaccounts")] if accounts else []
     wanted += [Access(verb="patch", resource="deployments", group="apps")] if restarts else []
     return tuple(one.model_copy(update={"namespace": target.namespace}) for one in wanted)
@@ -153,20 +158,23 @@ def needs(settings: Settings) -> tuple[ClusterNeed, ...]:
 
 
 def _looks(target: Target) -> tuple[Access, ...]:
-    wanted = (("get", "secrets", ""), ("list", "deployments", "apps"), ("list", "serviceaccounts", ""))
-    return tuple(Access(verb=v, resource=r, group=g, namespace=target.namespace) for v, r, g in wanted)
+    secret = Access(verb="get", resource="secrets", namespace=target.namespace, name=target.secret)
+    wanted = (("deployments", "apps"), ("serviceaccounts", ""))
+    lists = (Access(verb="list", resource=r, group=g, namespace=target.namespace) for r, g in wanted)
+    return (secret, *lists)
 
 
 def _changes(target: Target) -> tuple[Access, ...]:
     accounts = bool(target.service_accounts)
-    return rights(target, write=True, there=True, accounts=accounts, restarts=target.restart)
+    return rights(target, write=True, there=True, misplaced=True, accounts=accounts, restarts=target.restart)
 
 
 def allowed(target: Target, wanted: Iterable[Access], tools: ReadTools) -> None:
     """Refused with the first verb that is missing."""
     for one in wanted:
         if not tools.kubernetes.allowed(target.cluster, one):
+            what = f"{one.resource} {one.name}" if one.name else one.resource
             raise Refused(
-                f"The bot may not {one.verb} {one.resource} in {target.namespace} of cluster {target.cluster}.",
+                f"The bot may not {one.verb} {what} in {target.namespace} of cluster {target.cluster}.",
                 "An administrator applies deploy/rbac/ecr.yaml there.",
             )

@@ -9,7 +9,7 @@ from bot.core.inventory import Freshness
 from bot.core.kubernetes import SecretObject
 from bot.core.ports import ReadTools
 from bot.core.value import Value
-from handlers.ecr import DOCKER_CONFIG, DOCUMENT, EXPIRES, MANAGED, OURS, REGISTRY, RUN, WRITTEN, Target
+from handlers.ecr import DOCKER_CONFIG, DOCUMENT, EXPIRES, MANAGED, OURS, REGISTRY, WRITTEN, Target
 
 
 class Held(Value):
@@ -26,7 +26,6 @@ class Held(Value):
     trouble: str = ""  # why that login, or the whole document, cannot be used
     others: tuple[str, ...] = ()  # the other registries in it
     manager: str = ""  # who says to manage it, if not we
-    run: str = ""
 
     @property
     def misplaced(self) -> bool:
@@ -58,7 +57,6 @@ def held(target: Target, tools: ReadTools) -> Held:
         trouble=trouble,
         others=tuple(host for host in hosts if not same_host(host, target.registry)),
         manager="" if manager == OURS else manager,
-        run=secret.annotations.get(RUN, ""),
     )
 
 
@@ -106,7 +104,7 @@ def told(found: Held, now: float) -> str:
     if found.misplaced:
         return f"of type {found.type or 'nothing'}, which no pull reads"
     if found.trouble:
-        return f"cannot be used: {found.trouble}"
+        return f"cannot be used: {found.trouble.rstrip('.')}"
     if not found.entry:
         return "no login for this registry in it yet"
     if not found.ours or found.expires_at is None or found.written_at is None:

@@ -9,7 +9,7 @@ from bot.core.kubernetes import SERVICE_ACCOUNT, Json, SecretObject
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.secret import Secret
-from handlers.ecr import DOCKER_CONFIG, DOCUMENT, EXPIRES, MANAGED, OURS, REGISTRY, RUN, WRITTEN, Target
+from handlers.ecr import DOCKER_CONFIG, DOCUMENT, EXPIRES, HOUR, MANAGED, OURS, REGISTRY, RUN, WRITTEN, Target
 from handlers.ecr_look import held, stamp
 from handlers.ecr_users import secrets_of
 
@@ -57,7 +57,8 @@ class WriteEcrSecret(Step):
         tools.kubernetes.drop_backup(self.target.cluster, self.target.namespace, self.target.secret, run=run.id)
 
     def _wanted(self, now: SecretObject | None, old: SecretObject | None, tools: Tools, run: RunRef) -> SecretObject:
-        token = tools.aws.token(self.target.access, self.target.region, until=self.valid_until)
+        until = max(self.valid_until, tools.now() + self.target.validity - HOUR)  # a plan may wait for days
+        token = tools.aws.token(self.target.access, self.target.region, until=until)
         document = tools.docker_configs.put(self._kept(old, tools), self.target.registry, token.login)
         written = max(tools.now(), self.after)  # clocks of two replicas may differ a little
         named = {REGISTRY: self.target.registry, WRITTEN: stamp(written), EXPIRES: stamp(token.expires_at), RUN: run.id}

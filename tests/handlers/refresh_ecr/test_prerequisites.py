@@ -90,7 +90,6 @@ def test_no_namespace(world: Any) -> None:
     [
         ("get", "secrets"),
         ("create", "secrets"),
-        ("delete", "secrets"),
         ("list", "deployments"),
         ("patch", "deployments"),
         ("list", "serviceaccounts"),
@@ -117,7 +116,17 @@ def test_update_and_patch_of_accounts(world: Any) -> None:
         world.ask(env=("dev",))
     world.configure(service_accounts=[])
     world.put_secret({"auths": {}})
-    with pytest.raises(Refused, match="may not update secrets"):
+    with pytest.raises(Refused, match="may not update secrets ecr-secret in cf-dev"):
+        world.ask(env=("dev",))
+
+
+def test_the_rights_to_a_backup(world: Any) -> None:
+    """Where something is there already, it must be possible to keep a copy and to remove that; and the secret itself,
+    when its type is wrong."""
+    world.put_secret({"auths": {}}, type="Opaque")
+    assert world.plan(env=("dev",)).title.startswith("Refresh 1")
+    world.clusters["one"].deny("delete", "secrets")
+    with pytest.raises(Refused, match="may not delete secrets ecr-secret-before-hivekeeper"):
         world.ask(env=("dev",))
 
 

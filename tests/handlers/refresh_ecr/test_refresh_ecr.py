@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.errors import Drifted, Told, Transient
 from bot.core.kubernetes import DEPLOYMENT, POD
+from handlers.ecr_look import moment, stamp
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 HOUR = 3600
@@ -207,8 +208,6 @@ def test_a_restart_from_before_does_not_count(world: Any) -> None:
     """One by somebody else before the secret was written is not done: those pods have not seen it."""
     plan = world.plan(env=("dev",))
     world.wait(5)
-    from handlers.ecr_look import stamp
-
     note = {"kubectl.kubernetes.io/restartedAt": stamp(world.now())}
     change = {"spec": {"template": {"metadata": {"annotations": note}}}}
     world.admin().patch("one", DEPLOYMENT, "naming-server-new", change, "cf-dev")
@@ -310,6 +309,16 @@ def test_a_secret_that_was_not_written(world: Any) -> None:
     assert any("was not written, so naming-server-new" in str(error) for error in failed.values())
     assert world.restarted() == ""
     assert world.secret(cluster="two", namespace="cf-test") is not None
+
+
+def test_a_plan_that_waited(world: Any) -> None:
+    """A plan that is approved half a day later writes a login that lasts from then on, not the one it was tried with."""
+    plan = world.plan(env=("dev",))
+    world.wait(13 * HOUR)
+    world.apply(plan, stages=1)
+    ends = world.secret()["metadata"]["annotations"]["hivekeeper/expires-at"]
+    assert moment(ends) - world.now() > 11 * HOUR
+    assert world.aws.mints == 2
 
 
 def test_a_clock_that_is_behind(world: Any) -> None:

@@ -1,0 +1,107 @@
+"""What /refresh-ecr keeps of a pull secret while runs follow each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bot.core.errors import Refused, Transient
+from bot.core.plan import Plan, Step
+
+QUAY = {"auths": {"quay.io": {"auth": "eDp5"}}}
+BACKUP = "ecr-secret-before-hivekeeper"
+
+
+def writing(plan: Plan) -> Step:
+    return plan.stages[0].steps[0]
+
+
+def refreshed(world: Any, run: str) -> tuple[Step, dict[str, Any]]:
+    """A run to its end: its step, and the secret as it left it."""
+    world.run = run
+    plan = world.plan(env=("dev",), force=True)
+    assert world.apply(plan) == {}
+    return writing(plan), world.secret()
+
+
+def test_two_runs_and_undo_of_the_second(world: Any) -> None:
+    """The login of the first run comes back, and there never is more than one backup."""
+    world.put_secret(QUAY)
+    refreshed(world, "run-1")
+    world.wait(60)
+    first = world.secret()
+    second, after = refreshed(world, "run-2")
+    assert after["data"] != first["data"]
+    assert world.secret(name=BACKUP)["data"] == first["data"]
+    second.undo(world.tools, world.ref)
+    now = world.secret()
+    assert (now["data"], now["metadata"]["annotations"]) == (first["data"], first["metadata"]["annotations"])
+
+
+def test_retiring_the_first_when_the_second_has_begun(world: Any) -> None:
+    """A day later the first run's time is over: the second one's backup stays, and it can still be undone."""
+    world.put_secret(QUAY)
+    first, before = refreshed(world, "run-1")
+    world.wait(60)
+    second, _ = refreshed(world, "run-2")
+    world.run = "run-1"
+    first.retire(world.tools, world.ref)
+    with pytest.raises(Refused, match="Run run-2 has worked on the Secret cf-dev/ecr-secret since"):
+        first.undo(world.tools, world.ref)
+    world.run = "run-2"
+    second.undo(world.tools, world.ref)
+    assert world.secret()["data"] == before["data"]
+    second.retire(world.tools, world.ref)
+    assert world.secret(name=BACKUP) is None
+
+
+@pytest.mark.parametrize("write", [1, 2])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_killed_while_it_replaces_a_backup(world: Any, write: int, when: str) -> None:
+    """Between replacing the earlier run's backup and writing: begun again, the run keeps what the earlier one wrote."""
+    world.put_secret(QUAY)
+    _, first = refreshed(world, "run-1")
+    world.run, seen = "run-2", []
+    step = writing(world.plan(env=("dev",), force=True))
+    cluster = world.clusters["one"]
+
+    def dies(entry: Any, moment: str) -> None:
+        seen.append(moment)
+        if seen.count(when) == write and moment == when:
+            cluster.down()
+
+    cluster.on_write = dies
+    with pytest.raises(Transient):
+        step.do(world.tools, world.ref)
+    cluster.on_write = None
+    cluster.heal()
+    if not step.done(world.read_tools):
+        step.do(world.tools, world.ref)
+    assert world.secret(name=BACKUP)["data"] == first["data"]
+    step.undo(world.tools, world.ref)
+    assert world.secret()["data"] == first["data"]
+
+
+def test_another_runs_backup_is_not_read(world: Any) -> None:
+    """Where there is no secret any more, a run writes what its plan says: a new one, without an earlier run's logins."""
+    world.put_secret(QUAY)
+    first, _ = refreshed(world, "run-1")
+    world.clusters["one"].remove("secrets", "ecr-secret", "cf-dev")
+    second, _ = refreshed(world, "run-2")
+    assert "quay.io" not in world.auths()
+    second.undo(world.tools, world.ref)
+    assert world.secret() is None
+    world.run = "run-1"
+    first.undo(world.tools, world.ref)
+    assert set(world.auths()) == {"quay.io"}
+
+
+def test_another_secret_where_the_backup_goes(world: Any) -> None:
+    """Nothing is written without a backup, and the sentence names the one in the way."""
+    world.put_secret(QUAY)
+    world.put_secret({"auths": {}}, name=BACKUP)
+    plan = world.plan(env=("dev",))
+    with pytest.raises(Refused, match=f"cf-dev/{BACKUP} is where the backup of ecr-secret goes, but is not one"):
+        writing(plan).do(world.tools, world.ref)
+    assert set(world.auths()) == {"quay.io"}
