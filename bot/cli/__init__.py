@@ -18,7 +18,7 @@ from bot.cli.context import Line
 from bot.cli.inventory import inventory
 from bot.cli.manifest import manifest
 from bot.cli.propose import again, plan, run
-from bot.cli.runs import approve, cancel, deny, runs, show, tick
+from bot.cli.runs import approve, cancel, deny, hand_in, runs, show, tick
 from bot.cli.serve import demo, serve
 from bot.core.errors import Told, Transient
 from bot.edges import log
@@ -38,7 +38,9 @@ def hivekeeper(context: click.Context) -> None:
     context.ensure_object(Line)
 
 
-OURS = (serve, demo, check, plan, run, again, runs, show, approve, deny, cancel, tick, inventory, audit, manifest)
+OURS = (
+    serve, demo, check, plan, run, again, runs, show, approve, deny, cancel, tick, hand_in, inventory, audit, manifest,
+)  # fmt: skip
 for command in OURS:
     hivekeeper.add_command(command)
 

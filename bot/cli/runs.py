@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import sys
 from typing import Literal
 
 import click
 
 from bot.cli.context import Line, options
+from bot.core import handing_in
 from bot.core.errors import Refused
 from bot.core.intake import Decision, Outcome
 from bot.core.view import RunView
@@ -69,6 +71,29 @@ def tick(line: Line, run: str, number: int, undo: bool) -> int:
         raise Refused(f"Run {view.id} has no step {number} to tick.", f"`hivekeeper show {view.id}` lists them.")
     key = f"cli:{secrets.token_hex(8)}"
     return told(line, line.desk.tick(key, view.id, steps[number - 1].name, line.user, done=not undo))
+
+
+@click.command("hand-in")
+@click.argument("run")
+@click.argument("name")
+@options
+def hand_in(line: Line, run: str, name: str) -> int:
+    """Hand in a secret that the answer of a run wants, by its name (as `show` prints it).
+
+    It is read from the terminal, without showing it, or from standard input; it goes straight into Vault.
+    """
+    view = wanted(line, run)
+    if view.answer is None or name not in {one.name for one in view.answer.wanted if not one.way}:
+        raise Refused(f"Run {view.id} wants nothing of that name to be handed in.", f"See `hivekeeper show {view.id}`.")
+    secret = handing_in.typed(_read())
+    return told(line, line.desk.hand_in(f"cli:{secrets.token_hex(8)}", view.id, name, line.user, secret))
+
+
+def _read() -> str:
+    """From the terminal without echo, else all of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Secret", hide_input=True, err=True))
+    return sys.stdin.read(4 * handing_in.LONGEST)
 
 
 def wanted(line: Line, run: str) -> RunView:

@@ -1,5 +1,6 @@
 """Buttons of runs: approve, deny, details, again; those of incidents are in bot.edges.attending, those of checklists
-in bot.edges.walking, those of reports and the inventory in bot.edges.mending.
+in bot.edges.walking, those of reports, answers and the inventory in bot.edges.mending, those that ask for secrets in
+bot.edges.handing_in.
 
 Whoever sees a message can press them; the desk decides whether it counts.
 """
@@ -13,7 +14,7 @@ from typing import Any
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision
 from bot.core.view import RunView
-from bot.edges import again, attending, decisions, mending, modal, render, retry, walking
+from bot.edges import again, attending, decisions, handing_in, mending, modal, render, retry, walking
 from bot.edges.parts import IN_TIME, Call, Parts
 from bot.edges.payloads import Click, Foreign, Target
 
@@ -29,6 +30,8 @@ async def handle(parts: Parts, click: Click, ack: Call) -> None:
         return await walking.handle(parts, click, ack)
     if mending.OURS.fullmatch(pressed.action_id):
         return await mending.handle(parts, click, ack)
+    if handing_in.OURS.fullmatch(pressed.action_id):
+        return await handing_in.handle(parts, click, ack)
     if pressed.action_id not in BUTTONS:
         raise Foreign(pressed.action_id[:40])
     return await BUTTONS[pressed.action_id](parts, click, Target.of(pressed.value), ack)

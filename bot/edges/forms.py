@@ -6,19 +6,24 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from bot.core import ask as asks
-from bot.core.errors import Told
+from bot.core.errors import Refused, Told
 from bot.core.handler import Ask, Handler
 from bot.core.intake import Decision, Request
-from bot.edges import commands, decisions, modal, render
+from bot.core.secret import Secret
+from bot.edges import commands, decisions, handing_in, modal, render, wanted
 from bot.edges.parts import IN_TIME, Call, Parts
 from bot.edges.payloads import AskPlace, Foreign, Submission, Target
 
 
-async def handle(parts: Parts, submission: Submission, ack: Call) -> None:
-    """Raises Foreign for a form that is not ours."""
+async def handle(
+    parts: Parts, submission: Submission, ack: Call, secret: Secret | Refused | None = None
+) -> None:  # fmt: skip
+    """Raises Foreign for a form that is not ours. `secret`: what was taken out of a form for secrets."""
+    if submission.view.callback_id == wanted.HAND_IN:
+        return await handing_in.submit(parts, submission, secret, ack)
     if submission.view.callback_id not in FORMS:
         raise Foreign("form")
-    await FORMS[submission.view.callback_id](parts, submission, ack)
+    return await FORMS[submission.view.callback_id](parts, submission, ack)
 
 
 async def _ask(parts: Parts, submission: Submission, ack: Call) -> None:

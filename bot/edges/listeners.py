@@ -15,7 +15,7 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.error import BoltUnhandledRequestError
 
 from bot.core.errors import Refused, Told
-from bot.edges import buttons, commands, forms, render, tab
+from bot.edges import buttons, commands, forms, handing_in, render, tab
 from bot.edges.alert_channel import AlertChannel
 from bot.edges.parts import Call, Parts, unforeseen
 from bot.edges.payloads import Click, Command, Foreign, HomeOpened, Submission, team_of
@@ -57,10 +57,11 @@ class Listeners:
                 self._parts.threads.start(self._refuse_click(body))
 
     async def form(self, ack: Call, body: Body) -> None:
+        secret = handing_in.taken_out(body)  # before anything else can keep it
         with self._parts.metrics.acknowledging("form"):
             try:
                 self._check_team(body)
-                await forms.handle(self._parts, Submission.of(body), ack)
+                await forms.handle(self._parts, Submission.of(body), ack, secret)
             except Foreign:
                 await ack()
                 await self._refuse(body, "foreign_form")

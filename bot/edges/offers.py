@@ -62,9 +62,9 @@ def of_credential(holding: Holding, offer: Offer) -> str:
 
 
 def in_report(view: RunView | None, wanted: str) -> Offer | None:
-    """The offer with this digest in a run's report."""
-    given = view.report.offers if view and view.report else ()
-    return next((offer for offer in given if digest(offer) == wanted), None)
+    """The offer with this digest in a run's report, or in its answer."""
+    found = (view.report, view.answer) if view else ()
+    return next((offer for one in found if one for offer in one.offers if digest(offer) == wanted), None)
 
 
 def in_inventory(holdings: Iterable[Holding], credential: str, wanted: str) -> Offer | None:

@@ -152,6 +152,22 @@ class OfferOf(BaseModel):
             raise Foreign(cls.__name__) from None
 
 
+class WantedOf(BaseModel):
+    """What a button or a form is about that asks a person for a secret: the run, and the name of what it wants."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    run: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
+    name: str = Field(min_length=1, max_length=60)
+
+    @classmethod
+    def of(cls, value: str) -> WantedOf:
+        try:
+            return cls.model_validate_json(value)
+        except ValidationError:
+            raise Foreign(cls.__name__) from None
+
+
 class AskPlace(BaseModel):
     """The private metadata of a modal that asks for parameters: which command, and where it was typed."""
 

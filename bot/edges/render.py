@@ -7,7 +7,7 @@ from collections.abc import Callable
 from bot.core.errors import Told
 from bot.core.plan import Answer
 from bot.core.view import NoteView, RunView, State, StepState
-from bot.edges import again, checklist, proposal, report
+from bot.edges import again, checklist, proposal, report, wanted
 from bot.edges.blocks import TOTAL, Block, Message, check, texts
 from bot.edges.elements import context, header, section, sections, table
 from bot.edges.incident import incident_message
@@ -190,6 +190,8 @@ def _answered(view: RunView) -> list[Block]:
         *_table(answer),
         *checklist.blocks(view),
         *proposal.notes("notes", "", answer.notes, ""),
+        *wanted.blocks(view),
+        *report.buttons(view.id, answer.offers),
         *_decisions(view),
     ]
 

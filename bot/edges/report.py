@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bot.core.checklist import Offer
 from bot.core.plan import Report, Table
 from bot.core.view import RunView
 from bot.edges import offers, proposal
@@ -24,7 +25,7 @@ def blocks(view: RunView, room: int, rows: int = ROWS) -> list[Block]:
     given = view.report
     if given is None:
         return []
-    pressed = _buttons(view, given)
+    pressed = buttons(view.id, given.offers)
     left = room - sum(size(element["text"]["text"]) for block in pressed for element in block["elements"])
     said = sections("report", HEAD, lines(given), min(1500, left // 2), proposal.more(view)) if left > 300 else []
     left -= sum(size(block["text"]["text"]) for block in said)
@@ -71,14 +72,15 @@ def _table(view: RunView, given: Table | None, budget: int, rows: int) -> list[B
     return [*([block] if block else []), *([context("report-more", rest)] if left_out else [])]
 
 
-def _buttons(view: RunView, given: Report) -> list[Block]:
+def buttons(run: str, given: Sequence[Offer]) -> list[Block]:
+    """What is offered in a run's report, or in its answer."""
     elements = [
         button(
             f"{OFFER}-{n}" if n else OFFER,
             plain(offer.label, 75),
-            offers.of_report(view.id, offer),
+            offers.of_report(run, offer),
             **({"style": "danger"} if offer.danger else {}),
         )
-        for n, offer in enumerate(given.offers[:_OFFERS])
+        for n, offer in enumerate(given[:_OFFERS])
     ]
     return [{"type": "actions", "block_id": "report-offers", "elements": elements}] if elements else []

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 Direction = Literal["to_slack", "to_bot", "to_vault"]
 KEPT = 2000
+TYPED = "secret"  # block_id of inputs that are hidden
 
 
 class Traffic:
@@ -55,4 +56,19 @@ class Traffic:
         text = json.dumps(value, default=str)
         for secret in self.masked:
             text = text.replace(secret, secret[:5] + "…masked")
-        return json.loads(text)
+        return _without_typed(json.loads(text))
+
+
+def _without_typed(value: Any) -> Any:
+    """What somebody typed into an input whose block is called "secret" is for the bot alone."""
+    if isinstance(value, list):
+        return [_without_typed(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _hidden(one) if name == TYPED else _without_typed(one) for name, one in value.items()}
+
+
+def _hidden(inputs: Any) -> Any:
+    if not isinstance(inputs, dict):
+        return inputs
+    return {name: {**one, "value": "…masked"} if isinstance(one, dict) else one for name, one in inputs.items()}

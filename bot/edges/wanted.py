@@ -1,0 +1,84 @@
+"""What an answer wants from people: a button each, and after it was given by whom; the form for it, and the way in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from bot.core.handing_in import LONGEST, HandedIn, Invited, Wanted
+from bot.core.view import RunView
+from bot.edges.blocks import Block, Message, check
+from bot.edges.elements import button, context, section, words
+from bot.edges.text import code, link, mrkdwn, person, plain, when
+
+HAND_IN, SIGN_IN = "hand-in", "sign-in"  # action ids; the first is the callback_id of the form, too
+SECRET = "secret"  # noqa: S105  # block_id of its input, by which the inspector of the playground knows what to hide
+VALUE = "value"
+_SHOWN = 5
+
+
+def blocks(view: RunView) -> list[Block]:
+    """For each: what it is for and its button, or who gave it."""
+    wanted = view.answer.wanted[:_SHOWN] if view.answer else ()
+    given = {one.name: one for one in view.handed_in}
+    return [block for n, one in enumerate(wanted) for block in _one(view, n, one, given.get(one.name))]
+
+
+def find(view: RunView | None, name: str) -> Wanted | None:
+    """What the answer in the store wants under this name."""
+    wanted = view.answer.wanted if view and view.answer else ()
+    return next((one for one in wanted if one.name == name), None)
+
+
+def value(run: str, name: str) -> str:
+    """What a button or a form carries: which run, and what of it."""
+    return json.dumps({"run": run, "name": name}, separators=(",", ":"))
+
+
+def form(view: RunView, wanted: Wanted) -> Block:
+    """Takes the secret. It says where that goes, and who sees it."""
+    lead = (
+        f"{mrkdwn(wanted.hint, 300)}\nIt goes straight into Vault, at {code(str(wanted.into), 300)}, and is kept "
+        f"nowhere else. Nobody sees it, in no channel. Then /{mrkdwn(wanted.command, 80)} is asked for; its plan waits "
+        "for approval."
+    )
+    entry = {"type": "plain_text_input", "action_id": VALUE, "min_length": 1, "max_length": LONGEST}
+    made: Block = {
+        "type": "modal",
+        "callback_id": HAND_IN,
+        "title": words("Hand in a secret"),
+        "submit": words("Hand it in"),
+        "close": words("Cancel"),
+        "private_metadata": value(view.id, wanted.name),
+        "blocks": [
+            section("about", lead.strip()),
+            {"type": "input", "block_id": SECRET, "label": words(plain(wanted.label, 75)), "element": entry},
+        ],
+    }
+    check(made, "modal")
+    return made
+
+
+def invitation(invited: Invited, told: str) -> Message:
+    """The way to the sign-in, for one person."""
+    way = link(invited.link, "Open the page to sign in", 2000) or code(invited.link, 2000)
+    lines = [
+        f"🔑 *{way}*",
+        f"The page shows this code, or asks for it: {code(invited.code, 60)}",
+        f"It ends {when(invited.until)}. Only you see this; nobody else can use it. {mrkdwn(told, 500)}",
+    ]
+    message = Message("Sign in with your browser: the link is in this message.", [section("way", "\n".join(lines))])
+    check(message, "message")
+    return message
+
+
+def _one(view: RunView, n: int, wanted: Wanted, given: HandedIn | None) -> Iterator[Block]:
+    if given:
+        how = "signed in" if given.signed_in else "handed in"
+        text = f"🔑 {mrkdwn(wanted.label, 75)}: {how} by {person(given.user)} {when(given.at)}"
+        yield context(f"wanted-{n}", f"{text}, see run {code(given.run, 60)}")
+        return
+    if wanted.hint:
+        yield section(f"wanted-{n}", mrkdwn(wanted.hint, 300))
+    press = button(f"{SIGN_IN if wanted.way else HAND_IN}-{n}", plain(wanted.label, 75), value(view.id, wanted.name))
+    yield {"type": "actions", "block_id": f"wanted-{n}-do", "elements": [{**press, "style": "primary"}]}
