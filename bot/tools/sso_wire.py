@@ -12,7 +12,7 @@ from bot.core.secret import Secret
 from bot.identity import Realm
 from bot.tools import sso_told
 from bot.tools.calls import Service
-from bot.tools.http_answer import Answer, twice
+from bot.tools.http_answer import Answer
 
 ACCEPT = {"Accept": "application/json"}
 LONGEST = 32_768  # characters of a token
@@ -36,12 +36,12 @@ class Endpoints:
 
     def post(self, url: str, form: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
         """Transient or Refused when no answer came."""
-        return self._service(self.realm.timeout).send("POST", url, headers=ACCEPT | dict(headers or {}), data=form)
+        return self._service.send("POST", url, headers=ACCEPT | dict(headers or {}), data=form)
 
     def discovered(self) -> dict[str, Any]:
         """What the realm says of itself (OpenID discovery). Transient or Refused when it does not."""
         url = f"{self.realm.base}/.well-known/openid-configuration"
-        answer = twice(self.realm.timeout, lambda left: self._service(left).send("GET", url, headers=ACCEPT))
+        answer = self._service.send("GET", url, headers=ACCEPT)
         document = sso_told.spoken(answer)
         if answer.status != 200 or document is None:
             raise self.failure(answer, "say what it offers")
@@ -60,5 +60,6 @@ class Endpoints:
             raise Refused(f"{self.called} gave something that is no token.", f"Check {self.setting}.issuer.")
         return Secret(value)
 
-    def _service(self, seconds: float) -> Service:
-        return Service(self.called, self.setting, seconds, self.realm.ca_file)
+    @property
+    def _service(self) -> Service:
+        return Service(self.called, self.setting, self.realm.timeout, self.realm.ca_file)

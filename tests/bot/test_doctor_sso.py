@@ -12,6 +12,7 @@ from bot import doctor_sso
 from bot.app import Parts
 from bot.findings import Finding
 from bot.settings import parse
+from playground import broken
 from playground.server import run_in_thread
 from playground.sso import SsoStandIn
 
@@ -51,6 +52,12 @@ def test_a_realm_that_does_not_answer(served: tuple[SsoStandIn, str], state: str
     assert bad.good is False
     assert bad.told.startswith("Red Hat SSO (realm redhat)")
     assert bad.now
+
+
+def test_a_realm_that_is_not_there(served: tuple[SsoStandIn, str]) -> None:
+    """A closed port is told as one."""
+    (bad,) = found(served[0], f"http://127.0.0.1:{broken.unused_port()}")
+    assert bad.told == "Red Hat SSO (realm redhat) does not accept connections."
 
 
 def test_secrets_of_accounts(served: tuple[SsoStandIn, str], tmp_path: Path) -> None:
