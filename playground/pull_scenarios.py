@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from playground.scenario import Scenario
 GROUP = "ECR"
 ALERT = "KubePodImagePullBackOff"
 SUMMARY = "Pods in {namespace} cannot pull their images."
+NOTICED = 5.0  # seconds that monitoring waits for pods that cannot pull
 LOOK = "/diagnose-image-pull cf-dev"
 
 
@@ -19,6 +21,7 @@ class PullDeeds:
 
     def __init__(self, pulls: PullSecrets, alert: Callable[[dict[str, Any]], object]) -> None:
         self._pulls, self._alert = pulls, alert
+        self._fired = False
 
     def expire(self) -> str:
         self._pulls.expire()
@@ -34,16 +37,16 @@ class PullDeeds:
 
     def no_tag(self) -> str:
         self._pulls.lose_tag()
-        self._alert(posted(firing=True))
+        self._fire()
         return "The tag latest of naming-server is gone. The alert is in #roks-alerts."
 
     def deny(self) -> str:
         self._pulls.deny()
-        self._alert(posted(firing=True))
+        self._fire()
         return f"The policies of {REGISTRY} let somebody else pull. The alert is in #roks-alerts."
 
     def amazon(self) -> str:
-        self._pulls.aws.fault = "denied"
+        self._pulls.aws.fault, self._pulls.aws.faulty = "denied", frozenset({"GetAuthorizationToken"})
         return "Amazon answers AccessDenied: the bot may not ask for logins any more. Type /refresh-ecr"
 
     def away(self) -> str:
@@ -56,7 +59,18 @@ class PullDeeds:
 
     def mend(self) -> str:
         self._pulls.mend()
+        if self._fired:
+            self._alert(posted(firing=False))
+        self._fired = False
         return "Amazon, policies, tags, API servers and Deployments are well again. Secrets are as they were."
+
+    def _fire(self) -> None:
+        """Monitoring sees pods wait before it says so."""
+        end = time.monotonic() + NOTICED
+        while not self._pulls.waiting("cf-dev") and time.monotonic() < end:
+            time.sleep(0.05)
+        self._alert(posted(firing=True))
+        self._fired = True
 
 
 def pull_scenarios(pulls: PullSecrets, alert: Callable[[dict[str, Any]], object]) -> list[Scenario]:

@@ -142,7 +142,7 @@ class PullSecrets:
     def mend(self) -> None:
         """All but the secrets."""
         self._let(self.keys.arn)
-        self.registry.state, self.aws.fault = "up", ""
+        self.registry.state, self.aws.fault, self.aws.faulty = "up", "", frozenset()
         for troubles in self.troubles.values():
             troubles.mend()
         for namespace, deployments in WORKLOADS.items():
@@ -169,6 +169,11 @@ class PullSecrets:
                 found["spec"]["template"]["spec"]["imagePullSecrets"] = pull_secrets
             cluster.store.replace(DEPLOYMENT, found)
 
+    def waiting(self, namespace: str) -> bool:
+        """Does a pod there wait for its image?"""
+        found = (each for cluster in self.clusters.values() for each in facts(cluster, str)["workloads"])
+        return any("Pull" in reason for each in found if each["namespace"] == namespace for reason in each["waiting"])
+
     def facts(self, fingerprint: Callable[[str], str]) -> list[dict[str, Any]]:
         """What the page shows of each cluster, and of each login whether the registry takes it; no values."""
         good: dict[str, bool] = {}
@@ -192,6 +197,7 @@ class PullSecrets:
             "access_key_id": {"file": str(keep("aws-key-id", self.keys.key_id))},
             "secret_access_key": {"file": str(keep("aws-key", self.keys.secret))},
         }
+        approve = {"approve": ["app-sre", "platform-owners"]}
         known = {"settings": {"environments": environments()}}
         return {
             "clusters": {name: {"address": addresses[name], "token": {"file": tokens[name]}} for name in CLUSTERS},
@@ -199,8 +205,9 @@ class PullSecrets:
             "registries": {REGISTRY: {"address": serve(self.registry.app()).url}},
             "alerts": {"handlers": {"image-pull": known}},
             "commands": {
-                "refresh-ecr": {"approve": ["app-sre", "platform-owners"], **known},
+                "refresh-ecr": {**approve, **known},
                 "diagnose-image-pull": known,
+                "test-pull": {**approve, **known},
             },
             "schedules": {
                 "ecr": {"command": "refresh-ecr", "every_minutes": 600, "jitter_minutes": 15, "catch_up": True,

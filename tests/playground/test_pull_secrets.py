@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from playground.kubernetes_kinds import DEPLOYMENT, SECRET
+from playground.pull_scenarios import PullDeeds
 from playground.pull_secrets import CLUSTERS, DEV, EXPIRES, WRITTEN, PullSecrets
 
 
@@ -34,9 +35,7 @@ def running(pulls: PullSecrets, name: str = "frontend") -> int:
 
 
 def waiting(pulls: PullSecrets) -> bool:
-    """Does a pod of naming-server-new wait for its image?"""
-    shown = pulls.facts(lambda value: f"mark of {len(value)}")[0]["workloads"]
-    return bool(next(one for one in shown if one["name"] == "naming-server-new")["waiting"])
+    return pulls.waiting("cf-dev")
 
 
 def deployment(pulls: PullSecrets, name: str = "naming-server-new") -> dict[str, Any]:
@@ -118,3 +117,17 @@ def test_mended(pulls: PullSecrets) -> None:
     )
     pulls.mend()
     assert pulls.registry.good("AWS", pulls.aws.password(pulls.keys, seconds=60), "consultingfirm/frontend") == "ok"
+
+
+def test_alerts_come_when_pods_wait() -> None:
+    """Monitoring posts about pods that wait already, and says so once when all is well again."""
+    pulls, heard = PullSecrets(), list[tuple[bool, bool]]()
+    deeds = PullDeeds(pulls, lambda alert: heard.append(("FIRING" in str(alert), waiting(pulls))))
+    for life in pulls.lives.values():
+        life.start()
+    deeds.no_tag()
+    deeds.mend()
+    deeds.mend()
+    pulls.close()
+    assert [firing for firing, _ in heard] == [True, False]
+    assert heard[0] == (True, True)
