@@ -69,12 +69,12 @@ class Devices:
             if found is None or found.state == "done" or found.client != client:
                 raise invalid_grant("Device code not valid")
             early, found.asked = self._now() - found.asked < self.interval, self._now()
-            if found.state == "denied":
-                raise No(400, "access_denied", "The end user denied the authorization request")
             if found.ends <= self._now():
                 raise No(400, "expired_token", "Device code is expired")
             if early:
                 raise No(400, "slow_down", "Slow down")
+            if found.state == "denied":
+                raise No(400, "access_denied", "The end user denied the authorization request")
             if found.state == "pending":
                 raise No(400, "authorization_pending", "The authorization request is still pending")
             found.state = "done"

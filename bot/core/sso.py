@@ -50,7 +50,7 @@ WORDS = (  # the first that fits; words of a description, because whole sentence
         ),
     ),
     Words(verdict="owner_disabled", parts=("user disabled",)),
-    Words(verdict="token_not_active", parts=("token is not active",)),
+    Words(verdict="token_not_active", parts=("token is not active", "refresh token expired")),
     Words(verdict="invalid_token", parts=("invalid refresh token",)),
     Words(verdict="ordinary_session", parts=("session not active",)),
     Words(verdict="no_token", errors=("invalid_request",), parts=("no refresh token",)),

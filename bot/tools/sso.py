@@ -131,7 +131,8 @@ class Realms:
         verdict = sso.verdict(error, description) if answer.status in JUDGING else None
         if verdict is None:
             raise at.failure(answer, doing)
-        if "token is not active" in description.casefold() and (ahead := sso_told.apart(answer, self._clock())):
+        timely = verdict == "token_not_active" or "token is not active" in description.casefold()
+        if timely and (ahead := sso_told.apart(answer, self._clock())) is not None:
             raise sso_told.clocks(ahead, at.called)
         return Refreshed(Judged(verdict=verdict, told=sso_told.judged(verdict, at.called)))
 

@@ -51,7 +51,7 @@ class DeviceFlow:
         if answer.status != 200 or document is None:
             raise _unwanted(at, answer)
         device = at.token(document, "device_code")
-        link, code = _link(document), str(document.get("user_code") or "")
+        link, code = link_of(document), str(document.get("user_code") or "")
         if device is None or link is None or not CODE.fullmatch(code):
             raise Refused(f"{at.called} began a sign-in without a code or a link.", f"Check {at.setting}.issuer.")
         lasts, every = _seconds(document, "expires_in", 600.0), _seconds(document, "interval", EVERY)
@@ -69,7 +69,7 @@ class DeviceFlow:
             return None
         if error == "slow_down":
             raise Transient(f"{at.called} is asked too often for the sign-in.", "It is asked again.", after=SLOWER)
-        if isinstance(error, str) and error in ENDED:
+        if isinstance(error, str) and error in ENDED and not _barred(document):
             raise Refused(ENDED[error].format(sso=at.called), ANEW)
         raise _unwanted(at, answer)
 
@@ -86,14 +86,21 @@ def _offline(at: Endpoints, answer: Answer, document: Mapping[str, Any]) -> Secr
 
 
 def _unwanted(at: Endpoints, answer: Answer) -> Told:
-    error = (sso_told.spoken(answer) or {}).get("error")
-    if answer.status in (400, 401) and error in ("invalid_client", "unauthorized_client"):
+    if answer.status in (400, 401, 403) and _barred(sso_told.spoken(answer) or {}):
         what = f"{at.called} does not let the client of the settings begin sign-ins by device flow."
         return Refused(what, f"Ask those who run it to allow it, or set {at.setting}.device_flow to false.")
     return at.failure(answer, "do the sign-in")
 
 
-def _link(document: Mapping[str, Any]) -> str | None:
+def _barred(document: Mapping[str, Any]) -> bool:
+    """Is it the client that may not? Keycloak says so with invalid_grant."""
+    error, description = document.get("error"), str(document.get("error_description") or "").casefold()
+    return error in ("invalid_client", "unauthorized_client") or (
+        error == "invalid_grant" and "client not allowed" in description
+    )
+
+
+def link_of(document: Mapping[str, Any]) -> str | None:
     """Where the person signs in, with the code in it if the realm offers that; only a link that is safe to show."""
     for name in ("verification_uri_complete", "verification_uri"):
         link = document.get(name)

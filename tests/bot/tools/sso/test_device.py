@@ -95,12 +95,19 @@ def test_a_token_is_given_once(scene: Any, quick: BrowserSignIns) -> None:
             quick.poll(WAY, device)
 
 
-def test_a_client_that_may_not(scene: Any, quick: BrowserSignIns, clean: Clean) -> None:
-    """The switch in the settings is named."""
-    scene.realm.clients.add(Client("cloud-services", device=False))
-    with pytest.raises(Refused, match=r"sso\.redhat\.device_flow") as told:
-        quick.start(WAY)
-    clean(told.value)
+@pytest.mark.parametrize(
+    "client", [Client("cloud-services", device=False), Client("cloud-services", enabled=False)], ids=["barred", "off"]
+)
+def test_a_client_that_may_not(scene: Any, quick: BrowserSignIns, clean: Clean, client: Client) -> None:
+    """The switch in the settings is named, at the beginning of a sign-in and in the middle of it."""
+    device = quick.start(WAY).device
+    scene.realm.clients.add(client)
+    if not client.device:
+        scene.realm.refusal = (400, "invalid_grant", "Client not allowed OAuth 2.0 Device Authorization Grant")
+    for ask in (lambda: quick.start(WAY), lambda: quick.poll(WAY, device)):
+        with pytest.raises(Refused, match=r"sso\.redhat\.device_flow") as told:
+            ask()
+        clean(told.value)
 
 
 def test_a_token_that_is_not_offline(scene: Any, quick: BrowserSignIns) -> None:
@@ -158,7 +165,7 @@ def test_the_defaults_of_the_protocol(scene: Any) -> None:
 @given(st.text(max_size=40).map(lambda text: f"https://sso.example.com/{text}") | st.text(max_size=80))
 def test_only_safe_links_are_shown(link: str) -> None:
     """Nothing that breaks out of a message, hides, or goes to another host than it seems to."""
-    shown = sso_device._link({"verification_uri": link})
+    shown = sso_device.link_of({"verification_uri": link})
     if shown is not None:
         assert shown.isascii()
         assert shown.startswith("https://")

@@ -16,6 +16,7 @@ ANSWERS = [
     (400, "invalid_grant", "Offline session not active", "session_not_active"),
     (400, "invalid_grant", "Session not active", "ordinary_session"),
     (400, "invalid_grant", "Token is not active", "token_not_active"),
+    (400, "invalid_grant", "Refresh token expired", "token_not_active"),
     (400, "invalid_grant", "Invalid refresh token", "invalid_token"),
     (400, "invalid_grant", "Invalid refresh token. Token client and authorized client don't match", "wrong_client"),
     (400, "invalid_grant", "Stale token", "stale_token"),
