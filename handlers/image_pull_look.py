@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from bot.core.errors import Refused, Told
@@ -15,8 +16,9 @@ from handlers.ecr import DOCKER_CONFIG, DOCUMENT, ECR_HOST, EXPIRES, REGISTRY, T
 from handlers.ecr_look import moment, same_host
 from handlers.ecr_users import name, secrets_of
 from handlers.image_pull_pods import Waiting, mapping, of_workload, waiting, waits
-from handlers.image_pull_verdict import Facts, Finding, Given, judge, named
+from handlers.image_pull_verdict import OLD_TYPE, Facts, Finding, Given, judge, named
 
+OF_ACCOUNT = r"-dockercfg-[a-z0-9]{5}"  # OpenShift gives each service account one, for the cluster's own registry
 MOST = 30  # groups of alike containers that are looked into in one namespace
 WARNINGS = "type=Warning,involvedObject.kind=Pod"
 
@@ -64,9 +66,13 @@ class Secrets:
         except Told as error:
             return error
 
-    def given(self, secret: str, wanted: Image | None) -> Given:
+    def given(self, secret: str, wanted: Image | None, one: Waiting) -> Given:
         """What is in one, as far as it matters for this image; without its credentials."""
+        if re.fullmatch(re.escape(one.account) + OF_ACCOUNT, secret):
+            return Given(name=secret, type=OLD_TYPE)
         found = self.get(secret)
+        if isinstance(found, Told) and secret in one.lost:
+            return Given(name=secret, there=False, type="")
         if isinstance(found, Told):
             return Given(name=secret, unread=str(found))
         if found is None:
@@ -193,7 +199,7 @@ class Answers:
 
 def _facts(one: Waiting, secrets: Secrets, said: Answers, accounts: tuple[Json, ...]) -> Facts:
     wanted, place = named(one.image), secrets.place
-    given = tuple(secrets.given(secret, wanted) for secret in one.secrets)
+    given = tuple(secrets.given(secret, wanted, one) for secret in one.secrets)
     account = next((each for each in accounts if name(each) == one.account), {})
     fitting = [each for each in place.targets if wanted is None or each.registry == wanted.host]
     others = dict.fromkeys(each.secret for each in fitting)
@@ -203,8 +209,8 @@ def _facts(one: Waiting, secrets: Secrets, said: Answers, accounts: tuple[Json, 
         waiting=one,
         now=secrets.tools.now(),
         given=given,
-        account_has=tuple(secrets.given(secret, wanted) for secret in secrets_of(account)),
-        others=tuple(secrets.given(secret, wanted) for secret in others),
+        account_has=tuple(secrets.given(secret, wanted, one) for secret in secrets_of(account)),
+        others=tuple(secrets.given(secret, wanted, one) for secret in others),
         targets=place.targets,
         answer=said.of(wanted, given, secrets),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -21,24 +22,25 @@ REASONS = (  # of waiting, all that have to do with images (upstream.md)
     "SignatureValidationFailed",
 )
 AFTER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "CrashLoopBackOff")  # of waiting
-PULL_FAILED = "Failed to pull image"
+PULL_FAILED, LOST = "Failed to pull image", "FailedToRetrieveImagePullSecret"
+LISTED = re.compile(r"image pull secrets \(([a-z0-9., -]{1,2000})\)")
 
 
 class Waiting(Value):
     """A container that waits for its image, in one pod or in several that are alike. `since`: seconds since the epoch,
-    when the oldest of the pods was made. `workload`: what made them, "" for a pod of its own. `told`: there was a text
-    that says why. `secrets`: the pull secrets that the pods were given when they were made."""
+    when the oldest of the pods was made. `workload`: what made them, "" for a pod of its own. `secrets`: the pull
+    secrets that the pods were given when they were made; `lost`: those of them that a node did not find."""
 
     pods: tuple[str, ...]
     workload: str
     container: str
     init: bool
     image: str
-    reason: str
     said: Said
     since: float | None
     account: str
     secrets: tuple[str, ...]
+    lost: tuple[str, ...] = ()
 
     @property
     def who(self) -> str:
@@ -54,10 +56,11 @@ def waiting(pods: Iterable[Json], events: Iterable[Json]) -> tuple[Waiting, ...]
     groups: dict[Waiting, list[Waiting]] = {}
     for pod in pods:
         for one in _of_pod(pod, told):
-            groups.setdefault(one.model_copy(update={"pods": (), "since": None}), []).append(one)
+            groups.setdefault(one.model_copy(update={"pods": (), "since": None, "lost": ()}), []).append(one)
     return tuple(
         one.model_copy(update={
             "pods": tuple(sorted(each.pods[0] for each in alike)),
+            "lost": max((each.lost for each in alike), key=len),
             "since": min((each.since for each in alike if each.since is not None), default=None),
         })
         for one, alike in groups.items()
@@ -98,11 +101,11 @@ def _of_pod(pod: Json, events: list[Json]) -> Iterator[Waiting]:
             container=container,
             init=init,
             image=_image(spec, container, init=init),
-            reason=reason,
             said=found,
             since=moment(str(metadata.get("creationTimestamp", ""))),
             account=str(spec.get("serviceAccountName") or "default"),
             secrets=secrets_of(spec),
+            lost=_lost(pod, secrets_of(spec), events),
         )
 
 
@@ -123,6 +126,14 @@ def _from_events(pod: Json, container: str, events: list[Json]) -> Said | None:
     fitting = [one for one in events if _about(one, pod, container) and PULL_FAILED in str(one.get("message", ""))]
     fitting.sort(key=lambda one: moment(str(one.get("lastTimestamp") or one.get("eventTime") or "")) or 0)
     return said(str(fitting[-1]["message"]).partition(": ")[2]) if fitting else None
+
+
+def _lost(pod: Json, secrets: tuple[str, ...], events: list[Json]) -> tuple[str, ...]:
+    """Of the pod's pull secrets those that its node says it did not find: where the bot may not read them, that is the
+    only way to know."""
+    told = [str(one.get("message", "")) for one in events if one.get("reason") == LOST and _about(one, pod, "")]
+    names = {name.strip() for text in told if (found := LISTED.search(text)) for name in found[1].split(",")}
+    return tuple(one for one in secrets if one in names)
 
 
 def _about(event: Json, pod: Json, container: str) -> bool:

@@ -34,7 +34,7 @@ def of_text(text: str) -> Finding:
     """The verdict on a text, with what it names."""
     words, image = said(text), image_in(text)
     waiting = Waiting(
-        pods=("a pod",), workload="", container="", init=False, image=str(image) if image else "", reason="",
+        pods=("a pod",), workload="", container="", init=False, image=str(image) if image else "",
         said=words, since=None, account="", secrets=(),
     )  # fmt: skip
     facts = Facts(cluster="", namespace="", waiting=waiting, now=0)

@@ -175,15 +175,16 @@ def _of_login(facts: Facts, fitting: tuple[Given, ...]) -> Verdict:
 def _no_login(facts: Facts) -> Finding:
     """None of the pull secrets that the pods were given has a login for the image."""
     given = tuple(one for one in facts.given if one.type != OLD_TYPE)
-    if any(one.unread for one in given):
-        return Finding(verdict=by_words(facts.waiting.said.cause, facts.outcome), facts=facts)
     for wrong, verdict in (
         ([one for one in given if one.misplaced], Verdict.WRONG_TYPE),
         ([one for one in given if one.trouble], Verdict.UNREADABLE),
         ([one for one in given if not one.there], Verdict.SECRET_MISSING),
+        ([one for one in given if one.unread], by_words(facts.waiting.said.cause, facts.outcome)),
     ):
         if wrong:
             return Finding(verdict=verdict, facts=facts, secret=wrong[0].name)
+    if len(given) < len(facts.given) and facts.target is None:  # an image of the cluster's own registry
+        return Finding(verdict=by_words(facts.waiting.said.cause), facts=facts)
     return _elsewhere(facts, given)
 
 

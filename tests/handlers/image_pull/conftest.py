@@ -133,6 +133,12 @@ class World:
         workload(self.cluster, "cf-dev", name, image, replicas=replicas, pull_secrets=pull)
         self.settle()
 
+    rights = NAMESPACED
+
+    def grant(self, rights: list[dict[str, Any]]) -> None:
+        """These rights in the namespace, and no others."""
+        self.cluster.rules.grant(BOT, rights, "cf-dev")
+
     def give(self, *names: str) -> None:
         """The service account has these pull secrets."""
         given = [{"name": name} for name in names]

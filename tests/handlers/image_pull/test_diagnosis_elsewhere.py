@@ -238,6 +238,30 @@ def test_what_may_not_be_read(world: Any) -> None:
     assert any("secrets" in warning and "get" in warning for warning in found.warnings)
 
 
+def test_with_rights_to_our_secret_only(world: Any) -> None:
+    """As deploy/rbac/ecr.yaml grants it: of other secrets the nodes tell that they are missing, or why they fail; and
+    those that OpenShift gives to service accounts are not even asked for."""
+    others = [rule for rule in world.rights if rule["resources"] != ["secrets"]]
+    ours = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["ecr-secret"], "verbs": ["get"]}
+    world.grant([*others, ours])
+    world.secret(world.user("expired"), name="mine")
+    world.deploy("web", pull=("nowhere",))
+    world.deploy("api", pull=("mine",))
+    found = world.ask()
+    assert {row[0]: row[3] for row in found.table.rows} == {
+        "web (2 pods)": "pull secret nowhere is missing",
+        "api (2 pods)": "the login in mine has expired",
+    }
+    assert world.offers(found) == {}
+    assert [warning for warning in found.warnings if "secrets" in warning and "mine" in warning]
+    world.remove("web"), world.remove("api")
+    world.secret(world.user())
+    world.give("default-dockercfg-x7k2p")
+    world.deploy(pull=())
+    found = world.ask()
+    assert (world.verdict(found), found.warnings) == ("not_referenced", ())
+
+
 def test_where_is_that(world: Any) -> None:
     """Environment, namespace, both, cluster/namespace; anything else is refused with what there is."""
     world.deploy()
