@@ -140,8 +140,9 @@ def rights(
     copy of an earlier run replaced, and removed when its time is over."""
     backup = backup_name(target.secret)
     wanted = [Access(verb="create", resource="secrets")] if write else []
-    names = (("update", target.secret), ("update", backup), ("delete", backup)) if write and there else ()
-    names = (*names, ("delete", target.secret)) if write and misplaced else names
+    names: tuple[tuple[str, str], ...] = (("get", backup),) if write else ()
+    names += (("update", target.secret), ("update", backup), ("delete", backup)) if write and there else ()
+    names += (("delete", target.secret),) if write and misplaced else ()
     wanted += [Access(verb=verb, resource="secrets", name=name) for verb, name in names]
     wanted += [Access(verb="patch", resource="serviceaccounts")] if accounts else []
     wanted += [Access(verb="patch", resource="deployments", group="apps")] if restarts else []

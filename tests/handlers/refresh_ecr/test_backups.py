@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bot.core.errors import Refused, Transient
 from bot.core.plan import Plan, Step
+from handlers import ecr_ground
 
 QUAY = {"auths": {"quay.io": {"auth": "eDp5"}}}
 BACKUP = "ecr-secret-before-hivekeeper"
+ROLE = Path(ecr_ground.__file__).parents[1] / "deploy" / "rbac" / "ecr.yaml"
 HOUR = 3600
 
 
@@ -90,6 +94,18 @@ def test_another_runs_backup_is_not_read(world: Any) -> None:
     world.run = "run-1"
     first.undo(world.tools, world.ref)
     assert set(world.auths()) == {"quay.io"}
+
+
+def test_the_rights_are_those_of_the_role(world: Any) -> None:
+    """`hivekeeper check` asks for each right to Secrets that deploy/rbac/ecr.yaml grants, by name, and for no other."""
+    rules = [
+        rule for rule in yaml.safe_load(ROLE.read_text().split("---")[0])["rules"] if rule["resources"] == ["secrets"]
+    ]
+    granted = {(verb, name) for rule in rules for verb in rule["verbs"] for name in rule.get("resourceNames", [""])}
+    needed = [need.access for need in ecr_ground.needs(world.settings)]
+    of_dev = [one for one in needed if (one.resource, one.namespace) == ("secrets", "cf-dev")]
+    assert {(one.verb, one.name) for one in of_dev} == granted
+    assert len(of_dev) == len(granted)
 
 
 def test_another_secret_where_the_backup_goes(world: Any) -> None:
