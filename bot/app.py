@@ -99,6 +99,7 @@ class Parts:
         from bot.tools.jobs import JobFiles
         from bot.tools.kubernetes import open_clusters
         from bot.tools.ocm import TransferApi
+        from bot.tools.ocm_remembered import RememberedOcm
         from bot.tools.prometheus import PrometheusServers
         from bot.tools.registries import AskedRegistries
         from bot.tools.runbook_files import RunbookFiles
@@ -128,7 +129,7 @@ class Parts:
             commands=frozenset(self.handlers),
             sso=Realms(self.settings.sso, self.resolve, self.fingerprints),
             seal=FernetSeal(lambda: keys.cipher(self.settings, self.resolve)),
-            ocm=TransferApi(self.settings.ocm),
+            ocm=RememberedOcm(TransferApi(self.settings.ocm), self.fingerprints),
             sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso)}),
             **callers.of(self.settings, self.resolve),
         )

@@ -3,8 +3,12 @@ new pull secret (upstream.md, seed 001)."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+from pydantic import Field
 
 from bot.core.secret import Secret
 from bot.core.value import Value
@@ -43,9 +47,36 @@ class Offered:
     document: Secret | None = None
 
 
+class Wish(Value):
+    """What a cluster itself says of how to look for its transfers. `endpoint` "" and `interval` (seconds) None: nothing.
+    `unclear`: what of it cannot be understood, each in one sentence."""
+
+    endpoint: str = Field(default="", max_length=2000)
+    interval: float | None = None
+    unclear: tuple[str, ...] = ()
+
+
+UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+PART = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(h|ms|m|s)", re.ASCII)
+DURATION = re.compile(rf"(?:{PART.pattern})+", re.ASCII)
+
+
+def seconds(duration: str) -> float | None:
+    """A length of time as Go writes it ("12h", "1h30m"); None for what is none, or is nothing."""
+    if len(duration) > 60 or DURATION.fullmatch(duration) is None:
+        return None
+    return sum(float(count) * UNITS[unit] for count, unit in PART.findall(duration)) or None
+
+
 class Ocm(Protocol):
-    def offered(self, cluster_id: str, auth: Secret, *, endpoint: str = "") -> Offered:
+    def offered(self, cluster_id: str, auth: Secret, *, endpoint: str = "", within: float = 0) -> Offered:
         """Ask for the cluster's accepted transfer with the `auth` of its cloud.openshift.com entry. A failure to reach
         OCM is an answer (Disconnected), not an error. `endpoint`: another address, from the cluster's own settings;
-        only of a host that the bot's settings allow."""
+        only of a host that the bot's settings allow. `within` (seconds): an answer without a document that is younger
+        may be given again; while OCM fails, it is asked anew after a 24th of that, then after twice as long, and so
+        on."""
+        ...
+
+    def wished(self, support: Mapping[str, Secret]) -> Wish:
+        """What the data of the cluster's Secret `support` say; everything else in it stays closed."""
         ...

@@ -120,6 +120,10 @@ class DockerConfigs(Protocol):
         """The credentials for this host; None when there are none."""
         ...
 
+    def auth(self, document: Secret, key: str) -> Secret | None:
+        """The `auth` of exactly this entry, as it stands there; None when there is none. Refused when it is no text."""
+        ...
+
     def put(self, document: Secret | None, host: str, login: Login) -> Secret:
         """The document with this registry's entry replaced or added (user, password and auth); all others, and the
         entry's other keys such as the e-mail, stay. A new document for None."""

@@ -41,6 +41,14 @@ class DockerConfigs:
             raise Refused(f"An entry for this registry cannot be used: {found[0].trouble}.", docker_documents.NOW)
         return login
 
+    def auth(self, document: Secret, key: str) -> Secret | None:
+        """Not decoded: some who take it want it as it is written (upstream.md, seed 001)."""
+        entry = docker_documents.auths(docker_documents.opened(document)).get(key)
+        auth = entry.get("auth") if isinstance(entry, dict) else None
+        if not isinstance(auth, str | None):
+            raise Refused("An entry of the credentials document has an auth that is not text.", docker_documents.NOW)
+        return Secret(auth) if auth else None
+
     def put(self, document: Secret | None, host: str, login: Login) -> Secret:
         """Every spelling of the host that is there gets the login (and loses another kind of login, such as an
         identity token), because nodes try them all."""
