@@ -182,9 +182,11 @@ class Schedule(Part):
 
 
 class Inventory(Part):
-    """How often the credentials that commands look after are looked at."""
+    """How often the credentials that commands look after are looked at, and where alarms about them go."""
 
     every_minutes: float = Field(default=10, ge=0.1, le=24 * 60)
+    channel: str | None = Field(default=None, description="For alarms; slack.channel if empty.")
+    mention: str | None = Field(default=None, description="Group that is mentioned with a new alarm.")
 
 
 class Settings(Part):
@@ -226,6 +228,8 @@ class Settings(Part):
             for group in wanted:
                 if group not in self.groups:
                     raise ValueError(f"commands.{name} names a group that is not in groups")
+        if self.inventory.mention is not None and self.inventory.mention not in self.groups:
+            raise ValueError("inventory.mention names a group that is not in groups")
         return self
 
 

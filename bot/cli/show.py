@@ -115,6 +115,7 @@ class Paper:
         self.say(f"asked by {view.asker}, {when(view.asked_at)}", "dim")
         if view.answer:
             self.answer(view.answer, view.ticks)
+            self.wanted(view)
         if view.plan:
             self.plan(view.plan, view.steps)
         for decision in view.decisions:
@@ -227,6 +228,16 @@ class Paper:
             self.note(note)
         for warning in answer.warnings:
             self.say(line(f"⚠ {warning}"), "yellow")
+
+    def wanted(self, view: RunView) -> None:
+        """What it asks people for, and who gave it."""
+        given = {one.name: one for one in view.handed_in}
+        for one in view.answer.wanted if view.answer else ():
+            if one.name in given:
+                self.say(line(f"{one.label}: given by {given[one.name].user}, see {given[one.name].run}"))
+            else:
+                how = "sign in from Slack" if one.way else f'hivekeeper hand-in {view.id} "{one.name}"'
+                self.say(line(f"{one.label}: {how}"), "cyan")
 
     def checklist(self, answer: Answer, ticks: tuple[Tick, ...]) -> None:
         """What people do, in order, and who has done it."""

@@ -103,8 +103,9 @@ class RunView(Value):
 
 
 class NoteView(Value):
-    """A line in a run's thread: plain text, and whom to mention (Slack user or user group ids)."""
+    """A line in a run's thread: plain text, and whom to mention (Slack user or user group ids). `lines` go under it."""
 
     run: str
     text: str
     mention: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()

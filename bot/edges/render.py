@@ -65,8 +65,10 @@ def full_message(view: RunView) -> Message:
 def note_message(view: NoteView) -> Message:
     """A line in a run's thread."""
     whom = " ".join(filter(None, map(mention, view.mention[:20])))
-    said = section("note", f"{whom} {mrkdwn(view.text, 2000)}".strip())
-    return _checked(Message(f"{whom} {notice(view.text, 1500)}".strip() or "–", [said]))
+    said = [section("note", f"{whom} {mrkdwn(view.text, 2000)}".strip())]
+    if view.lines:
+        said += sections("lines", "", [mrkdwn(line, 500) for line in view.lines], 6000, "")
+    return _checked(Message(f"{whom} {notice(view.text, 1500)}".strip() or "–", said))
 
 
 def ephemeral(text: str) -> Message:

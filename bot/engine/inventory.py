@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.core.inventory import Credential, Freshness, Holding
-from bot.engine import early
+from bot.engine import alarms, early
 from bot.engine.durable import Checkpoint, Halt
 from bot.engine.matching import visible
 from bot.engine.store import reading, writing
@@ -31,6 +31,7 @@ def sync(conn: sa.Connection, commands: Collection[str], now: float) -> None:
     gone = {"next_at": None, "tried_at": None, "looked_at": None, "trouble": ""}
     conn.execute(holding.delete().where(holding.c.command.not_in(list(commands))))
     conn.execute(inventory.update().where(inventory.c.command.not_in(list(commands))).values(**gone))
+    alarms.forget(conn, commands)
     for command in commands:
         new = insert(conn, inventory).values(command=command, next_at=now)
         conn.execute(new.on_conflict_do_update(index_elements=["command"], set_={"next_at": now}))
@@ -128,6 +129,7 @@ def _store(
         values["looked_at"] = now
         _replace(conn, command, found, now)
         early.fire(conn, shop, command, found)
+        alarms.tell(conn, shop, command, turn, found)
     conn.execute(inventory.update().where(inventory.c.command == command).values(**values))
 
 

@@ -27,7 +27,7 @@ message = sa.Table(
     sa.Column("channel", sa.Text),  # null: place and thread are those of the head
     sa.Column("thread", sa.Text),
     sa.Column("ts", sa.Text),
-    sa.Column("note", sa.JSON(none_as_null=True)),  # {"text", "mention"}, or a chart
+    sa.Column("note", sa.JSON(none_as_null=True)),  # {"text", "mention", "lines"}, or a chart
     sa.Column("wanted", sa.Integer, nullable=False),  # the revision it should show at least
     sa.Column("shown", sa.Integer, nullable=False, server_default="0"),
     sa.Column("due_at", sa.Double, index=True),  # null: it shows what it should
@@ -132,3 +132,9 @@ def hold_back(conn: sa.Connection, channel: str, method: str, until: float) -> N
     wanted = insert(conn, message_pace).values(channel=channel, method=method, free_at=until)
     later = _latest(conn, message_pace.c.free_at, wanted.excluded.free_at)
     conn.execute(wanted.on_conflict_do_update(index_elements=["channel", "method"], set_={"free_at": later}))
+
+
+def forget_shown(conn: sa.Connection, owner: str, before: float) -> None:
+    """Remove the rows of messages that show what they should since then; `owner`: how their `run` begins."""
+    shown = message.c.run.startswith(owner, autoescape=True), message.c.due_at.is_(None), message.c.sent_at < before
+    conn.execute(message.delete().where(*shown))

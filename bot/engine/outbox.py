@@ -62,18 +62,13 @@ def want(conn: sa.Connection, *, run: str, revision: int, channel: str, thread: 
 
 
 def note(
-    conn: sa.Connection,
-    *,
-    run: str,
-    name: str,
-    text: str,
-    mention: tuple[str, ...],
-    due: float,
-    at: Place | None = None,
-) -> None:
-    """A line in the run's thread, once per name however often this is called. It waits for the head message, unless it
-    goes elsewhere (`at`)."""
-    values: dict[str, Any] = {"note": {"text": text, "mention": list(mention)}, "wanted": 1, "due_at": due}
+    conn: sa.Connection, *, run: str, name: str, text: str, mention: tuple[str, ...], due: float,
+    at: Place | None = None, lines: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """A line in the run's thread, and more `lines` under it, once per name however often this is called. It waits for
+    the head message, unless it goes elsewhere (`at`)."""
+    document = {"text": text, "mention": list(mention), "lines": list(lines)}
+    values: dict[str, Any] = {"note": document, "wanted": 1, "due_at": due}
     values |= {"channel": at.channel, "thread": at.thread} if at else {}
     new = insert(conn, message).values(run=run, slot=f"note-{name}", **values)
     conn.execute(new.on_conflict_do_nothing(index_elements=["run", "slot"]))
@@ -201,7 +196,7 @@ class Sender:
             return self._view_of(row.run)
         if row.slot == CHART:
             return Chart.model_validate(row.note)
-        return NoteView(run=row.run, text=row.note["text"], mention=tuple(row.note["mention"]))
+        return NoteView(run=row.run, **row.note)
 
     def _claimed(self, row: Any) -> int | None:
         now = self._clock()

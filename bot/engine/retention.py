@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.core.incident import IncidentState
 from bot.core.view import OPEN
-from bot.engine import outbox
+from bot.engine import alarms, messages, outbox
 from bot.engine.store import writing
 from bot.engine.tables import (
     decision,
@@ -78,4 +78,5 @@ def _forget_incidents(conn: sa.Connection, before: float) -> int:
 def _forget_notices(conn: sa.Connection, before: float) -> int:
     keys = list(conn.execute(sa.select(notice.c.key).where(notice.c.seen_at < before).limit(BATCH)).scalars())
     conn.execute(notice.delete().where(notice.c.key.in_(keys)))
+    messages.forget_shown(conn, owner=alarms.OWNER, before=before)
     return len(keys)

@@ -113,9 +113,18 @@ def shown_anew(conn: sa.Connection, shop: Workshop, id: str) -> None:
 
 
 def _show(conn: sa.Connection, shop: Workshop, id: str) -> None:
-    row = conn.execute(sa.select(run.c.revision, run.c.channel, run.c.thread).where(run.c.id == id)).one()
-    if row.channel:
+    shown = run.c.revision, run.c.channel, run.c.thread, run.c.source, run.c.state
+    row = conn.execute(sa.select(*shown).where(run.c.id == id)).one()
+    if row.channel and not (row.source == "schedule" and _nothing_to_say(conn, id, row.state)):
         outbox.want(conn, run=id, revision=row.revision, channel=row.channel, thread=row.thread, due=shop.clock())
+
+
+def _nothing_to_say(conn: sa.Connection, id: str, state: str) -> bool:
+    """Of what a schedule has asked for: nobody waits for its planning, or for an answer that all is well."""
+    if state != State.ANSWERED:
+        return state == State.ASKED
+    answer = conn.execute(sa.select(run.c.answer).where(run.c.id == id)).scalar() or {}
+    return bool(answer.get("quiet"))
 
 
 def note(conn: sa.Connection, shop: Workshop, id: str, name: str, *, text: str, mention: tuple[str, ...] = ()) -> None:
