@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
@@ -111,8 +112,10 @@ def _heard(response: requests.Response, latency: float) -> Answer:
 
 
 def _date(text: str) -> float | None:
+    """Seconds since the epoch; a time without a zone is taken for UTC, as HTTP has no other."""
     try:
-        return parsedate_to_datetime(text).timestamp()
+        told = parsedate_to_datetime(text)
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, OverflowError):
         return None
 

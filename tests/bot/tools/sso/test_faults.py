@@ -150,6 +150,16 @@ def test_clocks_that_differ(scene: Any, clean: Clean, off: float, words: str) ->
     assert scene.open().refresh("redhat", scene.token()).judged.verdict == "token_not_active"
 
 
+@pytest.mark.parametrize("date", ["", "gobbledygook", "Sun, 99 Nov 99999 99:99:99 GMT", "0"])
+def test_a_date_that_is_none(scene: Any, date: str) -> None:
+    """Then there is nothing to compare with, and the verdict stands."""
+    body = b'{"error": "invalid_grant", "error_description": "Token is not active"}'
+    head = ("Content-Type: application/json;charset=UTF-8", f"Date: {date}")
+    with broken.broken(broken.cut(broken.answer(400, body, *head))) as server:
+        found = scene.open(address=server.url).refresh("redhat", scene.token())
+    assert found.judged.verdict == "token_not_active"
+
+
 @given(st.integers(-1_000_000, 1_000_000) | st.integers(-90, 200), st.integers(0, 120))
 def test_a_slow_answer_is_no_wrong_clock(ahead: int, latency: int) -> None:
     """Only what the way of the answer cannot explain counts, and it counts with its sign."""
