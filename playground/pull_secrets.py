@@ -26,14 +26,16 @@ REGISTRY = f"{THEIRS}.dkr.ecr.{REGION}.amazonaws.com"
 SECRET = "ecr-secret"
 BOT = "system:serviceaccount:hivekeeper:hivekeeper"
 NEEDED = [
-    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create", "update", "delete"]},
+    {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get", "create"]},
+    {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [SECRET, f"{SECRET}-before-hivekeeper"],
+     "verbs": ["update", "delete"]},
     {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "create", "delete"]},
     {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
     {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["get", "list", "patch"]},
     {"apiGroups": ["apps"], "resources": ["replicasets"], "verbs": ["get", "list"]},
     {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get", "list", "patch"]},
-]  # deploy/rbac/ecr.yaml
+]  # fmt: skip  # deploy/rbac/ecr.yaml and image-pull.yaml
 DEV, PROD = "rosa-dev", "rosa-prod"
 CLUSTERS = {DEV: ("cf-dev", "cf-test"), PROD: ("cf-prod",)}
 WORKLOADS = {  # namespace -> Deployment, repository, replicas
