@@ -48,7 +48,7 @@ class Offered:
 
 
 class Wish(Value):
-    """What a cluster itself says of how to look for its transfers. `endpoint` "" and `interval` (seconds) None: nothing.
+    """What a cluster itself says of how it looks for transfers. `endpoint` "" and `interval` (seconds) None: nothing.
     `unclear`: what of it cannot be understood, each in one sentence."""
 
     endpoint: str = Field(default="", max_length=2000)
