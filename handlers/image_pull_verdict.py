@@ -225,7 +225,7 @@ def by_words(cause: Cause, outcome: str = "") -> Verdict:
 
 def _without_words(facts: Facts) -> Finding:
     """Nobody says why. A secret that cannot be used is reason enough; but a node may have another login."""
-    if facts.waiting.said.cause == "unknown" or any(one.fits or one.unread for one in facts.given):
+    if facts.waiting.said.cause == "unknown" or any(one.fits for one in facts.given):
         over = [one for one in facts.given if one.fits and one.ends is not None and one.ends <= facts.now]
         if over and not facts.waiting.said.cause:
             return Finding(verdict=Verdict.EXPIRED, facts=facts, secret=over[0].name)
