@@ -32,7 +32,8 @@ class Denied(Value):
             return (
                 "Nobody says who was denied; compare the repository's policy with whom the pull secret's login is of."
             )
-        return f"{self.principal} may not {self.action or 'pull'} {self.resource or 'there'}."
+        why = " A policy denies it explicitly, and that one must change." if self.policy == "deny" else ""
+        return f"{self.principal} may not {self.action or 'pull'} {self.resource or 'there'}.{why}"
 
 
 def denied(finding: Finding) -> Denied:
@@ -51,9 +52,10 @@ def denied(finding: Finding) -> Denied:
 
 
 def drafts(finding: Finding) -> tuple[Note, ...]:
-    """The policies to hand to the administrator; none where the names do not fit the image."""
+    """The policies to hand to the administrator; none where the names do not fit the image, or where
+    a policy denies it explicitly: allowing it as well would not help."""
     found = denied(finding)
-    if not found.principal or not _of_image(finding, found.resource):
+    if not found.principal or found.policy == "deny" or not _of_image(finding, found.resource):
         return ()
     statement = _repository(found) if found.policy != "identity" else _identity(found)
     return (statement, _trust(found))
