@@ -39,7 +39,8 @@ PAGE = "<!doctype html><title>Maintenance</title><h1>gobbledygook</h1>"
 class SsoStandIn:
     """`state`: "up", "html" (a page with 200), "login" (redirect), "empty", "garbage" (no JSON), "text" (JSON that does
     not say so), or a status of an error page. `refusal`: status, error and description of every answer of the token
-    endpoint. `off`: seconds that its clock is ahead. `delay`: seconds before an answer. `forms`, `logins`: the fields
+    endpoint. `off`: seconds that its clock is ahead. `delay`: seconds before an answer. `offers_device`: does it say
+    that it does device flow? `forms`, `logins`: the fields
     and the Authorization of each request that came to the token endpoint."""
 
     PATH = PATH
@@ -50,6 +51,7 @@ class SsoStandIn:
         self.refusal: tuple[int, str, str] | None = None
         self.retry_after: int | None = None
         self.off = self.delay = 0.0
+        self.offers_device = True
         self.access_seconds = 900.0
         self.forms: list[dict[str, str]] = []
         self.logins: list[str] = []
@@ -149,10 +151,10 @@ class SsoStandIn:
 
     async def _discovery(self, request: Request) -> Response:
         base = _base(request)
-        document = {
+        document: dict[str, Any] = {
             "issuer": self.issuer,
             "token_endpoint": f"{base}{PROTOCOL}/token",
-            "device_authorization_endpoint": f"{base}{PROTOCOL}/auth/device",
+            **({"device_authorization_endpoint": f"{base}{PROTOCOL}/auth/device"} if self.offers_device else {}),
             "jwks_uri": f"{base}{PROTOCOL}/certs",
             "grant_types_supported": ["refresh_token", "client_credentials", DEVICE_GRANT],
         }

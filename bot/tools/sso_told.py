@@ -62,7 +62,7 @@ def client(description: str, sso: str) -> str:
 def failure(answer: Answer, sso: str, setting: str, doing: str) -> Told:
     """The error for an answer that judges nothing: the server's trouble, something in front of it, a wrong address."""
     status = answer.status
-    if status == 429 or (answer.after is not None and status >= 400):
+    if status == 429:
         return Transient(f"{sso} is asked too often ({status}).", AGAIN, after=answer.after)
     if status >= 500:
         return Transient(f"{sso} could not {doing}: it has trouble of its own ({status}).", AGAIN, after=answer.after)

@@ -44,6 +44,14 @@ def test_a_realm_that_is_another(served: tuple[SsoStandIn, str]) -> None:
     assert (bad.good, bad.now) == (False, "Correct sso.redhat.issuer, to the letter.")
 
 
+def test_a_realm_without_device_flow(served: tuple[SsoStandIn, str]) -> None:
+    """Only who wants it is told."""
+    served[0].offers_device = False
+    assert found(*served)[0].good
+    (bad,) = found(*served, device_flow=True)
+    assert (bad.good, bad.now) == (False, "Set sso.redhat.device_flow to false.")
+
+
 @pytest.mark.parametrize("state", ["html", 503, 404, "login"])
 def test_a_realm_that_does_not_answer(served: tuple[SsoStandIn, str], state: str | int) -> None:
     """What stands there instead is said, and what to do."""

@@ -136,6 +136,7 @@ def test_trouble_while_they_sign_in(scene: Any, quick: BrowserSignIns, clean: Cl
     [
         {"verification_uri": "javascript:alert(1)", "verification_uri_complete": None},
         {"verification_uri": "http://sso.example.com/", "verification_uri_complete": ["x"]},
+        {"verification_uri": "https://sso.example.com@other.example.com/", "verification_uri_complete": 7},
         {"user_code": "<!channel>"},
         {"user_code": None},
         {"device_code": None},

@@ -76,9 +76,19 @@ def test_errors_that_judge_no_token(scene: Any, clean: Clean, error: str, words:
     clean(told.value)
 
 
-def test_a_token_that_is_none(scene: Any, clean: Clean) -> None:
-    """An answer whose token is no text is refused, and not stored as one."""
-    odd = b'{"access_token": ["gobbledygook"], "expires_in": 900}'
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+def test_only_the_statuses_of_the_protocol_judge(scene: Any, clean: Clean, status: int) -> None:
+    """A refusal in words that are known, with another status than the protocol's, is no verdict."""
+    scene.realm.refusal = (status, "invalid_grant", "Offline user session not found")
+    with pytest.raises(Told) as told:
+        scene.open().refresh("redhat", scene.token())
+    clean(told.value)
+
+
+@pytest.mark.parametrize("token", ['["gobbledygook"]', '"two gobbledygook"', f'"{"x" * 40_000}"', '"é"', '""', "7"])
+def test_a_token_that_is_none(scene: Any, clean: Clean, token: str) -> None:
+    """An answer whose token cannot be one is refused, and not stored as one."""
+    odd = f'{{"access_token": {token}, "expires_in": 900}}'.encode()
     with broken.broken(broken.cut(broken.answer(200, odd, "Content-Type: application/json"))) as server:
         with pytest.raises(Refused, match="gave something that is no token") as told:
             scene.open(address=server.url).refresh("redhat", scene.token())
