@@ -9,7 +9,8 @@ from pydantic import Field
 from bot.core.alert import Alert, Matcher
 from bot.core.diagnosis import AlertHandler, Diagnosis, Subject, Watching
 from bot.core.errors import Refused
-from bot.core.handler import Ask, Handler
+from bot.core.handler import Ask, ClusterNeed, Handler
+from bot.core.kubernetes import Access
 from bot.core.plan import Answer, Note
 from bot.core.ports import ReadTools
 from handlers.ecr import Settings, Target
@@ -146,6 +147,20 @@ def key_of(alert: Alert) -> str:
     return f"{alert.labels.get('cluster', '')[:60]}/{namespace[:63]}" if namespace else ""
 
 
+def needs(settings: Settings) -> tuple[ClusterNeed, ...]:
+    """For `hivekeeper check`: to see who waits and why. Reading pull secrets is among what a refresh needs."""
+    kinds = ("pods", "events", "serviceaccounts")
+    return tuple(
+        ClusterNeed(
+            cluster=one.cluster,
+            access=Access(verb="list", resource=kind, namespace=one.namespace),
+            reason=f"why pods in {one} cannot pull",
+        )
+        for one in grouped(list(settings.targets()))
+        for kind in kinds
+    )
+
+
 HANDLER = Handler(
     name=COMMAND,
     summary="Say why pods cannot pull their images, and what to do.",
@@ -153,6 +168,7 @@ HANDLER = Handler(
     settings=Settings,
     plan=plan,
     example="dev naming-server-new",
+    needs=needs,
 )
 
 ALERT_HANDLER = AlertHandler(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from bot.core import registry
 from bot.core.errors import Drifted, Refused, Transient, Unverified
-from bot.core.handler import Ask, Handler
+from bot.core.handler import Ask, ClusterNeed, Handler
 from bot.core.kubernetes import POD, Access, Json
 from bot.core.plan import Note, Plan, RunRef, Stage, Step
 from bot.core.ports import ReadTools, Tools
@@ -261,6 +261,15 @@ def image_of(text: str, target: Target) -> str:
     return str(registry.image(wanted if first == target.registry else f"{target.registry}/{wanted}"))
 
 
+def needs(settings: Settings) -> tuple[ClusterNeed, ...]:
+    """For `hivekeeper check`."""
+    return tuple(
+        ClusterNeed(cluster=one.cluster, access=access, reason=f"a test pull in {one.name}")
+        for one in settings.targets()
+        for access in _rights(one)
+    )
+
+
 HANDLER = Handler(
     name=COMMAND,
     summary="See a node pull an image with a pull secret, by a pod that lives for seconds.",
@@ -269,4 +278,5 @@ HANDLER = Handler(
     plan=plan,
     steps=(CreateTestPod, WatchTestPod, RemoveTestPod),
     example="dev",
+    needs=needs,
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.errors import Drifted, Refused, Unverified
+from handlers import diagnose_image_pull
 from handlers.test_pull import HANDLER, LIFE, MARK
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
@@ -148,3 +149,11 @@ def test_rights_are_asked_first(world: Any) -> None:
         world.plan(HANDLER, where="dev")
     with pytest.raises(Refused, match="has no pull secret"):
         world.plan(HANDLER, where="one/other")
+
+
+def test_what_the_check_asks_for(world: Any) -> None:
+    """`hivekeeper check` looks for just the rights that are used."""
+    rights = {(need.access.verb, need.access.resource) for need in HANDLER.needs(world.settings)}
+    assert rights == {("create", "pods"), ("delete", "pods")}
+    rights = {(need.access.verb, need.access.resource) for need in diagnose_image_pull.HANDLER.needs(world.settings)}
+    assert rights == {("list", "pods"), ("list", "events"), ("list", "serviceaccounts")}
