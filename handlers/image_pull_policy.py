@@ -13,6 +13,7 @@ from handlers.image_pull_verdict import Finding
 from handlers.image_pull_words import ACTION, PRINCIPAL, RESOURCE
 
 PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
+LONGEST = 390  # characters: what is longer would be cut in a message, and part of a policy is none
 SESSION = re.compile(r"(arn:aws[a-z-]*):sts::([0-9]{12}):assumed-role/([^/]+)/[^/]+", re.ASCII)
 
 
@@ -58,7 +59,7 @@ def drafts(finding: Finding) -> tuple[Note, ...]:
     if not found.principal or found.policy == "deny" or not _of_image(finding, found.resource):
         return ()
     statement = _repository(found) if found.policy != "identity" else _identity(found)
-    return (statement, _trust(found))
+    return tuple(note for note in (statement, _trust(found)) if len(note.text) <= LONGEST)
 
 
 def _of_image(finding: Finding, resource: str) -> bool:
@@ -80,12 +81,14 @@ def principal(arn: str) -> str:
 def _repository(found: Denied) -> Note:
     """ECR's repository policies have no Resource, and setting one replaces the one that is there."""
     allow = {"Sid": "AllowPull", "Effect": "Allow", "Principal": {"AWS": principal(found.principal)}, "Action": PULL}
-    return Note(label=f"Repository policy for {found.resource}", text=_document(allow))
+    _, _, _, region, account, path = found.resource.split(":", 5)
+    where = f"{path.removeprefix('repository/')} (account {account}, {region})"
+    return Note(label=f"Policy of the repository {where}", text=_document(allow))
 
 
 def _identity(found: Denied) -> Note:
     allow = {"Effect": "Allow", "Action": PULL, "Resource": found.resource}
-    return Note(label=f"Identity policy for {principal(found.principal)}", text=_document(allow))
+    return Note(label=f"Policy of {principal(found.principal)}", text=_document(allow))
 
 
 def _trust(found: Denied) -> Note:
@@ -94,7 +97,7 @@ def _trust(found: Denied) -> Note:
     trust = {"Effect": "Allow", "Principal": {"AWS": principal(found.principal)}, "Action": "sts:AssumeRole",
              "Condition": once}  # fmt: skip
     account = found.resource.split(":")[4]
-    return Note(label=f"Or trust of a role in account {account}", text=_document(trust))
+    return Note(label=f"Or the trust of a role in account {account}", text=_document(trust))
 
 
 def _document(statement: Mapping[str, object]) -> str:

@@ -133,6 +133,9 @@ def test_no_verdict_without_words_and_steps() -> None:
     assert explained == set(Verdict)
 
 
+DENIED = f"User: {WHO} is not authorized to perform: ecr:BatchGetImage on resource: {WHAT}"
+
+
 def denial(rest: str = "", resource: str = WHAT, image: str = f"{ECR}/a/b:c") -> Any:
     text = f"denied: User: {WHO} is not authorized to perform: ecr:BatchGetImage on resource: {resource}{rest}"
     return of_text(f'Failed to pull image "{image}": {text}')
@@ -140,9 +143,9 @@ def denial(rest: str = "", resource: str = WHAT, image: str = f"{ECR}/a/b:c") ->
 
 def test_which_policy() -> None:
     """The repository's, unless the text says that the principal's own is what lacks it; none where one denies it."""
-    assert drafts(denial())[0].label == f"Repository policy for {WHAT}"
+    assert drafts(denial())[0].label == "Policy of the repository a/b (account 111122223333, us-east-1)"
     identity = drafts(denial(" because no identity-based policy allows the ecr:BatchGetImage action"))[0]
-    assert identity.label == f"Identity policy for {WHO}"
+    assert identity.label == f"Policy of {WHO}"
     assert json.loads(identity.text)["Statement"][0]["Resource"] == WHAT
     assert drafts(denial(" with an explicit deny in a resource-based policy")) == ()
 
@@ -162,4 +165,6 @@ def test_sessions_by_their_role() -> None:
 def test_the_drafts_fit_a_message() -> None:
     """Longer ones would be cut, and half a policy is none."""
     assert all(len(note.text) < 400 for note in drafts(denial()))
+    path = "/".join(["x" * 60] * 6)
+    assert drafts(of_text(f'pull image "{ECR}/a/b:c": {DENIED.replace(":user/a", f":user/{path}/a")}')) == ()
     assert sum(len(note.label) + len(note.text) + 8 for note in drafts(denial())) < 800
