@@ -155,8 +155,9 @@ def _keep(
 ) -> None:  # fmt: skip
     conn.execute(
         run_action.insert().values(
-            key=runs.hashed(press.key), run=press.run, user=press.user, action=action, step=visible(press.name, 60),
-            at=shop.clock(), accepted=accepted, told=told, led_to=led_to,
+            key=runs.hashed(press.key), run=press.run, user=press.user, action=action,
+            step=press.name if accepted else visible(press.name, SHOWN), at=shop.clock(), accepted=accepted, told=told,
+            led_to=led_to,
         )
     )  # fmt: skip
 

@@ -36,9 +36,9 @@ EASIEST = 2.0  # seconds between two questions, at least
 def begin(shop: Workshop, write: Write, press: Press) -> Outcome:
     """The invitation to sign in: the one that this person has already, or a new one."""
     with reading(shop.store) as conn:
-        known, row = _live(conn, shop, press), runs.get(conn, press.run)
+        known, row = _known(conn, shop, press), runs.get(conn, press.run)
     if known is not None:
-        return _invited(known)
+        return known
     try:
         wanted = handing_in.sought(shop, row, press)
         if not wanted.way:
@@ -56,9 +56,9 @@ def _begun(
     conn: sa.Connection, shop: Workshop, press: Press, wanted: Wanted, *, invitation: Invitation, device: str
 ) -> Outcome:  # fmt: skip
     """Stored, unless a press of the same person was quicker. IntegrityError when that one is not seen yet."""
-    known = _live(conn, shop, press)
+    known = _known(conn, shop, press)
     if known is not None:
-        return _invited(known)
+        return known
     now, every = shop.clock(), max(invitation.every, EASIEST)
     conn.execute(sign_in.update().where(sign_in.c.live == live(press)).values(live=None))  # it is over, if not yet told
     conn.execute(
@@ -77,11 +77,16 @@ def live(press: Press) -> str:
     return f"{press.run}/{press.user}/{press.name}"
 
 
-def _live(conn: sa.Connection, shop: Workshop, press: Press) -> Any | None:
-    """The sign-in of this person that waits, or the one that this press has begun before."""
-    same = sa.or_(sign_in.c.live == live(press), sign_in.c.id == runs.hashed(press.key))
-    waits = sign_in.c.state == "waiting", sign_in.c.expires_at > shop.clock()
-    return conn.execute(sa.select(sign_in).where(same, *waits)).first()
+def _known(conn: sa.Connection, shop: Workshop, press: Press) -> Outcome | None:
+    """The sign-in of this person that waits, or what became of the one that this press has begun."""
+    waits = sign_in.c.live == live(press), sign_in.c.state == "waiting", sign_in.c.expires_at > shop.clock()
+    row = conn.execute(sa.select(sign_in).where(*waits)).first()
+    if row is not None:
+        return _invited(row)
+    row = conn.execute(sa.select(sign_in).where(sign_in.c.id == runs.hashed(press.key))).first()
+    if row is None:
+        return None
+    return Outcome(accepted=row.state == "done", told=row.told or "That sign-in is over.", run=row.run)
 
 
 def _invited(row: Any) -> Outcome:
@@ -193,11 +198,8 @@ def _move(shop: Workshop, row: Any, until: float, mark: str | None = None) -> An
     """Take the row until then; the row as it is now, or None when somebody else has it."""
     values = {"next_poll_at": until} | ({} if mark is None else {"mark": mark})
 
-    def change(conn: sa.Connection) -> Any | None:
-        return conn.execute(sign_in.update().where(*_still(row)).values(**values).returning(sign_in)).first()
-
     with writing(shop.store) as conn:
-        return change(conn)
+        return conn.execute(sign_in.update().where(*_still(row)).values(**values).returning(sign_in)).first()
 
 
 def _still(row: Any) -> tuple[sa.ColumnElement[bool], ...]:
@@ -209,7 +211,7 @@ def _still(row: Any) -> tuple[sa.ColumnElement[bool], ...]:
 
 def _finish(shop: Workshop, row: Any, wanted: Wanted) -> None:
     def change(conn: sa.Connection) -> None:
-        if not _over(conn, row, "done"):
+        if not _over(conn, row, "done", "You are signed in, and what follows was asked for."):
             return
         new = handing_in.follow(conn, shop, _press(row), wanted)
         told = f"You are signed in; it is in Vault now: {wanted.into}. /{wanted.command} was asked for as {new}."
@@ -233,7 +235,7 @@ def _end(shop: Workshop, row: Any, state: str, told: str) -> None:
     shop.write(change)
 
 
-def _over(conn: sa.Connection, row: Any, state: str, told: str = "") -> bool:
+def _over(conn: sa.Connection, row: Any, state: str, told: str) -> bool:
     """True for one caller."""
     values = {"state": state, "live": None, "device": None, "next_poll_at": None, "told": told}
     return conn.execute(sign_in.update().where(*_still(row)).values(**values)).rowcount == 1
