@@ -112,6 +112,8 @@ def _of_pod(pod: Json, events: list[Json]) -> Iterator[Waiting]:
 def _states(pod: Json) -> Iterator[tuple[str, bool, str, str]]:
     """Container, is it an init container, reason and message of each that waits for its image."""
     status = mapping(pod.get("status"))
+    if mapping(pod.get("metadata")).get("deletionTimestamp") or status.get("phase") in ("Succeeded", "Failed"):
+        return  # it is over, whatever stands there
     for key, init in (("initContainerStatuses", True), ("containerStatuses", False)):
         for one in _list(status.get(key)):
             now = mapping(mapping(one.get("state")).get("waiting"))

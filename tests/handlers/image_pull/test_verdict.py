@@ -123,6 +123,14 @@ def test_any_shape_of_pods_and_events(pods: list[Any], events: list[Any]) -> Non
     assert all(fetched(pod) in (True, False) for pod in pods)
 
 
+def test_pods_that_end_do_not_wait() -> None:
+    """One that is being removed, or that the cluster has ended, keeps no incident open."""
+    state = {"containerStatuses": [{"name": "a", "state": {"waiting": {"reason": "ImagePullBackOff"}}}]}
+    assert waits({"status": state})
+    assert not waits({"status": state, "metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}})
+    assert not waits({"status": {**state, "phase": "Failed"}})
+
+
 def test_no_verdict_without_words_and_steps() -> None:
     """Every verdict is explained in the runbook, has words, and calls for steps; no step is dead."""
     assert set(CALLED) == set(Verdict)
