@@ -28,7 +28,8 @@ Place = tuple[str, int]  # host and port
 
 
 class TransferApi:
-    """Implements `bot.core.ocm.Ocm`. Thread-safe. A host that does not answer holds up no other one."""
+    """Each question is asked; `RememberedOcm` stands before it. Thread-safe. A host that does not answer holds up no
+    other one."""
 
     def __init__(self, settings: Ocm) -> None:
         self._settings = settings
