@@ -156,10 +156,11 @@ def ecr_calls(space: str) -> dict[Right, Call]:
     }  # fmt: skip
 
 
-def pull_secret_calls(space: str, insights: str) -> dict[Right, Call]:
+def pull_secret_calls(space: str, insights: str, hosted: str) -> dict[Right, Call]:
     return {
         **secret_calls(space, "pull-secret"),
         ("get", "", "secrets", "support"): lambda bot: bot.secret("c", space, "support"),
+        ("get", "", "secrets", "global-pull-secret"): lambda bot: bot.secret("c", hosted, "global-pull-secret"),
         ("get", "", "configmaps", "insights-config"): lambda bot: bot.find("c", CONFIG_MAP, "insights-config", insights),
         ("get", "config.openshift.io", "clusterversions", "version"): lambda bot: bot.find("c", CLUSTER_VERSION, "version"),
         ("list", "machineconfiguration.openshift.io", "machineconfigpools", ""): lambda bot: bot.all("c", MACHINE_CONFIG_POOL),
@@ -214,13 +215,14 @@ def test_pull_secret(place: Kube) -> None:
     """The same of /pull-secret."""
     for kind in (CLUSTER_VERSION, MACHINE_CONFIG_POOL):
         place.define(kind.group, kind.kind)
-    space, insights = place.namespace(), place.namespace()
+    space, insights, hosted = place.namespace(), place.namespace(), place.namespace()
     words = {
+        "namespace: kube-system": f"namespace: {hosted}",
         "namespace: openshift-config": f"namespace: {space}",
         "namespace: openshift-insights": f"namespace: {insights}",
     }
     found = granted(place, "pull-secret.yaml", words)
-    each_is_needed(found, pull_secret_calls(space, insights))
+    each_is_needed(found, pull_secret_calls(space, insights, hosted))
     others(place, found, space, "pull-secret")
     assert "delete secrets/pull-secret" in refused(lambda: found.bot.delete_secret("c", space, "pull-secret"))
 
