@@ -60,9 +60,9 @@ async def submit(parts: Parts, submission: Submission, secret: Secret | Refused 
         await ack(response_action="errors", errors={wanted.SECRET: str(secret or "Nothing was handed in.")})
         return
     await ack(response_action="clear")
-    parts.threads.start(
-        _tell(parts, user, about.run, lambda: parts.desk.hand_in(submission.key, about.run, about.name, user, secret))
-    )
+    key, run, name = submission.key, about.run, about.name
+    work = _tell(parts, user, run, lambda: parts.desk.hand_in(key, run, name, user, secret), about.channel)
+    parts.threads.start(work)
 
 
 async def _open(parts: Parts, click: Click, about: WantedOf) -> None:
@@ -71,11 +71,14 @@ async def _open(parts: Parts, click: Click, about: WantedOf) -> None:
         found = wanted.find(view, about.name)
         if view is None or found is None or found.way:
             raise Refused("That is not wanted any more.", "Ask for the command again.")
-        trouble = await parts.whisper.open(click.trigger_id, wanted.form(view, found))
+        trouble = await parts.whisper.open(click.trigger_id, wanted.form(view, found, click.place))
     except (Transient, TimeoutError):
         trouble = Transient("The store did not answer in time.", "Nothing was handed in; press it again.")
     except Told as error:
         trouble = error
+    except Exception as error:  # a form that does not open needs a word, too
+        log.error("a form failed", extra={"run": about.run, "error": type(error).__name__})
+        trouble = unforeseen(error)
     if trouble:
         await parts.whisper.tell(click.user.id, click.place, render.error_message(trouble))
 
@@ -84,11 +87,9 @@ def _signed_in(parts: Parts, click: Click, about: WantedOf) -> Outcome:
     return parts.desk.sign_in(click.key, about.run, about.name, click.user.id)
 
 
-async def _tell(parts: Parts, user: str, run: str, act: Callable[[], Outcome], place: str | None = None) -> None:
-    """Do it, and tell this person alone what came of it: where the button is, or where the run is shown."""
+async def _tell(parts: Parts, user: str, run: str, act: Callable[[], Outcome], place: str | None) -> None:
+    """Do it, and tell this person alone what came of it, where the button is."""
     message = await _done(parts, run, act)
-    if place is None:
-        place = await _shown_in(parts, run)
     parts.threads.start(parts.whisper.tell(user, place, message))
 
 
@@ -103,12 +104,3 @@ async def _done(parts: Parts, run: str, act: Callable[[], Outcome]) -> Message:
     if outcome.invited:
         return wanted.invitation(outcome.invited, outcome.told)
     return render.ephemeral(outcome.told if outcome.accepted else f"❌ {outcome.told}")
-
-
-async def _shown_in(parts: Parts, run: str) -> str | None:
-    """A form does not know in which channel it was opened; the run does."""
-    try:
-        view = await parts.threads.call(parts.desk.run, run)
-    except Told:
-        return None
-    return view.channel if view else None

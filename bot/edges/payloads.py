@@ -153,12 +153,14 @@ class OfferOf(BaseModel):
 
 
 class WantedOf(BaseModel):
-    """What a button or a form is about that asks a person for a secret: the run, and the name of what it wants."""
+    """What a button or a form is about that asks a person for a secret: the run, and the name of what it wants; of a
+    form, where its button was pressed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     run: str = Field(pattern=r"^[a-z0-9-]{1,64}$")
     name: str = Field(min_length=1, max_length=60)
+    channel: Id | None = None
 
     @classmethod
     def of(cls, value: str) -> WantedOf:

@@ -30,12 +30,13 @@ def find(view: RunView | None, name: str) -> Wanted | None:
     return next((one for one in wanted if one.name == name), None)
 
 
-def value(run: str, name: str) -> str:
-    """What a button or a form carries: which run, and what of it."""
-    return json.dumps({"run": run, "name": name}, separators=(",", ":"))
+def value(run: str, name: str, channel: str | None = None) -> str:
+    """What a button or a form carries: which run, and what of it; a form also where its button was pressed."""
+    where = {"channel": channel} if channel else {}
+    return json.dumps({"run": run, "name": name, **where}, separators=(",", ":"))
 
 
-def form(view: RunView, wanted: Wanted) -> Block:
+def form(view: RunView, wanted: Wanted, channel: str | None = None) -> Block:
     """Takes the secret. It says where that goes, and who sees it."""
     lead = (
         f"{mrkdwn(wanted.hint, 300)}\nIt goes straight into Vault, at {code(str(wanted.into), 300)}, and is kept "
@@ -49,7 +50,7 @@ def form(view: RunView, wanted: Wanted) -> Block:
         "title": words("Hand in a secret"),
         "submit": words("Hand it in"),
         "close": words("Cancel"),
-        "private_metadata": value(view.id, wanted.name),
+        "private_metadata": value(view.id, wanted.name, channel),
         "blocks": [
             section("about", lead.strip()),
             {"type": "input", "block_id": SECRET, "label": words(plain(wanted.label, 75)), "element": entry},

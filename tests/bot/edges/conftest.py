@@ -18,6 +18,7 @@ from pydantic import Field
 from bot.core.alert import Notice
 from bot.core.desk import AuditEntry, ScheduleView
 from bot.core.errors import Refused, Transient
+from bot.core.handing_in import Invited
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.incident import IncidentView
 from bot.core.intake import Decision, Outcome, Request
@@ -85,6 +86,7 @@ class PaperDesk:
     stories: dict[str, IncidentView] = field(default_factory=dict)
     held: tuple[Holding, ...] = ()
     again: dict[str, tuple[str, str]] = field(default_factory=dict)  # key -> run, user
+    given: dict[str, tuple[str, str, str, Secret | None]] = field(default_factory=dict)  # key -> run, name, user, what
     acted: dict[str, tuple[str, str, str, str]] = field(default_factory=dict)  # key -> incident, user, action, step
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -163,6 +165,23 @@ class PaperDesk:
         with self.lock:
             self.again.setdefault(key, (run, user))
         return Outcome(accepted=True, told="Looking into it as run r-new2345.", run="r-new2345")
+
+    def hand_in(self, key: str, run: str, name: str, user: str, secret: Secret) -> Outcome:
+        self._store()
+        if user == STRANGER:
+            return Outcome(accepted=False, told="You may not ask for this command.", run=run)
+        with self.lock:
+            self.given.setdefault(key, (run, name, user, secret))
+        return Outcome(accepted=True, told="It is in Vault now.", run="r-new2345")
+
+    def sign_in(self, key: str, run: str, name: str, user: str) -> Outcome:
+        self._store()
+        if user == STRANGER:
+            return Outcome(accepted=False, told="You may not ask for this command.", run=run)
+        with self.lock:
+            self.given.setdefault(key, (run, name, user, None))
+        invited = Invited(link="https://sso.example.com/device?user_code=ABCD-EFGH", code="ABCD-EFGH", until=1795419900)
+        return Outcome(accepted=True, told="Compare the code.", run=run, invited=invited)
 
     def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:
         self._store()
