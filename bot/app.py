@@ -7,8 +7,8 @@ import contextlib
 import signal
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass, fields, replace
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -231,11 +231,14 @@ def working(settings: Settings) -> Iterator[Desk]:
 
 def look(settings: Settings, command: str, text: str) -> Plan | Answer:
     """Plan a command with tools that cannot write; nothing is stored."""
+    from bot.engine.records import StoredReader
+
     parts = Parts(settings)
     handler = parts.handlers.get(command.removeprefix("/"))
     if handler is None:
         raise Refused(f"There is no command {command[:40]!r}.", f"There are: {', '.join(sorted(parts.handlers))}.")
-    return handler.plan(ask.parse(text, handler), parts.handler_settings[handler.name], parts.read_tools)
+    tools = replace(parts.read_tools, records=StoredReader(cache(lambda: _store(settings))))
+    return handler.plan(ask.parse(text, handler), parts.handler_settings[handler.name], tools)
 
 
 def verify_audit(settings: Settings) -> Verified:

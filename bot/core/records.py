@@ -35,8 +35,10 @@ class RecordsReader(Protocol):
 
 class Records(RecordsReader, Protocol):
     def put(self, kind: str, key: str, value: dict[str, Any], *, run: str) -> None:
-        """Set it. The same value again only confirms it; another one begins a new entry of its history. Writing the
-        same value for the same run twice is writing it once."""
+        """Set it. The same value again only confirms it; another one begins a new entry of its history, of which 50
+        are kept. Writing the same value for the same run twice is writing it once, also when another run has put
+        something else meanwhile: that stays. Refused for more than 16 KiB of JSON or a name that is not printable,
+        TypeError for what is not JSON (a Secret), Transient when the store is away."""
         ...
 
     def drop(self, kind: str, key: str) -> None:

@@ -17,6 +17,7 @@ from bot.engine import (
     durable,
     inventory,
     planning,
+    records,
     retiring,
     schedules,
     schema,
@@ -107,6 +108,7 @@ def start(  # noqa: PLR0917  # one call in the composition root, of seven parts
     shop = Workshop(engine, queues, settings, handlers, handler_settings, tools, read_tools, membership, clock,
                     patience or Patience(), alert_handlers or {}, alert_settings or {},
                     vault=lambda: tools.vault)  # fmt: skip
+    shop = records.remembering(shop)
     executor = Executor(settings, cipher, unlock, {name: partial(work, shop) for name, work in WORKS.items()},
                         shop.stopping)  # fmt: skip
     with store.writing(engine) as conn:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from bot.core.incident import IncidentState
 from bot.core.view import OPEN
-from bot.engine import alarms, messages, outbox
+from bot.engine import alarms, messages, outbox, records
 from bot.engine.store import writing
 from bot.engine.tables import (
     decision,
@@ -32,11 +32,13 @@ BATCH = 500  # runs in one transaction, so that nobody waits long for it
 
 
 def forget(shop: Workshop) -> int:
-    """Delete runs and incidents, with all that belongs to them, that ended before the settings' keep_days; how many
-    runs. Notices go after a week, the executor's records of ended work after two."""
+    """Delete runs and incidents, with all that belongs to them, that ended before the settings' keep_days, and past
+    values of what handlers remember; how many runs. Notices go after a week, the executor's records of ended work
+    after two."""
     before = shop.clock() - shop.settings.store.keep_days * DAY
     total = _in_batches(shop, lambda conn: _forget(conn, before))
     _in_batches(shop, lambda conn: _forget_incidents(conn, before))
+    _in_batches(shop, lambda conn: records.forget(conn, before, BATCH))
     _in_batches(shop, lambda conn: _forget_notices(conn, shop.clock() - NOTICES))
     before = max(before, shop.clock() - WORKS)
     while not shop.stopping.is_set() and shop.queues.forget(before, BATCH) == BATCH:

@@ -1,5 +1,5 @@
-"""The engine's own tables of runs, decisions and steps, of notices and incidents, of credentials. Times are seconds
-since the epoch, UTC."""
+"""The engine's own tables of runs, decisions and steps, of notices and incidents, of credentials, and of what handlers
+remember. Times are seconds since the epoch, UTC."""
 
 from __future__ import annotations
 
@@ -238,4 +238,19 @@ alarm = sa.Table(
     sa.Column("command", sa.Text, primary_key=True),
     sa.Column("name", sa.Text, primary_key=True),  # of a credential that people were told of
     sa.Column("word", sa.Text, nullable=False),  # what they were told last
+)
+
+record = sa.Table(
+    "record",
+    metadata,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),  # of this value among those of the key
+    sa.Column("present", sa.Boolean),  # true for the last one; then null, so that no two are
+    sa.Column("since", sa.Double, nullable=False),
+    sa.Column("seen_at", sa.Double, nullable=False),  # when it was last confirmed
+    sa.Column("begun_by", sa.Text, nullable=False),  # the run that put it first
+    sa.Column("run", sa.Text, nullable=False),  # the one that put it last
+    sa.Column("value", sa.Text, nullable=False),  # canonical JSON; the last column, since SQLite reads past large ones
+    sa.UniqueConstraint("kind", "key", "present"),
 )
