@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bot.core.errors import Told
@@ -42,17 +42,17 @@ T = TypeVar("T")
 
 def at_each(look: Callable[[Target], T], targets: tuple[Target, ...], tools: ReadTools) -> tuple[T | Told, ...]:
     """What is found at each target, side by side; an error where one cannot be looked at. A cluster that does not
-    answer is asked once, and keeps nobody waiting."""
-    clusters = tuple(dict.fromkeys(one.cluster for one in targets))
-    answers = dict(zip(clusters, each(tools.kubernetes.version, clusters), strict=True))
+    answer is asked once, while the others are looked at."""
+    by_cluster: dict[str, list[Target]] = {}
+    for target in targets:
+        by_cluster.setdefault(target.cluster, []).append(target)
 
-    def one(target: Target) -> T:
-        answer = answers[target.cluster]
-        if isinstance(answer, Told):
-            raise answer
-        return look(target)
+    def at_cluster(name: str) -> Iterator[T | Told]:
+        tools.kubernetes.version(name)
+        return iter(each(look, by_cluster[name]))
 
-    return each(one, targets)
+    found = dict(zip(by_cluster, each(at_cluster, by_cluster), strict=True))
+    return tuple(one if isinstance(one := found[target.cluster], Told) else next(one) for target in targets)
 
 
 def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again: bool) -> Found:
