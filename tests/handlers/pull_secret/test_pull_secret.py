@@ -1,0 +1,363 @@
+"""/pull-secret against OCM, registries and clusters over HTTP: what it finds, proposes, changes and puts back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from bot.core.errors import Drifted, Refused, Told, Unverified
+
+DAY = 86400.0
+OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
+BACKUP = "pull-secret-before-hivekeeper"
+
+
+def kinds(plan: Any) -> list[list[str]]:
+    return [[step.kind for step in stage.steps] for stage in plan.stages]
+
+
+def test_a_closed_window_is_nobodys_business(world: Any) -> None:
+    """Without a transfer a sync does nothing and, when a schedule asked, says nothing."""
+    answer = world.answer("sync")
+    assert answer.title == "Nothing to do: 2 pull secrets"
+    assert answer.quiet
+    assert not answer.warnings
+    assert world.writes() == world.writes("two") == []
+
+
+def test_the_plan_says_what_changes(world: Any) -> None:
+    """Per registry: the same, replaced or added, by fingerprint; whose the cluster becomes, and until when. Nothing is
+    changed yet."""
+    transfer = world.open({"auths": {OCM: world.entry(), BASIC: world.auths()[BASIC], BEARER: world.entry()}})
+    plan = world.plan("one")
+    assert plan.title == "Update the pull secret of one for the transfer to another owner"
+    assert kinds(plan) == [["pull-secret.write"], ["pull-secret.confirm"], ["pull-secret.watch-pools"]]
+    rows = {change.name: change for change in plan.changes}
+    assert set(rows) == {OCM, BASIC, BEARER}, "what only the cluster has is not touched"
+    assert rows[BASIC].matches
+    assert rows[BEARER].old is None
+    assert rows[OCM].old not in (None, rows[OCM].new)
+    assert {change.subject for change in plan.changes} == {"joe → jack"}
+    assert {change.source for change in plan.changes} == {f"transfer {transfer}"}
+    (note,) = plan.notes
+    assert note.text == "joe → jack; registries: 1 same, 1 replaced, 1 added. The window closes"
+    assert note.at == world.now() + 5 * DAY
+    assert not plan.warnings
+    assert world.writes() == []
+
+
+def test_everything_arrives(world: Any) -> None:
+    """After applying, the cluster has all that it had and all that is new; OCM takes its new token without a restart;
+    every machine has it; and the old pull secret waits beside it."""
+    before, old = world.auths(), world.raw()
+    world.open()
+    plan = world.plan("one")
+    assert world.drifted(plan) == []
+    assert world.apply(plan) == {}
+    now = world.auths()
+    assert now[OTHER] == before[OTHER]
+    assert now[OCM]["email"] == "joe@example.com", "fields that the new one does not have stay"
+    assert now[OCM]["auth"] != before[OCM]["auth"]
+    assert BEARER in now
+    assert world.raw(name=BACKUP) == old
+    assert world.secret()["metadata"]["annotations"]["hivekeeper/run"] == "run-1"
+    assert any("worker 0 of 2" in told for told in world.told)
+    assert world.pool()["status"]["updatedMachineCount"] == 2
+    report = world.report(plan)
+    assert report.table.rows == (("one", "updated", "yes", "master all 1; worker all 2"),)
+    assert (report.warnings, report.offers) == ((), ())
+
+
+def test_twice_is_once(world: Any) -> None:
+    """Asked again while the window is still open there is nothing to do (NoNewData), and nothing is written again."""
+    world.open()
+    world.apply(world.plan("one"))
+    version = world.secret()["metadata"]["resourceVersion"]
+    answer = world.answer("sync", "one")
+    assert answer.quiet
+    assert answer.table.rows[0][:2] == ("one", "synced")
+    assert world.secret()["metadata"]["resourceVersion"] == version
+
+
+def test_carried_out_again_after_a_crash(world: Any) -> None:
+    """Whatever stage the bot died in, the next try ends the same, and the backup is of what was there before."""
+    world.open()
+    plan, old = world.plan("one"), world.raw()
+    world.apply(plan, stages=1)
+    once = world.raw()
+    assert world.apply(plan) == {}
+    assert (world.raw(), world.raw(name=BACKUP)) == (once, old)
+
+
+def test_a_cluster_without_pools(world: Any) -> None:
+    """Where the control plane is hosted elsewhere there is nothing to watch, and that is no failure."""
+    world.open(cluster="two")
+    plan = world.plan("two")
+    assert world.apply(plan) == {}
+    assert world.report(plan).table.rows == (("two", "updated", "yes", "no pools"),)
+
+
+def test_a_hosted_clusters_token_lies_elsewhere(world: Any) -> None:
+    """Without a token in the pull secret, that of kube-system/global-pull-secret is taken, and the plan says so."""
+    entries = world.auths("two")
+    token = entries.pop(OCM)
+    world.put({"auths": entries}, "two")
+    assert world.answer("status", "two").table.rows[0][1] == "disconnected"
+    world.put({"auths": {OCM: token}}, "two", namespace="kube-system", name="global-pull-secret")
+    world.open(cluster="two")
+    assert "token is that of the nodes' own pull secret" in world.plan("two").notes[0].text
+
+
+def test_undo_gives_every_byte_back(world: Any) -> None:
+    """The document, the annotations and the labels are as they were; done twice it is the same."""
+    world.put(json.dumps({"auths": world.auths()}, indent=3) + "\n", annotations={"a": "b"}, labels={"c": "d"})
+    was, before = world.raw(), world.secret()["metadata"]
+    world.open()
+    plan = world.plan("one")
+    world.apply(plan, stages=1)
+    for _ in range(2):
+        plan.stages[0].steps[0].undo(world.tools, world.ref)
+    after = world.secret()["metadata"]
+    assert world.raw() == was
+    assert (after["annotations"], after["labels"]) == (before["annotations"], before["labels"])
+
+
+def test_the_backup_goes_with_its_run(world: Any) -> None:
+    """Retiring removes it; what was written stays."""
+    world.open()
+    plan = world.plan("one")
+    world.apply(plan)
+    now = world.raw()
+    plan.stages[0].steps[0].retire(world.tools, world.ref)
+    assert world.secret(name=BACKUP) is None
+    assert world.raw() == now
+
+
+def test_restore(world: Any) -> None:
+    """What the last update replaced comes back by a plan of its own, that says what goes; then there is nothing more to
+    put back."""
+    was = world.raw()
+    world.open()
+    world.apply(world.plan("one"))
+    world.run = "run-2"
+    plan = world.plan("one", action="restore")
+    assert plan.title == "Put back the pull secret that one had before run run-1"
+    assert {change.name: change.new is None for change in plan.changes}[BEARER]
+    assert world.drifted(plan) == []
+    assert world.apply(plan) == {}
+    assert world.raw() == was
+    with pytest.raises(Refused, match="no pull secret to put back"):
+        world.ask("restore", "one")
+
+
+def test_restore_is_of_one_cluster(world: Any) -> None:
+    """All at once is refused."""
+    with pytest.raises(Refused, match="one cluster"):
+        world.ask("restore")
+
+
+# --- the world moves --------------------------------------------------------------------------------------------
+
+
+def test_the_window_closes_before_approval(world: Any) -> None:
+    """The premise no longer holds; and the step by itself writes nothing, for plans of many clusters."""
+    world.open()
+    plan, old = world.plan("one"), world.raw()
+    world.ocm.close(world.ids["one"])
+    assert len(world.drifted(plan)) == 1
+    with pytest.raises(Drifted, match="not open any more"):
+        plan.stages[0].steps[0].do(world.tools, world.ref)
+    assert world.raw() == old
+
+
+def test_time_runs_out_before_approval(world: Any) -> None:
+    """OCM still shows the transfer, but its time is over."""
+    world.open(days=0.5)
+    plan = world.plan("one")
+    world.ahead += DAY
+    assert len(world.drifted(plan)) == 1
+    with pytest.raises(Refused, match="time of the transfer is over"):
+        world.ask("sync", "one")
+
+
+def test_another_document_is_not_what_was_approved(world: Any) -> None:
+    """The transfer is the same, but what it brings is not."""
+    world.open()
+    plan, old = world.plan("one"), world.raw()
+    world.ocm.corrupt(world.ids["one"], json.dumps({"auths": {OCM: world.entry(), BASIC: world.entry()}}))
+    assert len(world.drifted(plan)) == 1
+    with pytest.raises(Drifted):
+        plan.stages[0].steps[0].do(world.tools, world.ref)
+    assert world.raw() == old
+
+
+def test_somebody_else_writes_first(world: Any) -> None:
+    """Another pull secret than was shown is not written over, neither before the step nor within it."""
+    world.open()
+    plan = world.plan("one")
+    theirs = {"auths": {**world.auths(), "x.example.com": world.entry()}}
+    world.put(theirs)
+    assert len(world.drifted(plan)) == 1
+    with pytest.raises(Drifted, match="Somebody else changed"):
+        plan.stages[0].steps[0].do(world.tools, world.ref)
+    assert json.loads(world.raw()) == theirs
+
+
+def test_a_writer_at_the_same_moment(world: Any) -> None:
+    """A write between our look and ours is a conflict, and theirs stays."""
+    world.open()
+    plan = world.plan("one")
+    theirs = {"auths": {**world.auths(), "x.example.com": world.entry()}}
+    done: list[int] = []
+
+    def meanwhile(entry: Any, when: str) -> None:
+        if when == "before" and entry.verb == "update" and not done:
+            done.append(1)
+            world.put(theirs)
+
+    world.clusters["one"].on_write = meanwhile
+    with pytest.raises(Drifted):
+        plan.stages[0].steps[0].do(world.tools, world.ref)
+    assert json.loads(world.raw()) == theirs
+    assert done
+
+
+def test_two_plans_for_the_same(world: Any) -> None:
+    """The second finds that the first has done it: its premises hold, its write is done already, nothing is repeated."""
+    world.open()
+    first, second = world.plan("one"), world.plan("one")
+    world.apply(first)
+    writes = len(world.writes())
+    world.run = "run-2"
+    assert world.drifted(second) == []
+    assert world.apply(second) == {}
+    assert len(world.writes()) == writes
+
+
+def test_ocm_does_not_take_the_new_token(world: Any) -> None:
+    """The run says so, tells how to go back, and the report offers that; it was asked some times, with pauses."""
+    world.open()
+    plan = world.plan("one")
+    world.apply(plan, stages=1)
+    new = world.auths()[OCM]["auth"]
+    world.ocm.revoke(new)
+    (error,) = (e for e in world.apply(plan, stages=2).values())
+    assert isinstance(error, Unverified)
+    assert "/pull-secret restore one" in error.now
+    report = world.report(plan)
+    assert report.table.rows[0][1:3] == ("updated", "no")
+    assert report.offers[0].ask == {"action": "restore", "cluster": ["one"]}
+
+
+# --- pools ------------------------------------------------------------------------------------------------------
+
+
+def test_a_paused_pool(world: Any) -> None:
+    """It is warned about before, waited for by nobody, and named after."""
+    world.pool(paused=True)
+    world.open()
+    plan = world.plan("one")
+    assert plan.warnings == ("one: pool worker is paused, so the machines there keep the old pull secret.",)
+    assert world.apply(plan) == {}
+    report = world.report(plan)
+    assert report.table.rows[0][3] == "master all 1; worker 0 of 2, paused"
+    assert report.warnings[0].startswith("one: worker 0 of 2, paused. It is paused: until it is resumed")
+    assert report.offers[0].ask == {"action": "status", "cluster": ["one"]}
+
+
+def test_a_degraded_pool(world: Any) -> None:
+    """The watch ends with its time, not sooner, and says how far it got; the pull secret stays."""
+    world.lives["one"].pools.degraded["worker"] = "worker-1"
+    world.open()
+    plan = world.plan("one")
+    world.wait(1)
+    began = world.now()
+    (error,) = world.apply(plan).values()
+    assert "not all of its machines have after 30 min" in error.what
+    assert "worker 0 of 2, degraded" in error.what
+    assert 1800 <= world.now() - began < 2000
+    assert BEARER in world.auths()
+
+
+def test_the_cluster_is_away_while_it_is_watched(world: Any) -> None:
+    """That ends no watch: it goes on when the cluster answers."""
+    world.open()
+    plan = world.plan("one")
+    world.apply(plan, stages=2)
+    world.clusters["one"].down()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            world.clusters["one"].heal()
+        world.wait(seconds)
+
+    (watch,) = plan.stages[2].steps
+    ref = type(world.ref)(id=world.run, tell=world.told.append, pause=wait)
+    with pytest.raises(Told):
+        watch.do(world.tools, ref)  # it looks first whether there is something to watch
+    world.clusters["one"].heal()
+    watch.do(world.tools, ref)
+    assert watch.done(world.read_tools)
+
+
+# --- many -------------------------------------------------------------------------------------------------------
+
+
+def test_one_dead_cluster_keeps_none(world: Any) -> None:
+    """The other is synced, and the plan names the one that was left out."""
+    world.open()
+    world.open(cluster="two")
+    world.clusters["two"].down()
+    plan = world.plan()
+    assert plan.title == "Update the pull secret of one for the transfer to another owner"
+    assert plan.warnings[0].startswith("two: Cluster two")
+    assert world.apply(plan) == {}
+
+
+def test_both_in_one_plan(world: Any) -> None:
+    """Two clusters: no premise of one binds the other, and one that has moved fails alone."""
+    world.open()
+    world.open(cluster="two")
+    plan = world.plan("all")
+    assert (plan.title, plan.premises) == (
+        "Update the pull secret of 2 clusters for the transfer to another owner", ())  # fmt: skip
+    world.ocm.close(world.ids["one"])
+    failed = world.apply(plan)
+    assert [type(error).__name__ for error in failed.values()] == ["Drifted", "Refused", "Refused"]
+    assert BEARER in world.auths("two")
+    report = world.report(plan)
+    assert [row[1] for row in report.table.rows] == ["as before", "updated"]
+    assert [offer.ask["cluster"] for offer in report.offers if offer.ask["action"] == "sync"] == [["one"]]
+
+
+def test_names(world: Any) -> None:
+    """Clusters are told by name, in any case; one that is not known is refused with those that are."""
+    assert world.answer("status", "ONE").table.rows[0][0] == "one"
+    with pytest.raises(Refused, match=r"There are: one, two and all"):
+        world.ask("status", "three")
+
+
+def test_status_and_check(world: Any) -> None:
+    """One row for each cluster: window, owners, time left, the last update, the pools; check compares and tries, too."""
+    world.open(days=1)
+    status, check = world.answer("status"), world.answer("check")
+    assert status.title == "1 transfer open, 2 clusters looked at"
+    assert status.table.rows[0] == ("one", "open", "joe → jack", "24 h", "not by the bot", "master all 1; worker all 2")
+    assert status.table.rows[1][:4] == ("two", "closed", "–", "–")
+    assert check.table.rows[0][-2:] == ("2 replaced, 1 added", "2 logins accepted")
+    assert not status.quiet
+    assert world.writes() == []
+
+
+def test_the_bots_word_is_that_of_nobody_else(world: Any) -> None:
+    """Names of people from OCM are shortened, and nothing of a document is ever shown."""
+    document = json.dumps({"auths": {BASIC: world.entry()}})
+    world.ocm.open_window(world.ids["one"], "j" * 500, "<!channel>", document, world.now() + DAY)
+    plan = world.plan("one")
+    assert len(plan.notes[0].text) < 200
+    assert base64.b64encode(document.encode()).decode()[:20] not in plan.model_dump_json()
