@@ -247,6 +247,9 @@ class Safe:
     def fields(self, path: str) -> frozenset[str]:
         return frozenset(self.holds.get(path, {}))
 
+    def stamp(self, path: str, field: str) -> float | None:
+        return None
+
     def write(self, path: str, values: Mapping[str, Secret], *, run: str) -> None:
         if self.trouble:
             raise self.trouble.pop(0)
@@ -341,6 +344,12 @@ class Wanting:
         """What was told this person alone."""
         query = sa.select(messages.message).where(messages.message.c.channel == user)
         return [row.note["text"] for row in self.bench.shop.read(lambda conn: conn.execute(query).all())]
+
+
+@pytest.fixture
+def make_wanting() -> type[Wanting]:
+    """For benches of the test's own."""
+    return Wanting
 
 
 @pytest.fixture
