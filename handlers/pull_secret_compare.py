@@ -88,7 +88,7 @@ def tried(found: Comparison, tools: ReadTools) -> tuple[tuple[str, Pull], ...]:
     """What the registries say to each login that is new: asked as a node would log in, side by side. OCM's own entry is
     not tried: it is good for OCM only once the transfer is done."""
     hosts = [row.host for row in found.changed if row.host != OCM_HOST][:MOST_TRIED]
-    said = each(lambda host: _accepts(host, found.merged, tools), hosts, at_most=8)
+    said = each(lambda host: _accepts(host, found.merged, tools), hosts, at_most=MOST_TRIED)
     return tuple((host, _pull(one)) for host, one in zip(hosts, said, strict=True))
 
 

@@ -271,9 +271,10 @@ def test_a_paused_pool(world: Any) -> None:
 def test_a_degraded_pool(world: Any) -> None:
     """The watch ends with its time, not sooner, and says how far it got; the pull secret stays."""
     world.lives["one"].pools.degraded["worker"] = "worker-1"
+    world.wait(1)
     world.open()
     plan = world.plan("one")
-    world.wait(1)
+    assert plan.warnings == ("one: pool worker is degraded, so some machines there may not take the new one.",)
     began = world.now()
     (error,) = world.apply(plan).values()
     assert "not all of its machines have after 30 min" in error.what
