@@ -22,6 +22,7 @@ from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
+from bot.managed import Kerberos, VaultTokens
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 
 __all__ = ["Cluster", "FromEnv", "FromFile", "FromVault", "Part", "SecretSource"]  # defined elsewhere, known from here
@@ -202,6 +203,8 @@ class Settings(Part):
     registries: dict[str, Registry] = Field(default_factory=dict, description="Host -> how it is reached.")
     sso: dict[str, Realm] = Field(default_factory=dict, description="Name -> a realm of Red Hat SSO.")
     ocm: Ocm = Ocm()
+    kerberos: Kerberos = Kerberos()
+    vault_tokens: VaultTokens | None = None
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
