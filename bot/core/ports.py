@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from bot.core import aws, handing_in, kubernetes, ocm, outside, records, registry, sso
+from bot.core import aws, grid, handing_in, kubernetes, ocm, outside, records, registry, sso
 from bot.core.secret import Secret
 from bot.core.value import Value
 
@@ -138,6 +138,7 @@ _SSO = cast(sso.Sso, outside.NotConfigured("Red Hat SSO", "sso"))
 _OCM = cast(ocm.Ocm, outside.NotConfigured("OCM", "ocm"))
 _SIGN_INS = cast(handing_in.SignIns, outside.NotConfigured("A way to sign in", "sso"))
 _SEAL = cast(handing_in.Seal, outside.NotConfigured("What seals sign-ins", "store.encryption_keys"))
+_NODES = cast(grid.Nodes, outside.NotConfigured("The way onto nodes", "nodes"))
 _RECORDS = cast(records.Records, outside.NotConfigured("The bot's memory", "store"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
@@ -169,6 +170,7 @@ class ReadTools:
     sso: sso.Sso = _SSO
     ocm: ocm.Ocm = _OCM
     sign_ins: handing_in.SignIns = _SIGN_INS
+    nodes: grid.NodesReader = _NODES
     records: records.RecordsReader = _RECORDS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
@@ -183,6 +185,7 @@ class Tools(ReadTools):
     hook: outside.Hook = _HOOK
     cases: outside.Cases = _CASES
     kubernetes: kubernetes.Kubernetes = _KUBERNETES
+    nodes: grid.Nodes = _NODES
     records: records.Records = _RECORDS
     seal: handing_in.Seal = _SEAL
 
