@@ -23,9 +23,10 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
+from tests.kdc import kdc, kerberos
 from tests.kube import kube
 
-__all__ = ["kube"]  # the fixture of a Kubernetes API server
+__all__ = ["kdc", "kerberos", "kube"]  # fixtures of a Kerberos KDC and of a Kubernetes API server
 
 # A busy machine is no defect: what takes long is for the benchmarks to say.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -173,7 +174,7 @@ def server_binary() -> Callable[[str], str]:
     """
 
     def find(name: str) -> str:
-        folders = sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True)
+        folders = [*sorted(glob.glob("/usr/lib/postgresql/*/bin"), reverse=True), "/usr/sbin"]
         found = shutil.which(name) or next((p for f in folders if os.path.exists(p := f"{f}/{name}")), None)
         if found is None and ON_CI:
             pytest.fail(f"{name} is not installed, and CI skips nothing")
