@@ -143,7 +143,7 @@ class Parts:
     def read_tools(self) -> ReadTools:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
-        callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases")}
+        callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases", "jenkins")}
         readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
         return ReadTools(**{**whole, **readers, "kubernetes": whole["kubernetes"].reader,
                             "vault": self._vault_reader or self.vault})  # fmt: skip

@@ -13,6 +13,7 @@ def of(settings: Settings, resolve: Callable[[SecretSource], Secret]) -> dict[st
     """By the names that `bot.core.ports.Tools` has for them."""
     from bot.tools.cie_webhook import Webhook
     from bot.tools.github import Issues
+    from bot.tools.jenkins import Builds
     from bot.tools.pagerduty import Pages
     from bot.tools.redhat_cases import SupportCases
 
@@ -21,4 +22,5 @@ def of(settings: Settings, resolve: Callable[[SecretSource], Secret]) -> dict[st
         **({"tracker": Issues(settings.github, resolve)} if settings.github else {}),
         **({"hook": Webhook(settings.cie_webhook, resolve)} if settings.cie_webhook else {}),
         **({"cases": SupportCases(settings.redhat_support, resolve)} if settings.redhat_support else {}),
+        **({"jenkins": Builds(settings.jenkins, resolve)} if settings.jenkins else {}),
     }

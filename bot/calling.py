@@ -1,5 +1,5 @@
 """Settings of the systems through which the bot calls people: PagerDuty, an issue tracker, a webhook, Red Hat
-support."""
+support; and of the Jenkins whose jobs it runs again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from bot.sources import Address, Part, SecretSource
+from bot.sources import Address, Part, SafeAddress, SecretSource
 
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a header
 OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
@@ -90,5 +90,20 @@ class RedhatSupport(Part):
         description="Where the offline token becomes an access token.",
     )
     client_id: str = Field(default="rhsm-api", description="Client that the offline token was issued for.")
+    ca_file: Path | None = None
+    timeout: float = SECONDS
+
+
+class Jenkins(Part):
+    """The CI whose jobs are run again after a cure."""
+
+    address: SafeAddress = Field(description="https://ci.example.com, with the path prefix if there is one.")
+    user: str = Field(min_length=1, max_length=255, pattern=r"^[^:\s]+$", description="The bot's own user there.")
+    token: SecretSource = Field(description="API token of the user; may read and build the jobs.")
+    marker: str = Field(
+        default="HIVEKEEPER_RUN",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,59}$",
+        description="Parameter that carries what the bot knows its builds by, in jobs that declare it.",
+    )
     ca_file: Path | None = None
     timeout: float = SECONDS

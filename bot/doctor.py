@@ -13,6 +13,7 @@ from bot.core.errors import Refused
 from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
 from bot.doctor_clusters import clusters
+from bot.doctor_jenkins import jenkins
 from bot.doctor_ocm import ocm
 from bot.doctor_sso import realms
 from bot.findings import Finding, looked
@@ -36,6 +37,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from realms(parts)
     yield from ocm(parts)
     yield from ci_jobs(settings)
+    yield from jenkins(parts)
     yield from prometheus(parts)
     yield from endpoints(parts)
     yield from alerts(parts)

@@ -15,7 +15,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from bot.alerting import Alerts, Webhooks
-from bot.calling import CieWebhook, GitHub, PagerDuty, RedhatSupport
+from bot.calling import CieWebhook, GitHub, Jenkins, PagerDuty, RedhatSupport
 from bot.cloud import AwsAccesses, Registry
 from bot.clusters import Cluster
 from bot.core.errors import Refused
@@ -214,6 +214,7 @@ class Settings(Part):
     github: GitHub | None = None
     cie_webhook: CieWebhook | None = None
     redhat_support: RedhatSupport | None = None
+    jenkins: Jenkins | None = None
     runbooks: Runbooks = Runbooks()
     groups: dict[str, Group] = Field(default_factory=dict)
     commands: dict[str, Command] = Field(default_factory=dict)

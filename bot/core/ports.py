@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast
 
-from bot.core import aws, grid, handing_in, kubernetes, ocm, outside, records, registry, sso
+from bot.core import aws, grid, handing_in, jenkins, kubernetes, ocm, outside, records, registry, sso
 from bot.core.secret import Secret
 from bot.core.value import Value
 
@@ -30,6 +30,11 @@ class VaultReader(Protocol):
 
     def fields(self, path: str) -> frozenset[str]:
         """The names of the fields at a path, empty when there is nothing."""
+        ...
+
+    def stamp(self, path: str, field: str) -> float | None:
+        """The time (seconds since the epoch) that a run noted in a field beside a secret, as `bot.core.stamp` spells
+        it; None when nothing else than exactly such a time stands there."""
         ...
 
 
@@ -141,6 +146,7 @@ _SEAL = cast(handing_in.Seal, outside.NotConfigured("What seals sign-ins", "stor
 _NODES = cast(grid.Nodes, outside.NotConfigured("The way onto nodes", "nodes"))
 _RECORDS = cast(records.Records, outside.NotConfigured("The bot's memory", "store"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
+_JENKINS = cast(jenkins.Jenkins, outside.NotConfigured("Jenkins", "jenkins"))
 _CASES = cast(outside.Cases, outside.NotConfigured("Red Hat support", "redhat_support"))
 
 
@@ -172,6 +178,7 @@ class ReadTools:
     sign_ins: handing_in.SignIns = _SIGN_INS
     nodes: grid.NodesReader = _NODES
     records: records.RecordsReader = _RECORDS
+    jenkins: jenkins.JenkinsReader = _JENKINS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
 
@@ -187,6 +194,7 @@ class Tools(ReadTools):
     kubernetes: kubernetes.Kubernetes = _KUBERNETES
     nodes: grid.Nodes = _NODES
     records: records.Records = _RECORDS
+    jenkins: jenkins.Jenkins = _JENKINS
     seal: handing_in.Seal = _SEAL
 
 

@@ -21,6 +21,9 @@ class NoVault:
     def fields(self, path: str) -> frozenset[str]:
         _refuse(path)
 
+    def stamp(self, path: str, field: str) -> float | None:
+        _refuse(path, field)
+
     def write(self, path: str, values: Mapping[str, Secret], *, run: str) -> None:
         _refuse(path, values, run)
 

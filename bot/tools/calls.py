@@ -31,10 +31,11 @@ class Service:
             session, lambda it: it.request(method, url, headers=dict(headers), allow_redirects=False, **content)
         )
         if answer.how != "answered":
-            raise self._unheard(answer)
+            raise self.unheard(answer)
         return answer
 
-    def _unheard(self, answer: Answer) -> Told:
+    def unheard(self, answer: Answer) -> Told:
+        """The error for no answer at all."""
         what = answer.silence(self.name, self.seconds)
         if answer.how in ("certificate", "tls", "ca_file"):
             return Refused(what, f"Check {self.setting}.ca_file and its address in the settings.")

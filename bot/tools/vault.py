@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bot import settings
+from bot.core import stamp
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
@@ -59,6 +60,10 @@ class Reader:
     def fields(self, path: str) -> frozenset[str]:
         return frozenset(name for name, value in self._get(path).fields.items() if value is not None)
 
+    def stamp(self, path: str, field: str) -> float | None:
+        found = self._get(path).fields.get(field)
+        return stamp.read(found) if isinstance(found, str) else None
+
 
 class Vault:
     """`bot.core.ports.VaultWriter`."""
@@ -96,6 +101,9 @@ class Vault:
 
     def fields(self, path: str) -> frozenset[str]:
         return self.reader.fields(path)
+
+    def stamp(self, path: str, field: str) -> float | None:
+        return self.reader.stamp(path, field)
 
     def write(self, path: str, values: Mapping[str, Secret], *, run: str) -> None:
         path, backup = checked(path), sibling(path, run)
