@@ -372,3 +372,18 @@ def test_an_entry_that_is_none_is_not_merged() -> None:
     """A new document cannot turn an entry into something else."""
     with pytest.raises(Refused, match=r"quay\.io is not an object"):
         TOOL.merge(auths(**{"quay.io": entry("a", "b")}), auths(**{"quay.io": "text"}))
+
+
+def test_auth_as_it_stands_there(canary: Any) -> None:
+    """The auth of exactly one entry, not decoded; none for another spelling, and a refusal for what is no text."""
+    auth = canary("auth")
+    document = Secret(
+        json.dumps({"auths": {"a.example.com": {"auth": auth}, "b.example.com": {}, "c.example.com": {"auth": 1}}})
+    )
+    found = TOOL.auth(document, "a.example.com")
+    assert found is not None
+    assert found.reveal() == auth
+    assert TOOL.auth(document, "https://a.example.com") is None
+    assert TOOL.auth(document, "b.example.com") is None
+    with pytest.raises(Refused):
+        TOOL.auth(document, "c.example.com")

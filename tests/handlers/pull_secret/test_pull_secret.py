@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import Drifted, Refused, Told, Unverified
+from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
+from playground.kubernetes_faults import Fault, unavailable
 
 DAY = 86400.0
 OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
@@ -250,6 +251,48 @@ def test_ocm_does_not_take_the_new_token(world: Any) -> None:
     report = world.report(plan)
     assert report.table.rows[0][1:3] == ("updated", "no")
     assert report.offers[0].ask == {"action": "restore", "cluster": ["one"]}
+
+
+def until_done(world: Any, step: Any) -> None:
+    """As the engine: what was only temporarily away is asked whether it is done, and done again."""
+    for _ in range(4):
+        try:
+            if not step.done(world.read_tools):
+                step.do(world.tools, world.ref)
+            assert step.done(world.read_tools)
+        except Transient:
+            continue
+        return
+
+
+@pytest.mark.parametrize("verb", ["create", "update"])
+@pytest.mark.parametrize("cut", [0, 40, None])
+def test_an_answer_is_lost(world: Any, verb: str, cut: int | None) -> None:
+    """Of the backup or of the write, after it was carried out or (None) before: the end is the same, and all can be put
+    back."""
+    world.open()
+    (step,) = world.plan("one").stages[0].steps
+    was = world.raw()
+    lost = Fault(verb=verb, resource="secrets", times=1, cut=cut, answer=unavailable() if cut is None else None)
+    world.clusters["one"].faults.add(lost)
+    until_done(world, step)
+    assert BEARER in world.auths()
+    assert world.raw(name=BACKUP) == was
+    step.undo(world.tools, world.ref)
+    assert world.raw() == was
+
+
+def test_the_api_server_restarts(world: Any) -> None:
+    """While it is away a step is only temporarily undone, never failed for good."""
+    world.open()
+    (step,) = world.plan("one").stages[0].steps
+    world.clusters["one"].down()
+    for act in (lambda: step.done(world.read_tools), lambda: step.do(world.tools, world.ref)):
+        with pytest.raises(Transient):
+            act()
+    world.clusters["one"].heal()
+    until_done(world, step)
+    assert BEARER in world.auths()
 
 
 # --- pools ------------------------------------------------------------------------------------------------------
