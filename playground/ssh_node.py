@@ -89,6 +89,8 @@ class Nodes:
         return f"{name} {self.host_key.export_public_key().decode().strip()}\n"
 
     def stop(self) -> None:
+        if not self._thread.is_alive():
+            return
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)

@@ -77,16 +77,16 @@ class Files:
         import asyncssh
 
         flags = asyncssh.FXF_READ | asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
+        # A file that failed is not closed: who hung in writing would hang in that too, and the session ends at once.
         file = await self._make(self._sftp.open(path, flags, asyncssh.SFTPAttrs(permissions=mode), encoding=None))
-        try:
-            await self._make(file.chmod(mode))  # the account's umask may have taken bits away
-            right(_entry(await self._make(file.stat())))
-            await self._make(file.write(content, 0))
-            with suppress(Unable):
-                await self._make(file.fsync())
-            return _entry(await self._make(file.stat())), await self._content(file)
-        finally:
-            await self._make(file.close())
+        await self._make(file.chmod(mode))  # the account's umask may have taken bits away
+        right(_entry(await self._make(file.stat())))
+        await self._make(file.write(content, 0))
+        with suppress(Unable):
+            await self._make(file.fsync())
+        written = _entry(await self._make(file.stat())), await self._content(file)
+        await self._make(file.close())
+        return written
 
     async def replace(self, path: str, final: str, *, in_two_steps: bool) -> None:
         """Give the file its final name, in one step. Where the node cannot, and something stands there: Refused, or in
@@ -106,12 +106,11 @@ class Files:
 
         try:
             file = await self._do(self._sftp.open(path, asyncssh.FXF_READ, encoding=None))
-            try:
-                return await self._content(file)
-            finally:
-                await self._do(file.close())
+            content = await self._content(file)
+            await self._do(file.close())
         except (Missing, Refused):
             return None
+        return content
 
     async def _content(self, file: asyncssh.SFTPClientFile) -> bytes:
         content: str | bytes = await self._do(file.read(ENOUGH, 0))

@@ -21,7 +21,7 @@ from bot.tools.nodes_files import Entry, Files
 from bot.tools.nodes_told import another_uid, in_the_way, unlike
 
 TOKEN_MODE, ROLE_MODE = 0o400, 0o644
-TIDYING = 5.0  # seconds for removing drafts after a failure
+TIDYING = 2.0  # seconds for removing drafts
 EVERYBODY, STICKY = stat.S_IWOTH, stat.S_ISVTX
 Digest = Callable[[bytes], str]
 

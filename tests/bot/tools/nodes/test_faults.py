@@ -1,0 +1,239 @@
+"""What can fail at a node: each has its own sentence, and the old token stays whole and readable."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import asyncssh
+import pytest
+
+from bot.core.errors import Refused, Told, Transient
+from playground.ssh_node import Nodes
+
+NODE, UID = "n1.example.com", 4711
+OLD = b"hvs.old\n"
+
+
+def old_token_stands(grid: Any, *, drafts: int = 0) -> bool:
+    """Both places hold what was there before, and nothing else lies about, but drafts that could not be removed."""
+    kept = all(bytes(grid.node.files[path].content) == OLD for path in grid.tokens)
+    return kept and len(grid.node.in_directory()) == 2 + drafts
+
+
+@pytest.fixture
+def old(grid: Any) -> Any:
+    """A node with an older token in both places."""
+    for path in grid.tokens:
+        grid.node.put(path, OLD, owner=UID)
+    return grid
+
+
+def failure(grid: Any, service: Any, **settings: Any) -> Told:
+    with pytest.raises(Told) as told:
+        grid.tool(**settings).push(service, NODE, UID)
+    assert told.value.__cause__ is None
+    assert NODE in told.value.what
+    assert told.value.now
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("disk", "words"),
+    [("full", "no room left in /tmp"), ("read_only", "mounted read-only"), ("quota", "its quota, most likely")],
+)
+def test_a_disk_that_takes_nothing_says_why(old: Any, service: Any, disk: Any, words: str) -> None:
+    """Full, read-only and over quota are told apart, though OpenSSH says the same of all; the old token stays."""
+    old.node.disk = disk
+    told = failure(old, service)
+    assert isinstance(told, Refused)
+    assert words in told.what
+    assert old_token_stands(old)
+
+
+@pytest.mark.parametrize("operation", ["open", "fsetstat", "write", "fsync", "fstat", "read", "close", "posix_rename"])
+@pytest.mark.parametrize(
+    ("fault", "kind", "words"),
+    [
+        ("denied", Refused, "may not write in /tmp"),
+        ("failure", Refused, "quota"),
+        ("cut", Transient, "was cut in mid-work"),
+    ],
+)
+def test_a_failure_at_any_operation_leaves_the_old_token(
+    old: Any, service: Any, operation: str, fault: Any, kind: type[Told], words: str
+) -> None:
+    """Denied, failed or cut at each operation of a push: the sentence fits, the old token stands in both places, and a
+    draft stays only where the connection was gone."""
+    old.node.faults[operation] = fault
+    told = failure(old, service)
+    assert isinstance(told, kind)
+    assert words in told.what
+    left = len(old.node.in_directory()) - 2
+    assert left == 0 or (fault == "cut" and left <= 2)
+    assert old_token_stands(old, drafts=left)
+
+
+def test_a_connection_cut_in_mid_write_leaves_the_old_token(old: Any, service: Any) -> None:
+    """Ten bytes came through: no file under a final name is partial, and the next push puts the token there."""
+    old.node.cut_after = 10
+    assert "was cut in mid-work" in failure(old, service).what
+    assert old_token_stands(old, drafts=1)
+    old.node.cut_after = None
+    old.tool().push(service, NODE, UID)
+    assert {bytes(old.node.files[path].content) for path in old.tokens} == {f"{old.token}\n".encode()}
+
+
+@pytest.mark.parametrize("operation", ["stat", "lstat", "open", "write", "posix_rename"])
+def test_a_node_that_hangs_costs_no_more_than_its_time(old: Any, service: Any, operation: str) -> None:
+    """Silence at any operation ends with the time for one operation, and is told as silence."""
+    old.node.faults[operation] = "silent"
+    began = time.monotonic()
+    told = failure(old, service, operation_timeout=0.1)
+    assert isinstance(told, Transient)
+    assert "stopped answering in mid-work (0.1 s)" in told.what
+    assert time.monotonic() - began < 3
+
+
+def test_all_of_a_push_ends_in_time(old: Any, service: Any) -> None:
+    """The node's time ends an operation that has time left; a draft stays with who hangs, the old token stands."""
+    old.node.faults["write"] = "silent"
+    told = failure(old, service, node_timeout=0.2, operation_timeout=0.3)
+    assert "stopped answering in mid-work (0.2 s)" in told.what
+    assert old_token_stands(old, drafts=1)
+
+
+def test_there_is_no_such_directory(grid: Any, service: Any) -> None:
+    """A directory that is not there is named."""
+    told = failure(grid, service, directory="/scratch")
+    assert isinstance(told, Refused)
+    assert "There is no /scratch on" in told.what
+
+
+def test_a_login_that_hangs_is_given_up(grid: Any, service: Any) -> None:
+    """A node that takes the connection and says nothing costs the time for logging in."""
+    grid.node.faults["login"] = "silent"
+    told = failure(grid, service, connect_timeout=0.2)
+    assert isinstance(told, Transient)
+    assert "did not let the bot log in within 0.2 s" in told.what
+
+
+def test_a_dead_node_costs_its_timeout_once(grid: Any, service: Any) -> None:
+    """Who wants the node within a minute is told at once; after that it is asked again."""
+    now = [0.0]
+    grid.node.faults["login"] = "silent"
+    tool = grid.tool(connect_timeout=0.1, clock=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(Transient, match="did not let the bot log in"):
+            tool.push(service, NODE, UID)
+    assert grid.node.logins == 1
+    grid.node.faults.clear()
+    now[0] = 61.0
+    assert len(tool.push(service, NODE, UID)) == 3
+
+
+def test_nobody_listens(grid: Any, service: Any) -> None:
+    """A closed port is told as such: the machine is up, its sshd is not."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    told = failure(grid, service, addresses={NODE: f"127.0.0.1:{port}"})
+    assert "nothing listens on its SSH port" in told.what
+
+
+def test_another_service_listens(grid: Any, service: Any) -> None:
+    """What does not speak SSH is told as strange, and its words go nowhere."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        answer = threading.Thread(target=lambda: bound.accept()[0].sendall(b"220 mail.example.com hello\r\n" * 80))
+        answer.start()
+        told = failure(grid, service, addresses={NODE: f"127.0.0.1:{bound.getsockname()[1]}"}, connect_timeout=1)
+        answer.join()
+    assert "mail.example.com" not in str(told)
+
+
+def test_a_login_that_is_cut_is_tried_again(grid: Any, service: Any) -> None:
+    """A connection that breaks in the login is no verdict."""
+    grid.node.faults["login"] = "cut"
+    assert isinstance(failure(grid, service), Transient)
+
+
+def test_a_key_that_is_not_taken_says_what_was_tried(grid: Any, service: Any) -> None:
+    """The sentence names the account and what the bot had."""
+    grid.node.keys = set()
+    told = failure(grid, service)
+    assert isinstance(told, Refused)
+    assert "does not let dunepro in with what the bot has (a key)" in told.what
+
+
+def test_an_unknown_host_key_is_told_with_its_fingerprint(grid: Any, service: Any) -> None:
+    """Nothing is sent to a node that nobody vouches for; the sentence has what is needed to compare and add its key."""
+    grid.known_hosts.write_text("")
+    told = failure(grid, service)
+    assert isinstance(told, Refused)
+    assert f"ssh-ed25519 {grid.served.host_key.get_fingerprint()}" in told.what
+    assert f"ssh-keyscan {NODE}" in told.now
+    assert grid.node.logins == 0
+
+
+def test_a_changed_host_key_is_told_loudly(grid: Any, service: Any) -> None:
+    """Another key than the one that is known for the node is not taken for a new node."""
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    grid.known_hosts.write_text(f"{NODE} {other}")
+    told = failure(grid, service)
+    assert isinstance(told, Refused)
+    assert f"THE HOST KEY OF {NODE} HAS CHANGED" in told.what
+    assert grid.node.logins == 0
+
+
+def test_a_revoked_host_key_is_not_taken(grid: Any, service: Any) -> None:
+    """A key that is marked as revoked is refused, even where it is listed too."""
+    line = grid.served.known_host(NODE)
+    grid.known_hosts.write_text(f"{line}@revoked {line}")
+    assert "revokes" in failure(grid, service).what
+    assert grid.node.logins == 0
+
+
+def test_the_file_of_host_keys_is_read_anew(grid: Any, service: Any) -> None:
+    """What somebody adds to it counts at the next push; without the file nothing is sent to any node."""
+    line, tool = grid.known_hosts.read_text(), grid.tool()
+    grid.known_hosts.unlink()
+    with pytest.raises(Refused, match="host keys of the nodes cannot be read"):
+        tool.push(service, NODE, UID)
+    grid.known_hosts.write_text(line)
+    assert len(tool.push(service, NODE, UID)) == 3
+
+
+@pytest.mark.parametrize("good", [True, False], ids=["ours", "another's"])
+def test_an_authority_vouches_for_all_nodes(grid: Any, service: Any, keys: Any, good: bool) -> None:
+    """A host certificate of the authority in the file is taken, and another's is told with its fingerprint."""
+    authority, other = asyncssh.generate_private_key("ssh-ed25519"), asyncssh.generate_private_key("ssh-ed25519")
+    signer = authority if good else other
+    certificate = signer.generate_host_certificate(keys[1], "n1", principals=[NODE])
+    served = Nodes([grid.node], keys[1], certificate)
+    grid.known_hosts.write_text(f"@cert-authority *.example.com {authority.export_public_key().decode()}")
+    try:
+        if good:
+            assert len(grid.tool().push(service, NODE, UID)) == 3
+        else:
+            assert "signed by ssh-ed25519 SHA256:" in failure(grid, service).what
+    finally:
+        served.stop()
+
+
+def test_what_a_push_waits_for_holds_up_no_other(grid: Any, service: Any) -> None:
+    """Twenty pushes, two at a time and one dead node among them: all the others come through."""
+    nodes = {NODE: f"127.0.0.1:{grid.node.port}", "dead.example.com": "127.0.0.1:1"}
+    tool = grid.tool(addresses=nodes, at_once=2, connect_timeout=5)
+
+    def push(number: int) -> str:
+        try:
+            return str(len(tool.push(service, NODE if number else "dead.example.com", UID)))
+        except Told as told:
+            return told.what
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(push, range(20)))
+    assert "dead.example.com" in found[0]
+    assert set(found[1:]) == {"3"}
