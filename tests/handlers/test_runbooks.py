@@ -94,7 +94,7 @@ def test_the_example_is_the_default() -> None:
         for accounts in (shown.get("accounts", ()), default.get("accounts", ())):
             for account in accounts:
                 account.pop("places")
-        for own in ("environments", "clusters"):
+        for own in ("environments", "clusters", "places"):
             shown.pop(own, None), default.pop(own, None)
         assert shown == default
 

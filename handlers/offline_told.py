@@ -1,0 +1,132 @@
+"""What is told of an offline token when no plan can be made by itself, and after a plan was applied."""
+
+from __future__ import annotations
+
+from bot.core.checklist import Offer
+from bot.core.errors import Refused, Told
+from bot.core.handing_in import Wanted
+from bot.core.plan import Answer, Note, Plan, Report, Table
+from bot.core.ports import ReadTools
+from handlers.offline_look import held, unfit
+from handlers.offline_tokens import CURE, RUN, Settings, chosen
+from handlers.offline_verdict import Looked
+
+SHOWN = 30  # jobs in the table of a report
+
+
+def all_well(looked: Looked, tools: ReadTools) -> Answer:
+    return Answer(
+        command=CURE,
+        title=f"Nothing to do: the offline token of {looked.name} is good"[:150],
+        notes=looked.notes(tools.now()),
+        warnings=looked.warnings(),
+        quiet=not looked.warnings(),
+    )
+
+
+def owner_first(looked: Looked, tools: ReadTools) -> Answer:
+    """No other token would help."""
+    assert looked.judged is not None, "only the realm says so"
+    disabled = looked.judged.verdict == "owner_disabled"
+    what = "the account that owns the token" if disabled else f"the client {looked.place.asks_as(tools)}"
+    return Answer(
+        command=CURE,
+        title=f"A new offline token would not help {looked.name}"[:150],
+        text=(looked.judged.told, f"Have {what} looked at by those who run the realm; then ask again."),
+        notes=looked.notes(tools.now()),
+        warnings=looked.warnings(),
+        offers=account_offer(looked),
+    )
+
+
+def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
+    """Nobody has a good token yet: a person gives one, privately. Refused for a way to sign in that there is not."""
+    signs = f"sso/{looked.place.realm}" in tools.sign_ins.ways()
+    if cure == "sign-in" and not signs:
+        raise Refused(
+            f"People cannot sign in at the realm {looked.place.realm} through the bot.",
+            f"Set sso.{looked.place.realm}.device_flow where the realm allows it, or ask with cure=hand.",
+        )
+    ways = [_wanted(looked, "", tools)] if cure != "sign-in" else []
+    ways += [_wanted(looked, f"sso/{looked.place.realm}", tools)] if signs and cure != "hand" else []
+    whose = f" as the account {looked.subject}" if looked.subject else ""
+    return Answer(
+        command=CURE,
+        title=f"A person is needed for the offline token of {looked.name}"[:150],
+        text=(
+            f"Somebody who may signs in{whose} and hands the new token in, here and to the bot alone: it goes into "
+            "Vault, and a plan is made with it. Never paste it into a channel.",
+        ),
+        notes=(
+            *looked.notes(tools.now()),
+            *production(looked, tools),
+            Note(label="New offline token", text=looked.settings.token_page),
+        ),
+        warnings=looked.warnings(),
+        offers=account_offer(looked),
+        wanted=tuple(ways),
+    )
+
+
+def _wanted(looked: Looked, way: str, tools: ReadTools) -> Wanted:
+    client = looked.place.asks_as(tools)
+    return Wanted(
+        name="sign-in" if way else "hand",
+        label="Sign in for a new token" if way else "Hand in a token",
+        hint=f"An offline token of client {client}"[:150]
+        + (f", account {looked.subject}"[:130] if looked.subject else ""),
+        into=looked.settings.handed_in(looked.name),
+        command=CURE,
+        ask={"place": looked.name, "cure": "inbox"},
+        way=way,
+    )
+
+
+def production(looked: Looked, tools: ReadTools) -> tuple[Note, ...]:
+    """Why production's token is no cure."""
+    if looked.place.production is None:
+        return ()
+    ref = looked.place.production.ref
+    try:
+        found = held(ref, tools)
+        why = "is not there" if found is None else unfit(found, looked.place, looked.subject, tools)
+    except Refused as refusal:
+        return (Note(label="Production", text=refusal.what),)
+    return (Note(label="Production", text=f"The token in {ref} {why or 'is the same one'}."),)
+
+
+def account_offer(looked: Looked) -> tuple[Offer, ...]:
+    if looked.place.account is None:
+        return ()
+    label = f"Use service account {looked.place.account.name}"[:75]
+    return (Offer(label=label, command=CURE, ask={"place": looked.name, "cure": "service-account"}),)
+
+
+def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:
+    """The CI jobs that read what was changed, and a button to run them again."""
+    _, place = chosen(settings, str(plan.ask.get("place", "")))
+    if not tools.jobs.configured():
+        return Report()
+    try:
+        found = tools.jobs.consuming(place.path)
+    except Told as trouble:
+        return Report(warnings=(f"The CI jobs to run again are not known: {trouble}",))
+    rows = tuple((job.name, ", ".join(job.keys) or "all") for job in found.jobs[:SHOWN])
+    more = len(found.jobs) - SHOWN
+    notes = (
+        (Note(label="And", text=f"{more} more jobs: /secret-consumers {place.path} names them."),) if more > 0 else ()
+    )
+    skipped = len(found.unreadable)
+    unread = (f"{skipped} files of jobs could not be read: /secret-consumers names them.",) if skipped else ()
+    return Report(
+        table=Table(head=("job to run again", "keys"), rows=rows) if rows else None,
+        notes=notes,
+        warnings=unread,
+        offers=_again(place.path, len(found.jobs), tools),
+    )
+
+
+def _again(path: str, jobs: int, tools: ReadTools) -> tuple[Offer, ...]:
+    if not jobs or RUN not in tools.commands or not tools.jenkins.configured():
+        return ()
+    return (Offer(label=f"Run {'these jobs' if jobs > 1 else 'this job'} again", command=RUN, ask={"consuming": path}),)

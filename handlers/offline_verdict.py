@@ -1,0 +1,68 @@
+"""What is the matter with the offline token in a place: by its claims, and by trying it where that is allowed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bot.core.errors import Refused
+from bot.core.plan import Note
+from bot.core.ports import ReadTools
+from bot.core.sso import Judged
+from handlers.offline_look import Held, held, unfit, used_at
+from handlers.offline_tokens import Place, Settings
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A place as it is. `why`: what is wrong with the token by its claims alone. `judged`: what the realm said, when it
+    was asked. `spends`: asking gave another token, which planning has no way to keep. `subject`: whose
+    token it has to be; empty if nobody knows."""
+
+    name: str
+    place: Place
+    settings: Settings
+    found: Held | None
+    why: str | None
+    judged: Judged | None
+    spends: bool
+    used_at: float | None
+    subject: str
+
+    @property
+    def state(self) -> str:
+        """One sentence on how it is."""
+        if self.why is not None:
+            return f"The token in {self.place.ref} {self.why}."
+        return self.judged.told if self.judged else "It was not tried: trying it is a step of a plan here."
+
+    def notes(self, now: float) -> tuple[Note, ...]:
+        there = () if self.found is None else (Note(label="Token now", text=self.found.told(now)),)
+        used = () if self.used_at is None else (Note(label="Last refreshed", text=self.name, at=self.used_at),)
+        return (*there, Note(label="Verdict", text=self.state), *used)
+
+    def warnings(self) -> tuple[str, ...]:
+        if not self.spends:
+            return ()
+        return (
+            f"Trying the token of {self.name} gave a new one, which could not be kept while only looking. Set probe: "
+            "step for it in the settings: where the realm spends tokens, looking would use them up.",
+        )
+
+
+def look(name: str, place: Place, settings: Settings, tools: ReadTools) -> Looked:
+    """Read the place; try its token only when the settings let it be tried while planning."""
+    try:
+        found = held(place.ref, tools)
+        why = "is not there" if found is None else unfit(found, place, place.subject, tools)
+    except Refused as refusal:
+        if tools.vault.find(place.path, place.field) is None:
+            raise
+        found, why = None, f"cannot be read: {refusal.what.removeprefix(f'{place.ref}: ').rstrip('.')}"
+    judged, spends = None, False
+    if found is not None and why is None and place.probe == "planning":
+        answer = tools.sso.refresh(place.realm, found.token, client=place.asks_as(tools))
+        judged, spends = answer.judged, answer.instead is not None
+    at = None if found is None else used_at(found, place, tools)
+    ours = found is not None and found.issuer == tools.sso.issuer(place.realm)
+    subject = place.subject or (found.subject if found is not None and ours else "")
+    return Looked(name, place, settings, found, why, judged, spends, at, subject)
