@@ -102,5 +102,5 @@ async def _done(parts: Parts, run: str, act: Callable[[], Outcome]) -> Message:
         log.error("handing in failed", extra={"run": run, "error": type(error).__name__})
         return render.error_message(unforeseen(error))
     if outcome.invited:
-        return wanted.invitation(outcome.invited, outcome.told)
+        return wanted.invitation(outcome.invited)
     return render.ephemeral(outcome.told if outcome.accepted else f"❌ {outcome.told}")

@@ -40,8 +40,8 @@ def form(view: RunView, wanted: Wanted, channel: str | None = None) -> Block:
     """Takes the secret. It says where that goes, and who sees it."""
     lead = (
         f"{mrkdwn(wanted.hint, 300)}\nIt goes straight into Vault, at {code(str(wanted.into), 300)}, and is kept "
-        f"nowhere else. Nobody sees it, in no channel. Then /{mrkdwn(wanted.command, 80)} is asked for; its plan waits "
-        "for approval."
+        f"nowhere else; nobody gets to see it. Then /{mrkdwn(wanted.command, 80)} is asked for: if that would change "
+        "something, its plan waits for approval."
     )
     entry = {"type": "plain_text_input", "action_id": VALUE, "min_length": 1, "max_length": LONGEST}
     made: Block = {
@@ -60,13 +60,14 @@ def form(view: RunView, wanted: Wanted, channel: str | None = None) -> Block:
     return made
 
 
-def invitation(invited: Invited, told: str) -> Message:
+def invitation(invited: Invited) -> Message:
     """The way to the sign-in, for one person."""
     way = link(invited.link, "Open the page to sign in", 2000) or code(invited.link, 2000)
     lines = [
         f"🔑 *{way}*",
-        f"The page shows this code, or asks for it: {code(invited.code, 60)}",
-        f"It ends {when(invited.until)}. Only you see this; nobody else can use it. {mrkdwn(told, 500)}",
+        f"Code: {code(invited.code, 60)}. The page shows it or asks for it; if it shows another one, stop there.",
+        f"It ends {when(invited.until)}. Only you see this: do not pass it on. What comes of it goes straight into "
+        "Vault, and you are told when it is there.",
     ]
     message = Message("Sign in with your browser: the link is in this message.", [section("way", "\n".join(lines))])
     check(message, "message")

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 
 from bot.core import ask as asks
-from bot.core.errors import Refused, Told
+from bot.core.errors import Refused, Told, Transient
 from bot.core.handing_in import Wanted
 from bot.core.intake import Outcome, Request
 from bot.core.people import check_ask
@@ -60,7 +60,11 @@ def take(shop: Workshop, write: Write, press: Press, secret: Secret) -> Outcome:
         told = failure(error, press.run, "Putting it into Vault").trouble
         said = f"{told.what} {told.now} It was not kept.".replace("  ", " ")
         return write(lambda conn: refused(conn, shop, press, "hand_in", said))
-    return write(lambda conn: _taken(conn, shop, press, wanted))
+    try:
+        return write(lambda conn: _taken(conn, shop, press, wanted))
+    except Transient:
+        what = f"It is in Vault ({wanted.into}), but /{wanted.command} could not be asked for: the store is away."
+        raise Transient(what, "Hand it in once more in a minute.") from None
 
 
 def sought(shop: Workshop, row: Any | None, press: Press) -> Wanted:

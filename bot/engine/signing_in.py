@@ -90,7 +90,7 @@ def _known(conn: sa.Connection, shop: Workshop, press: Press) -> Outcome | None:
 
 
 def _invited(row: Any) -> Outcome:
-    told = "Open the link and sign in there; compare the code. What comes of it goes into Vault, to nobody else."
+    told = "Open the link, compare the code and sign in there. What comes of it goes straight into Vault."
     invited = Invited(link=row.link, code=row.code, until=row.expires_at)
     return Outcome(accepted=True, told=told, run=row.run, invited=invited)
 

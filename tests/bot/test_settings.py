@@ -42,6 +42,7 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(canary: Canary) -> None:
         ({"web": {"port": 70000}}, "web.port"),
         ({"vault": {"address": "https://v.example.com", "auth": {"method": "magic"}}}, "vault.auth"),
         ({"commands": {"x": {"approve": ["nobody"]}}}, "commands.x names a group"),
+        ({"inventory": {"mention": "nobody"}}, "inventory.mention names a group"),
         ({"groups": {"a": {"users": "U1"}}}, "groups.a.users"),
     ],
 )

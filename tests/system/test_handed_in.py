@@ -190,7 +190,7 @@ def test_who_signs_in_gives_the_bot_a_token_that_nobody_sees(whole: Whole, canar
     run, ts = whole.asked()
     whole.press(ts, 1, "sign-in")
     until(lambda: "Open the page to sign in" in whole.whispers())
-    code = re.search(r"asks for it: `([A-Z0-9-]+)`", whole.whispers())
+    code = re.search(r"Code: `([A-Z0-9-]+)`", whole.whispers())
     assert code, whole.whispers()
     assert code[1] not in json.dumps(whole.space.messages, default=str)
     assert whole.realm.approve(code[1], "ada")

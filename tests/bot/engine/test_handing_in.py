@@ -9,9 +9,9 @@ import pytest
 
 from bot.core.errors import Refused, Transient
 from bot.core.people import Group
-from bot.core.secret import SecretRef
+from bot.core.secret import Secret, SecretRef
 from bot.core.view import State
-from bot.engine import audit, runs
+from bot.engine import audit, handing_in, runs
 
 
 def only(bench: Any, *users: str) -> None:
@@ -173,3 +173,18 @@ def test_who_is_at_the_terminal_is_known_as_such(wanting: Any) -> None:
     outcome = wanting.hand_in("press", wanting.answered(), "made-up", user="cli:kim")
     row = wanting.bench.shop.read(lambda conn: runs.get(conn, outcome.run))
     assert (row.asker, row.source) == ("cli:kim", "cli")
+
+
+def test_a_store_that_goes_away_after_vault_has_it_is_told_as_that(wanting: Any) -> None:
+    """Not as if nothing had happened; handing it in once more brings it to its end."""
+    run = wanting.answered()
+
+    def away(change: Any) -> Any:
+        raise Transient("The store did not answer.", "Nothing was changed.")
+
+    press = handing_in.Press("press", run, "token", "U1")
+    with pytest.raises(Transient, match=r"It is in Vault .* Hand it in once more"):
+        handing_in.take(wanting.bench.shop, away, press, Secret(wanting.canary("token")))
+    assert wanting.held is not None
+    assert wanting.hand_in("again", run, "made-up").accepted
+    assert len(wanting.bench.desk.runs()) == 2
