@@ -95,11 +95,11 @@ def judge(seen: Seen, tools: ReadTools, *, live: bool) -> Case:
 
 def refusal_of(seen: Seen) -> Told | None:
     """What is wrong with OCM's answer; None for a closed window, and for an open one."""
-    window, said = seen.window, f"{seen.cluster}: {seen.window.told}"
+    window, said = seen.window, f"{seen.cluster}: {seen.window.reason}: {seen.window.told}"
     if window.degraded or window.reason == "Disconnected":
-        return Transient(f"{said} ({window.reason})", LATER)
+        return Transient(said, LATER)
     if not window.healthy or window.reason == "MoreAcceptedClusterTransfers":
-        return Refused(f"{said} ({window.reason})", CURES.get(window.reason, "Look at the cluster in OCM."))
+        return Refused(said, CURES.get(window.reason, "Look at the cluster in OCM."))
     return None
 
 

@@ -80,7 +80,7 @@ def sound(cluster: str, offered: Secret, tools: ReadTools) -> Secret:
     if problems:
         more = f" And {len(problems) - SHOWN} problems more." if len(problems) > SHOWN else ""
         told = " ".join(problems[:SHOWN]) + more
-        raise Refused(f"{cluster}: the new pull secret is damaged (DataCorrupted). {told}", AGAIN)
+        raise Refused(f"{cluster}: DataCorrupted: the new pull secret is damaged. {told}", AGAIN)
     return given
 
 

@@ -14,11 +14,10 @@ from handlers.pull_secret_clusters import COMMAND, NAME, Settings
 from handlers.pull_secret_look import Seen, held, look
 from handlers.pull_secret_pools import Pool, after, all_told, pools
 from handlers.pull_secret_steps import ConfirmAccepted, RestorePullSecret, Sync, WritePullSecret
-from handlers.pull_secret_told import people
+from handlers.pull_secret_told import OFFERS, offer, people
 
 HOUR = 3600.0
 ALARMS = ((6 * HOUR, "6h"), (24 * HOUR, "24h"), (48 * HOUR, "48h"))
-OFFERS = 4
 
 
 def inventory(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:
@@ -67,13 +66,9 @@ def _open(where: str, case: Case, now: float) -> Credential:
         written_at=case.seen.held.written_at,
         expires_at=closes,
         told=told[:300],
-        offer=_offer("sync", case.cluster, f"Sync {case.cluster}"),
+        offer=offer("sync", case.cluster),
         alarm=alarm_of(case.seen, now),
     )
-
-
-def _offer(action: str, cluster: str, label: str) -> Offer:
-    return Offer(label=label[:75], command=COMMAND, ask={"action": action, "cluster": [cluster]})
 
 
 # --- after a plan was applied ---------------------------------------------------------------------------------
@@ -122,8 +117,8 @@ def _offers(
     """Put back what OCM does not take; sync what was not written; look again where machines lag behind."""
     if COMMAND not in tools.commands:
         return ()
-    back = [_offer("restore", one.cluster, f"Put back {one.cluster}") for one in syncs if taken.get(one) is False]
+    back = [offer("restore", one.cluster, f"Put back {one.cluster}") for one in syncs if taken.get(one) is False]
     reached = {one.cluster: found for one, found in looked.items() if not isinstance(found, Told)}
-    again = [_offer("sync", name, f"Sync {name}") for name, (written, _) in reached.items() if not written]
+    again = [offer("sync", name) for name, (written, _) in reached.items() if not written]
     behind = [name for name, (written, there) in reached.items() if written and any(pool.behind for pool in there)]
-    return (*back[:OFFERS], *again[:OFFERS], *(_offer("status", name, f"Look at {name}") for name in behind[:OFFERS]))
+    return (*back[:OFFERS], *again[:OFFERS], *(offer("status", name, f"Look at {name}") for name in behind[:OFFERS]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from bot.core.checklist import Offer
 from bot.core.errors import Told
 from bot.core.plan import Answer, Change, Note, Table
 from handlers.ecr_look import span
@@ -19,6 +20,8 @@ COMPARED = (*HEAD, "compared", "new logins")
 ROWS = 40  # registries of one cluster that a plan names
 NAME = 40  # characters of a person's name
 OPEN = "open"
+SYNCED = "The cluster has the pull secret of its transfer."
+OFFERS = 4
 WINDOWS = {
     "NoClusterTransfer": "closed",
     "NoToken": "disconnected",
@@ -98,18 +101,17 @@ def _note(case: Case) -> Note:
 
 
 def changes(cases: Iterable[Case]) -> tuple[Change, ...]:
-    """Every registry of the new pull secrets, those that change first."""
-    return tuple(change for case in cases for change in _changes(case))
+    """The registries of the new pull secrets, those that change first, and the same one of all clusters together."""
+    found = (change for case in cases for change in _changes(case))
+    return tuple(sorted(found, key=lambda change: (change.matches, change.name, change.subject)))
 
 
 def _changes(case: Case) -> tuple[Change, ...]:
     assert case.found, "of what is ready"
-    assert case.seen.window.transfer
-    rows = sorted(case.found.rows, key=lambda one: one.same)[:ROWS]
-    source, target = f"transfer {case.seen.window.transfer.id}", f"{case.cluster}: {PLACE}"
+    rows, target = sorted(case.found.rows, key=lambda one: one.same)[:ROWS], f"{case.cluster}: {PLACE}"
     return tuple(
-        Change(name=one.host, source=source, target=target, subject=people(case), old=one.old, new=one.new)
-        for one in rows
+        Change(name=row.host, source="OCM", target=target, subject=people(case), old=row.old, new=row.new)
+        for row in rows
     )
 
 
@@ -119,6 +121,12 @@ def troubles(failed: Mapping[str, Told]) -> tuple[str, ...]:
     for cluster, error in failed.items():
         said.setdefault(str(error).removeprefix(f"{cluster}: "), []).append(cluster)
     return tuple(f"{listed(tuple(names), 10)}: {words}" for words, names in said.items())
+
+
+def offer(action: str, cluster: str, label: str = "") -> Offer:
+    """A button that asks for this command; its plan then waits for approval."""
+    named = label or f"{action.capitalize()} {cluster}"
+    return Offer(label=named[:75], command=COMMAND, ask={"action": action, "cluster": [cluster]})
 
 
 def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, full: bool) -> Answer:
@@ -138,6 +146,7 @@ def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, f
             *(said for case in cases for said in after(case.cluster, case.seen.pools)),
             *unclear(cases),
         ),
+        offers=tuple(offer("sync", case.cluster) for case in cases if case.ready)[:OFFERS],
         quiet=not open_ and not bad,
     )
 
@@ -145,8 +154,8 @@ def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, f
 def nothing(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float) -> Answer:
     """Nothing is to be synced; what cannot be is told apart."""
     said = f"Nothing to do: {counted('pull secret', len(cases))}" if cases else "Nothing was changed"
-    bad = f"; {counted('cluster', len(failed))} could not be looked at, or not be synced" if failed else ""
-    rows = tuple((case.cluster, window(case, now), case.seen.window.told) for case in cases)
+    bad = f"; {counted('cluster', len(failed))} left out" if failed else ""
+    rows = tuple((case.cluster, window(case, now), SYNCED if case.found else case.seen.window.told) for case in cases)
     return Answer(
         command=COMMAND,
         title=f"{said}{bad}",
