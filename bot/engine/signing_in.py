@@ -237,7 +237,7 @@ def _end(shop: Workshop, row: Any, state: str, told: str) -> None:
 
 def _over(conn: sa.Connection, row: Any, state: str, told: str) -> bool:
     """True for one caller."""
-    values = {"state": state, "live": None, "device": None, "next_poll_at": None, "told": told}
+    values = {"state": state, "live": None, "device": None, "next_poll_at": None, "told": told, "link": "", "code": ""}
     return conn.execute(sign_in.update().where(*_still(row)).values(**values)).rowcount == 1
 
 

@@ -88,6 +88,7 @@ def test_what_comes_of_it_goes_into_vault_and_what_follows_is_asked_for(wanting:
     assert new.id in told
     (row,) = rows(wanting)
     assert (row.state, row.device, row.live, row.next_poll_at) == ("done", None, None, None)
+    assert (row.link, row.code) == ("", "")
     assert wanting.sign_in("press", run, user="U3").accepted
     tick(wanting, 600)
     assert len(wanting.gate.asked) == 1
