@@ -19,7 +19,7 @@ from bot.engine.durable import Checkpoint, Halt
 from bot.engine.progress import Progress
 from bot.engine.workshop import Failed, Workshop, document_digest, failure, stored_plan
 
-SIDE_BY_SIDE = 64  # steps of one stage at the same time
+SIDE_BY_SIDE = 256  # steps of one stage at the same time: those that wait for what is away keep no others waiting
 
 
 def apply(shop: Workshop, run: str, keep: Checkpoint) -> None:

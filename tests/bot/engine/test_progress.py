@@ -203,12 +203,12 @@ def test_undoing_tells_too(bench: Any) -> None:
     assert (view.state, view.steps[0].progress) == (State.UNDONE, "")
 
 
-def test_sixty_four_steps_are_at_work_at_once(bench: Any) -> None:
+def test_two_hundred_and_more_steps_are_at_work_at_once(bench: Any) -> None:
     """Each waits until all of them are there: fewer at once would wait in vain."""
-    view = bench.proposal(stages=[[f"s{n}" for n in range(64)]], on_failure="go_on")
+    view = bench.proposal(stages=[[f"s{n}" for n in range(256)]], on_failure="go_on")
     bench.decide(view)
     write, done = bench.world.Write, bench.world.Write.done
-    all_here = threading.Barrier(64)
+    all_here = threading.Barrier(256)
     write.done = lambda self, tools: all_here.wait(20) >= 0
     try:
         view = bench.apply(view.id)
@@ -222,7 +222,7 @@ def test_no_click_finds_the_store_busy_while_many_steps_are_recorded(
 ) -> None:
     """However many steps write, only a few stand in line before a person: none waits for a quarter of the usual time."""
     monkeypatch.setattr(store, "BUSY", store.BUSY / 4)  # then it would be told so, by an error
-    view, other = bench.proposal(stages=[[f"s{n}" for n in range(64)]], on_failure="go_on"), bench.proposal("other")
+    view, other = bench.proposal(stages=[[f"s{n}" for n in range(256)]], on_failure="go_on"), bench.proposal("other")
     bench.decide(view)
     work = threading.Thread(target=bench.apply, args=(view.id,))
     work.start()
