@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from bot.core.errors import Refused, Told
+from bot.core.errors import Refused, Told, Transient
 from bot.core.handler import Ask, Handler
 from bot.core.kubernetes import backup_name
 from bot.core.plan import Answer, Change, Plan, Stage
@@ -67,9 +67,17 @@ def plan(ask: PullSecret, settings: Settings, tools: ReadTools) -> Plan | Answer
     if ready:
         return propose(ask, ready, failed, settings, tools)
     idle = tuple(case for case in cases if case.trouble is None)
-    if len(failed) == 1 and not idle:
-        raise next(iter(failed.values()))  # said as the error that it is: what is only away for now is asked again
+    if failed and not idle:
+        impossible(failed)
     return nothing(idle, failed, now)
+
+
+def impossible(failed: dict[str, Told]) -> None:
+    """Raises what is in the way of all as the error that it is, so that what is only away for now is asked again."""
+    if len(failed) == 1:
+        raise next(iter(failed.values()))
+    if all(isinstance(error, Transient) for error in failed.values()):
+        raise Transient(" ".join(troubles(failed)[:2]))
 
 
 def propose(

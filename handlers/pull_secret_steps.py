@@ -19,7 +19,8 @@ from handlers.pull_secret_pools import Pool, all_told, pools
 from handlers.pull_secret_wish import wish
 
 LOOK, SELDOM = 2.0, 15.0  # seconds between two looks at pools, at first and in the end
-UNSEEN = 120.0  # seconds in which a pool takes notice of a new pull secret; later nothing more is waited for
+LEAST = 10.0  # seconds in which a pool usually takes notice of a new pull secret; it may have moved before for another
+UNSEEN = 120.0  # seconds in which it surely does; later nothing more is waited for
 ASKS, APART = 5, 10.0  # how often, and how far apart in seconds, OCM is asked whether it takes the new token
 AGAIN = "Ask for a new plan."
 
@@ -223,8 +224,9 @@ class WatchPools(Step):
 
     def _over(self, found: tuple[Pool, ...], waited: float) -> bool:
         """A pool is finished from the start, until the operator takes notice of the new pull secret."""
-        noticed = all(pool.paused or pool.wanted != self.before.get(pool.name) for pool in found)
-        return all(pool.settled for pool in found) and (noticed or waited >= min(UNSEEN, self.seconds))
+        moved = all(pool.paused or pool.wanted != self.before.get(pool.name) for pool in found)
+        noticed = not found or waited >= min(LEAST if moved else UNSEEN, self.seconds)
+        return noticed and all(pool.settled for pool in found)
 
     def _late(self, found: tuple[Pool, ...] | None) -> Unverified:
         how, after = all_told(found) if found is not None else "it does not answer", span(self.seconds)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
+from bot.core.plan import RunRef
 from playground.kubernetes_faults import Fault, unavailable
 
 DAY = 86400.0
@@ -295,6 +299,33 @@ def test_the_api_server_restarts(world: Any) -> None:
     assert BEARER in world.auths()
 
 
+def test_two_bots_at_once(world: Any) -> None:
+    """Two runs that write at the same moment, as two bots might: the pull secret is whole, one write was made, the backup
+    is of what was there before, and undoing both loses nothing."""
+    old = world.raw()
+    world.open()
+    (step,) = world.plan("one").stages[0].steps
+    start = threading.Barrier(2)
+
+    def write(run: str) -> str:
+        start.wait()
+        try:
+            step.do(world.tools, RunRef(run))
+        except (Drifted, Transient) as error:
+            return type(error).__name__
+        return "written"
+
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(write, ("run-1", "run-2")))
+    assert "written" in ends
+    assert step.done(world.read_tools)
+    assert world.raw(name=BACKUP) == old
+    for run in ("run-1", "run-2"):
+        with suppress(Refused):  # whose backup it is only one of them can say
+            step.undo(world.tools, RunRef(run))
+    assert BEARER in world.auths() or world.raw() == old
+
+
 # --- pools ------------------------------------------------------------------------------------------------------
 
 
@@ -341,7 +372,7 @@ def test_the_cluster_is_away_while_it_is_watched(world: Any) -> None:
         world.wait(seconds)
 
     (watch,) = plan.stages[2].steps
-    ref = type(world.ref)(id=world.run, tell=world.told.append, pause=wait)
+    ref = RunRef(world.run, world.told.append, wait)
     with pytest.raises(Told):
         watch.do(world.tools, ref)  # it looks first whether there is something to watch
     world.clusters["one"].heal()

@@ -48,6 +48,14 @@ def test_ocm_says_no(world: Any, answer: Answer, word: str, kind: type[Exception
     assert world.writes() == []
 
 
+def test_ocm_fails_for_all(world: Any) -> None:
+    """Then it is only temporarily away, and is asked again by whoever asks for plans; a healthy cluster among them makes
+    it an answer."""
+    world.ocm.faults.add(Fault(answer=error(500)))
+    with pytest.raises(Transient, match=r"one and two: InternalServerError"):
+        world.ask("sync")
+
+
 def test_ocm_is_not_there(world: Any) -> None:
     """Disconnected: nobody knows; that is neither well nor degraded."""
     world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=Answer(200, raw=b"x" * 100), cut=1))
