@@ -43,6 +43,7 @@ class VaultStandIn:
         self.tells_mounts = True  # sys/internal/ui/mounts: since 0.10
         self.on_write: OnWrite | None = None
         self.on_request: Callable[[Entry], None] | None = None
+        self.more: list[Callable[[Asked], Answer | None]] = []  # engines and logins of others; None: not theirs
         self.log: deque[Entry] = deque(maxlen=2000)
         self._lock = threading.RLock()
         self._count = 0
@@ -126,6 +127,9 @@ class VaultStandIn:
         return self._active(asked)
 
     def _active(self, asked: Asked) -> Answer:
+        for each in self.more:
+            if (answer := each(asked)) is not None:
+                return answer
         if (told := self.tokens.answer(asked)) is not None:
             return told
         if asked.path.startswith("sys/internal/ui/mounts"):
@@ -213,7 +217,8 @@ def _asked(request: Request, body: bytes) -> Asked | None:
         return None
     method = "LIST" if request.query_params.get("list") == "true" else request.method
     token = request.headers.get("X-Vault-Token", "")
-    return Asked(method, path.removeprefix("v1/").strip("/"), token, document, dict(request.query_params))
+    query, authorization = dict(request.query_params), request.headers.get("Authorization", "")
+    return Asked(method, path.removeprefix("v1/").strip("/"), token, document, query, authorization)
 
 
 async def _send(answer: Answer, cut: int | None, send: Send) -> None:

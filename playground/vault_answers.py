@@ -24,6 +24,7 @@ class Asked:
     token: str = ""
     body: Mapping[str, Any] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
+    authorization: str = field(default="", repr=False)  # the header
 
     @property
     def writes(self) -> bool:
