@@ -25,8 +25,9 @@ from hypothesis import HealthCheck, settings
 
 from tests.kdc import kdc, kerberos
 from tests.kube import kube
+from tests.sshd import make_sshd
 
-__all__ = ["kdc", "kerberos", "kube"]  # fixtures of a Kerberos KDC and of a Kubernetes API server
+__all__ = ["kdc", "kerberos", "kube", "make_sshd"]  # fixtures of Kerberos, of a Kubernetes API server, and of sshd
 
 # A busy machine is no defect: what takes long is for the benchmarks to say.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

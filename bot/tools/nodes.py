@@ -18,7 +18,7 @@ from bot.ssh import Nodes
 from bot.tools import nodes_ping, nodes_put
 from bot.tools.nodes_files import Files, Missing, Unable
 from bot.tools.nodes_loop import Loop
-from bot.tools.nodes_ssh import Login, Resolve, Tickets, no_tickets
+from bot.tools.nodes_ssh import Login, Means, Resolve, Tickets, no_tickets
 from bot.tools.nodes_told import Away, Where
 
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,254}")
@@ -57,7 +57,8 @@ class SshNodes:
     def placed(self, service: Service, node: str, uid: int) -> tuple[Placed, ...]:
         """The fingerprint of what is not the account's own plain file, or cannot be read, is ""."""
         paths = self._paths(service, node, uid)
-        return self._loop.run(self._placed(service, node, uid, paths))
+        means = self._login.means(service)
+        return self._loop.run(self._placed(service, node, paths, uid, means))
 
     def push(self, service: Service, node: str, uid: int) -> tuple[Placed, ...]:
         """The default-role file comes last, and its failure costs the push nothing: then it is not in the result."""
@@ -66,26 +67,28 @@ class SshNodes:
         what = nodes_put.Put(
             paths, content, uid, self._digest, self._settings.node_timeout, self._settings.replace_in_two_steps
         )
-        return self._loop.run(self._push(service, node, what))
+        return self._loop.run(self._push(service, node, what, self._login.means(service)))
 
-    async def _placed(self, service: Service, node: str, uid: int, paths: tuple[str, ...]) -> tuple[Placed, ...]:
-        async with self._files(service, node) as files:
+    async def _placed(
+        self, service: Service, node: str, paths: tuple[str, ...], uid: int, means: Means
+    ) -> tuple[Placed, ...]:
+        async with self._files(service, node, means) as files:
             return await nodes_put.placed(files, paths, uid, self._digest)
 
-    async def _push(self, service: Service, node: str, what: nodes_put.Put) -> tuple[Placed, ...]:
-        async with self._files(service, node) as files:
+    async def _push(self, service: Service, node: str, what: nodes_put.Put, means: Means) -> tuple[Placed, ...]:
+        async with self._files(service, node, means) as files:
             tokens = await nodes_put.put(files, what)
             return tokens + await _role_file(files, service, what)
 
     @asynccontextmanager
-    async def _files(self, service: Service, node: str) -> AsyncIterator[Files]:
+    async def _files(self, service: Service, node: str, means: Means) -> AsyncIterator[Files]:
         where = Where(node, service.account, normpath(self._settings.directory))
         self._not_while_away(node)
         async with self._turns:
             self._not_while_away(node)  # those who waited for their turn need not find out again
             try:
                 async with asyncio.timeout(self._settings.node_timeout):
-                    async with self._login.sftp(service, where) as sftp:
+                    async with self._login.sftp(means, where) as sftp:
                         yield Files(sftp, where, self._settings.operation_timeout)
             except TimeoutError:
                 raise where.told("silent", f"{self._settings.node_timeout:g}") from None

@@ -6,7 +6,8 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from importlib.util import find_spec
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.core.errors import Refused, Told
@@ -30,8 +31,18 @@ def no_tickets(_: Service) -> None:
     """There are none."""
 
 
+@dataclass(frozen=True)
+class Means:
+    """What the bot has to log in with as a service's account. `ways`: the same in words."""
+
+    keys: tuple[Any, ...]
+    store: Mapping[str, str] | None
+    agents: tuple[Agent, ...]
+    ways: str
+
+
 class Login:
-    """Opens SFTP sessions as a service's account. Called on one event loop only."""
+    """Opens SFTP sessions as a service's account."""
 
     def __init__(self, settings: Nodes, resolve: Resolve, tickets: Tickets) -> None:
         self._settings, self._resolve, self._tickets = settings, resolve, tickets
@@ -44,12 +55,34 @@ class Login:
             host, _, port = host.rpartition(":")
         return host.strip("[]"), int(port or self._settings.port)
 
+    def means(self, service: Service) -> Means:
+        """Asks a KDC, and reads keys: not on the event loop. Refused and Transient only when there is nothing else."""
+        with LOADING:
+            import asyncssh  # noqa: F401 - here, and not for the first time on the event loop
+        held: list[tuple[str, Any]] = []
+        failed: list[Told] = []
+        for auth in self._settings.auth:
+            try:
+                held.append((auth.method, self._have(auth, service)))
+            except Told as told:
+                failed.append(told)
+        found = [(method, having) for method, having in held if having]
+        if not found:
+            raise failed[0] if failed else _empty_handed(service)
+        keys, stores, agents = (
+            tuple(having for method, having in found if method == one) for one in ("key", "gssapi", "agent")
+        )
+        ways = " or ".join(dict.fromkeys(WAYS[method] for method, _ in found))
+        return Means(keys, next(iter(stores), None), agents, ways)
+
     @asynccontextmanager
-    async def sftp(self, service: Service, where: Where) -> AsyncIterator[asyncssh.SFTPClient]:
-        """A session there, closed in the end. Raises in words for whatever keeps the bot out."""
+    async def sftp(self, means: Means, where: Where) -> AsyncIterator[asyncssh.SFTPClient]:
+        """A session there, closed in the end. On the event loop. Raises in words for whatever keeps the bot out."""
         async with AsyncExitStack() as stack:
-            options, ways = await self._options(service, where.node, stack)
-            connection = await self._connect(service, where, options, ways)
+            keys = [*means.keys, *[key for agent in means.agents for key in await _agent_keys(agent, stack)]]
+            gss = {"gss_host": where.node if means.store else None, "gss_store": dict(means.store or {}) or None}
+            options = {**PLAIN, **gss, "client_keys": keys or None}
+            connection = await self._connect(where, options, means.ways)
             stack.callback(connection.abort)
             yield await self._subsystem(connection, where)
             connection.close()
@@ -57,20 +90,18 @@ class Login:
                 async with asyncio.timeout(1):
                     await connection.wait_closed()
 
-    async def _connect(
-        self, service: Service, where: Where, options: Mapping[str, Any], ways: str
-    ) -> asyncssh.SSHClientConnection:
-        with LOADING:
-            import asyncssh
+    async def _connect(self, where: Where, options: Mapping[str, Any], ways: str) -> asyncssh.SSHClientConnection:
+        import asyncssh
+
         host, port = self.address(where.node)
         witness = Witness(where.node)
         seconds = self._settings.connect_timeout
         try:
+            trusted = self._known.of(where.node, self._settings.port)
             async with asyncio.timeout(seconds):
-                trusted = self._known.of(where.node, self._settings.port)
                 return await asyncssh.connect(
                     host, port, client_factory=witness.watching, known_hosts=trusted, host_key_alias=where.node,
-                    username=service.account, login_timeout=seconds, **options,
+                    username=where.account, login_timeout=seconds, **options,
                 )  # fmt: skip
         except Told:
             raise
@@ -92,32 +123,17 @@ class Login:
         except (asyncssh.Error, OSError):
             raise where.told("no_sftp") from None
 
-    async def _options(self, service: Service, node: str, stack: AsyncExitStack) -> tuple[dict[str, Any], str]:
-        """What to log in with, and that in words."""
-        keys: list[Any] = []
-        store, ways = None, []
-        for auth in self._settings.auth:
-            found: Any = None
-            if isinstance(auth, Gssapi):
-                found = store = self._tickets(service) if find_spec("gssapi") else None
-            elif isinstance(auth, Key):
-                found = self._key(auth, service.account)
-                keys.append(found)
-            else:
-                found = await _agent_keys(auth, stack)
-                keys += found
-            ways += [WAYS[auth.method]] if found else []
-        if not ways:
-            raise _empty_handed(service)
-        gss = {"gss_host": node if store else None, "gss_store": dict(store) if store else None}
-        return {**PLAIN, **gss, "client_keys": keys or None}, " or ".join(ways)
+    def _have(self, auth: Gssapi | Key | Agent, service: Service) -> Any:
+        if isinstance(auth, Gssapi):
+            return self._tickets(service)
+        return self._key(auth, service.account) if isinstance(auth, Key) else auth
 
     def _key(self, auth: Key, account: str) -> Any:
         import asyncssh
 
         source = auth.private_key
         if isinstance(source, FromFile):
-            source = FromFile(file=type(source.file)(str(source.file).replace("{account}", account)))
+            source = FromFile(file=Path(str(source.file).replace("{account}", account)))
         text = self._resolve(source).reveal()
         passphrase = self._resolve(auth.passphrase).reveal() if auth.passphrase else None
         try:
