@@ -93,6 +93,7 @@ class PullSecrets:
             cluster.namespace("default")
             openshift(cluster, cluster_id=f"{name}-0000", machines={"worker": 2})
             cluster.tokens.accept(self._tokens[name], BOT)
+            cluster.rules.grant(BOT, [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}])
             for namespace in CLUSTERS[name]:
                 self._fill(cluster, namespace)
         self.mend()
