@@ -9,7 +9,7 @@ from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.offline_look import DAY, span
 from handlers.offline_tokens import CURE, Place, Settings
-from handlers.offline_verdict import Looked, look
+from handlers.offline_verdict import ABSENT, Looked, look
 
 BEFORE = (1, 3, 7)  # days before its end at which people are told
 
@@ -30,8 +30,8 @@ def _credential(name: str, looked: Looked | Told, settings: Settings, tools: Rea
     if isinstance(looked, Told):
         return Credential(name=name, state="unknown", told=str(looked)[:300])
     offer = Offer(label=f"Fix {name}"[:75], command=CURE, ask={"place": name})
-    if looked.found is None or looked.why is not None:
-        gone: Freshness = "missing" if looked.found is None else "degraded"
+    if looked.why is not None:
+        gone: Freshness = "missing" if looked.why == ABSENT else "degraded"
         return Credential(name=name, state=gone, told=looked.state[:300], offer=offer, alarm="unusable")
     refused = tools.vault.stamp(looked.place.path, looked.place.failed)
     ends = None if looked.used_at is None else looked.used_at + settings.idle_days * DAY

@@ -11,6 +11,8 @@ from bot.core.sso import Judged
 from handlers.offline_look import Held, held, unfit, used_at
 from handlers.offline_tokens import Place, Settings
 
+ABSENT = "is not there"
+
 
 @dataclass(frozen=True)
 class Looked:
@@ -53,7 +55,7 @@ def look(name: str, place: Place, settings: Settings, tools: ReadTools) -> Looke
     """Read the place; try its token only when the settings let it be tried while planning."""
     try:
         found = held(place.ref, tools)
-        why = "is not there" if found is None else unfit(found, place, place.subject, tools)
+        why = ABSENT if found is None else unfit(found, place, place.subject, tools)
     except Refused as refusal:
         if tools.vault.find(place.path, place.field) is None:
             raise

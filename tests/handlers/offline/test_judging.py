@@ -1,0 +1,158 @@
+"""What is told of the token that is there: by its claims, and by the realm where it may be asked while planning."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.core.errors import Refused
+from bot.core.plan import Answer, Plan
+from handlers.offline_look import span
+
+CONFIG, PRODUCTION = "sd-uhc/sandbox", "app-sre/ocm"
+
+
+def test_looking_asks_nobody_by_itself(world: Any) -> None:
+    """Trying a token uses it: unless the settings allow it, a plan is made without."""
+    world.ask()
+    world.ask(cure="hand")
+    assert world.realm.forms == []
+
+
+def test_a_good_token_needs_nothing(world: Any) -> None:
+    """Where it may be tried while planning, a good one is said to be good, and nothing is posted for a schedule."""
+    world.place = {"probe": "planning"}
+    world.put_token(world.new)
+    answer = world.answer()
+    assert "is good" in answer.title
+    assert answer.quiet
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((400, "invalid_grant", "User disabled"), "disabled"),
+        ((401, "unauthorized_client", "Invalid client or Invalid client credentials"), "client"),
+    ],
+)
+def test_what_no_token_mends(world: Any, answer: Any, words: str) -> None:
+    """The owner or the client is refused: no plan for a token, not even production's."""
+    world.place = {"probe": "planning"}
+    world.realm.refusal = answer
+    told = world.answer()
+    assert "would not help" in told.title
+    assert words in " ".join(told.text)
+    assert told.wanted == ()
+
+
+def test_a_dead_token_and_none_better(world: Any) -> None:
+    """Production has the same one: a person is asked, and told why production is no cure."""
+    world.place = {"probe": "planning"}
+    world.put_token(world.old)
+    world.change(PRODUCTION, token=world.old)
+    answer = world.answer()
+    assert answer.wanted
+    assert any(note.label == "Production" and "the same one" in note.text for note in answer.notes)
+    assert any(note.label == "Verdict" and "no longer has" in note.text for note in answer.notes)
+
+
+def test_nothing_better_is_known(world: Any) -> None:
+    """The one that is there was not tried yet: that is a plan of one step."""
+    world.place = {"production": None}
+    (step,) = (step for _, _, step in world.plan().steps)
+    assert step.kind == "sso.refresh-token"
+
+
+@pytest.mark.parametrize(
+    ("token", "why"),
+    [
+        ("gobbledygook", "not a JWT"),
+        (lambda realm: realm.ordinary_token("ocm-ci"), "ordinary"),
+        (lambda realm: realm.offline_token("ocm-ci", "another"), "another client"),
+    ],
+)
+def test_a_token_that_cannot_be_right(world: Any, token: Any, why: str) -> None:
+    """It is said why, without trying it and without a word of it; production's good one takes its place."""
+    world.put_token(token if isinstance(token, str) else token(world.realm))
+    plan = world.plan()
+    assert isinstance(plan, Plan)
+    assert any(why in note.text for note in plan.notes)
+    assert world.realm.forms == []
+    world.apply(plan)
+    assert world.token() == world.new
+
+
+def test_looking_that_spends_is_warned_of(world: Any) -> None:
+    """A realm that gives a new token with each use: planning cannot keep it, so it says what to set."""
+    world.place = {"probe": "planning"}
+    world.put_token(world.new)
+    world.realm.sessions.gives = "new"
+    answer = world.answer()
+    assert "probe: step" in answer.warnings[0]
+    assert not answer.quiet
+
+
+def test_both_with_one_token_is_warned_of(world: Any) -> None:
+    """Production and the config share a session: before a cure that makes it so, and after."""
+    assert any("will hold the same token" in warning for warning in world.plan().warnings)
+    world.apply(world.plan())
+    made = world.ask()
+    assert any("hold the same token" in warning for warning in made.warnings)
+
+
+def test_a_config_that_is_not_there(world: Any) -> None:
+    """Without the document nothing can be said; a document without the key has no token."""
+    world.put_config("self: {}\n")
+    assert isinstance(world.ask(cure="hand"), Answer)
+    with pytest.raises(Refused):
+        world.ask(cure="production")
+    world.place = {"path": "sd-uhc/nothing"}
+    with pytest.raises(Refused):
+        world.ask()
+
+
+def test_which_place(world: Any) -> None:
+    """The only one may be left out; among several one is named, and a wrong name is answered with the right ones."""
+    with pytest.raises(Refused, match="no such offline token") as told:
+        world.ask(place="nowhere")
+    assert "ocm-ci" in told.value.now
+    world.more = {"other": {"path": "sd-uhc/other"}}
+    with pytest.raises(Refused, match="which offline token"):
+        world.ask()
+
+
+def test_a_hostile_claim_is_only_shown(world: Any) -> None:
+    """Claims of somebody's making are one short line of plain characters."""
+    import jwt
+
+    claims = {"typ": "Offline", "iss": "<!channel>\n" + "x" * 500, "azp": ["list"], "sub": "\u202eevil", "iat": 10**400}
+    world.put_token(jwt.encode(claims, "k" * 32, algorithm="HS256"))
+    made = world.plan()
+    told = next(note.text for note in made.notes if note.label == "Verdict")
+    assert "\n" not in told
+    assert len(told) < 400
+
+
+def test_the_report_names_the_jobs(world: Any, tmp_path: Path) -> None:
+    """Those that read the path, and a button that runs them; none where there is no Jenkins."""
+    job = tmp_path / "jobs" / "service-pr-check" / "config.xml"
+    job.parent.mkdir(parents=True)
+    secret = "com.datapipe.jenkins.vault.model.VaultSecret"
+    job.write_text(
+        f"<project><{secret}><path>sd-uhc/sandbox</path><secretValues><{secret}Value><vaultKey>config</vaultKey>"
+        f"</{secret}Value></secretValues></{secret}></project>",
+        encoding="utf-8",
+    )
+    plan = world.plan()
+    assert world.report(plan).table is None
+    report = world.with_jobs(tmp_path / "jobs").report(plan)
+    assert report.table is not None
+    assert report.table.rows == (("service-pr-check", "config"),)
+    assert report.offers == ()
+
+
+def test_spans() -> None:
+    """In the unit that people would use."""
+    assert [span(s) for s in (-5, 600, 3 * 3600, 5 * 86400)] == ["0 min", "10 min", "3 h", "5 days"]
