@@ -77,11 +77,13 @@ def _open(where: str, case: Case, now: float) -> Credential:
 def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
     """How far each cluster, and each of its pools, got; and what can be done about the rest."""
     steps = tuple(step for _, _, step in plan.steps)
-    syncs = tuple(dict.fromkeys(step.sync for step in steps if isinstance(step, WritePullSecret | RestorePullSecret)))
+    words = {step.sync: "updated" for step in steps if isinstance(step, WritePullSecret)}
+    words |= {step.sync: "put back" for step in steps if isinstance(step, RestorePullSecret)}
+    syncs = tuple(words)
     looked = dict(zip(syncs, each(lambda one: _reached(one, tools), syncs), strict=True))
     confirms = tuple(step for step in steps if isinstance(step, ConfirmAccepted))
     taken = dict(zip((step.sync for step in confirms), each(lambda step: step.done(tools), confirms), strict=True))
-    rows = tuple(_row(sync, looked[sync], taken.get(sync)) for sync in syncs)
+    rows = tuple(_row(sync, looked[sync], taken.get(sync), words[sync]) for sync in syncs)
     return Report(
         table=Table(head=("cluster", "pull secret", "OCM takes its token", "pools"), rows=rows) if rows else None,
         warnings=tuple(said for sync, one in looked.items() for said in _warned(sync, one)),
@@ -97,12 +99,12 @@ def _reached(sync: Sync, tools: ReadTools) -> Reached:
     return sync.holds("new", held(sync.cluster, tools), tools), pools(sync.cluster, tools)
 
 
-def _row(sync: Sync, found: Reached | Told, taken: bool | Told | None) -> tuple[str, ...]:
+def _row(sync: Sync, found: Reached | Told, taken: bool | Told | None, word: str) -> tuple[str, ...]:
     if isinstance(found, Told):
         return sync.cluster, "not seen", "–", "–"
     written, there = found
     token = "–" if taken is None else "not known" if isinstance(taken, Told) else "yes" if taken else "no"
-    return sync.cluster, "updated" if written else "as before", token if written else "–", all_told(there)
+    return sync.cluster, word if written else "as before", token if written else "–", all_told(there)
 
 
 def _warned(sync: Sync, found: Reached | Told) -> tuple[str, ...]:
@@ -118,7 +120,7 @@ def _offers(
     if COMMAND not in tools.commands:
         return ()
     back = [offer("restore", one.cluster, f"Put back {one.cluster}") for one in syncs if taken.get(one) is False]
-    reached = {one.cluster: found for one, found in looked.items() if not isinstance(found, Told)}
-    again = [offer("sync", name) for name, (written, _) in reached.items() if not written]
-    behind = [name for name, (written, there) in reached.items() if written and any(pool.behind for pool in there)]
+    reached = {one: found for one, found in looked.items() if not isinstance(found, Told)}
+    again = [offer("sync", one.cluster) for one, (written, _) in reached.items() if one.transfer and not written]
+    behind = [one.cluster for one, (written, there) in reached.items() if written and any(p.behind for p in there)]
     return (*back[:OFFERS], *again[:OFFERS], *(offer("status", name, f"Look at {name}") for name in behind[:OFFERS]))

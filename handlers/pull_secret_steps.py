@@ -26,8 +26,9 @@ AGAIN = "Ask for a new plan."
 
 
 class Sync(Value):
-    """What is to become of one cluster's pull secret. `old`, `offered`, `new`: keyed fingerprints of whole documents:
-    the cluster's, OCM's, and the cluster's with OCM's put into it."""
+    """What is to become of one cluster's pull secret. `transfer`: its id; empty when something is put back. `old`,
+    `offered`, `new`: keyed fingerprints of whole documents: the cluster's, OCM's, and the cluster's with OCM's put into
+    it."""
 
     cluster: str
     transfer: str

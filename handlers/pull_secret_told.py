@@ -24,7 +24,7 @@ SYNCED = "The cluster has the pull secret of its transfer."
 OFFERS = 4
 WINDOWS = {
     "NoClusterTransfer": "closed",
-    "NoToken": "disconnected",
+    "NoToken": "no token",
     "AcceptedClusterTransfer": OPEN,
     "NoNewData": "synced",
 }
@@ -48,8 +48,9 @@ def _name(person: str) -> str:
 
 
 def window(case: Case, now: float) -> str:
-    """One word or two: open, closed, synced, disconnected, or the operator's word for what is wrong."""
-    return "over" if case.seen.closed(now) and case.reason in WINDOWS else WINDOWS.get(case.reason, case.reason)
+    """One word or two: open, over, closed, synced, no token, or the operator's word for what is wrong."""
+    said = WINDOWS.get(case.reason, case.reason)
+    return "over" if said == OPEN and case.seen.closed(now) else said
 
 
 def left(case: Case, now: float) -> str:
@@ -76,11 +77,12 @@ def compared(case: Case, now: float) -> tuple[str, ...]:
 
 
 def unclear(cases: Iterable[Case]) -> tuple[str, ...]:
-    """What of the clusters' own settings cannot be understood, and where they want another interval."""
+    """What of the clusters' own settings cannot be understood, or not be read."""
     return tuple(f"{case.cluster}: {said}" for case in cases for said in case.seen.wish.unclear)
 
 
 def intervals(cases: Iterable[Case]) -> tuple[Note, ...]:
+    """Which clusters say themselves how often they are to be asked about."""
     wished = {case.cluster: case.seen.wish.interval for case in cases if case.seen.wish.interval}
     return tuple(
         Note(label=name, text=f"wants to be asked about every {span(every)}") for name, every in wished.items()

@@ -110,7 +110,7 @@ def test_a_hosted_clusters_token_lies_elsewhere(world: Any) -> None:
     entries = world.auths("two")
     token = entries.pop(OCM)
     world.put({"auths": entries}, "two")
-    assert world.answer("status", "two").table.rows[0][1] == "disconnected"
+    assert world.answer("status", "two").table.rows[0][1] == "no token"
     world.put({"auths": {OCM: token}}, "two", namespace="kube-system", name="global-pull-secret")
     world.open(cluster="two")
     assert "token is that of the nodes' own pull secret" in world.plan("two").notes[0].text
@@ -154,6 +154,8 @@ def test_restore(world: Any) -> None:
     assert world.drifted(plan) == []
     assert world.apply(plan) == {}
     assert world.raw() == was
+    report = world.report(plan)
+    assert (report.table.rows[0][1:3], report.offers) == (("put back", "–"), ())
     with pytest.raises(Refused, match="no pull secret to put back"):
         world.ask("restore", "one")
 

@@ -111,7 +111,7 @@ def test_disconnected_clusters_are_left_alone(world: Any) -> None:
     world.ocm.log.clear()
     answer = world.answer("sync", "one")
     assert answer.quiet
-    assert answer.table.rows[0][1] == "disconnected"
+    assert answer.table.rows[0][1] == "no token"
     assert (world.inventory()["one/pull-secret"].state, world.inventory()["one/pull-secret"].told) == ("fresh", "")
     assert world.ids["one"] not in {line.who for line in world.ocm.log}
 
