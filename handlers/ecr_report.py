@@ -21,6 +21,8 @@ from handlers.ecr_told import EACH, counted, failures, gathered, listed
 
 DIAGNOSE = "diagnose-image-pull"
 OFFERS = 4
+LATE = 5400.0  # seconds before its end; a schedule of ten hours renews with two left. deploy/alerts.yaml says the same
+ALARMS = {"expired": "expired", "missing": "missing", "degraded": "unusable"}
 
 
 def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], now: float) -> Answer:
@@ -67,16 +69,30 @@ def inventory(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:
 def _credential(target: Target, found: Held | Told, now: float) -> Credential:
     if isinstance(found, Told):
         return Credential(name=target.credential, state="unknown", told=str(found)[:300])
-    how = state(found, now)
+    how, alarm = state(found, now), alarm_of(found, now)
     offer = Offer(label=f"Refresh {target.name}"[:75], command=COMMAND, ask=_ask(target))
     return Credential(
         name=target.credential,
         state=how,
         written_at=found.written_at if found.ours else None,
         expires_at=found.expires_at if found.ours else None,
-        told="" if how == "fresh" else f"In {target.cluster}: {told(found, now)}."[:300],
+        told="" if how == "fresh" else f"In {target.cluster}: {told(found, now)}.{_act(target, alarm)}"[:300],
         offer=None if how == "fresh" else offer,
+        alarm=alarm,
     )
+
+
+def alarm_of(found: Held, now: float) -> str:
+    """What people are told of without asking: that pulls fail, and a login that should have been renewed by now."""
+    how = state(found, now)
+    if how == "due" and found.expires_at is not None:
+        return "ends soon" if found.expires_at - now < min(LATE, found.target.renew_before / 2) else ""
+    return ALARMS.get(how, "")
+
+
+def _act(target: Target, alarm: str) -> str:
+    why = "It should have been renewed by now" if alarm == "ends soon" else "New pods there cannot pull"
+    return f" {why}: /{COMMAND} {target.env} namespace={target.namespace}" if alarm else ""
 
 
 def _ask(target: Target) -> dict[str, Any]:

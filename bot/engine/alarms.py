@@ -5,7 +5,7 @@ What they were told last is a row; it changes in the transaction that stores a l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -32,17 +32,24 @@ class News(NamedTuple):
         return (*said, *(f"✅ {name}: over" for name in self.over))
 
 
-def news(told: Mapping[str, str], found: Iterable[Credential]) -> News:
-    """`told`: name -> the alarm that people know of. What is not there any more is nothing to be alarmed of."""
-    ringing = {one.name: one for one in found if one.alarm}
-    new = tuple(one for name, one in sorted(ringing.items()) if told.get(name) != one.alarm)
-    return News(new, tuple(sorted(name for name in told if name not in ringing)))
+def news(told: Mapping[str, str], found: Iterable[Credential], in_hand: Collection[str] = ()) -> News:
+    """`told`: name -> the alarm that people know of. `in_hand`: names that a schedule has just begun to renew; somebody
+    is needed only if the next look still finds them so. What is not there any more is nothing to be alarmed of; what
+    could not be read is neither well again nor worse."""
+    seen = [one for one in found if one.alarm or one.state == "unknown"]
+    open_ = {one.name for one in seen}
+    ringing = sorted((one.name, one) for one in seen if one.alarm and one.name not in in_hand)
+    new = tuple(one for name, one in ringing if told.get(name) != one.alarm)
+    return News(new, tuple(sorted(name for name in told if name not in open_)))
 
 
-def tell(conn: sa.Connection, shop: Workshop, command: str, turn: int, found: Iterable[Credential]) -> None:
+def tell(  # noqa: PLR0917  # a look, and what has come of it already
+    conn: sa.Connection, shop: Workshop, command: str, turn: int, found: Iterable[Credential],
+    in_hand: Collection[str] = (),
+) -> None:  # fmt: skip
     """One message about all that has changed with this look, the command's `turn`-th; none if nothing has."""
     rows = conn.execute(sa.select(alarm).where(alarm.c.command == command))
-    change = news({row.name: row.word for row in rows}, found)
+    change = news({row.name: row.word for row in rows}, found, in_hand)
     if not change.new and not change.over:
         return
     gone = [*change.over, *(one.name for one in change.new)]

@@ -128,8 +128,8 @@ def _store(
     else:
         values["looked_at"] = now
         _replace(conn, command, found, now)
-        early.fire(conn, shop, command, found)
-        alarms.tell(conn, shop, command, turn, found)
+        in_hand = early.fire(conn, shop, command, found)
+        alarms.tell(conn, shop, command, turn, found, in_hand)
     conn.execute(inventory.update().where(inventory.c.command == command).values(**values))
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from bot.core.errors import Refused
 from bot.core.inventory import Credential
-from bot.engine import alarms, inventory, messages, retention, tables
+from bot.engine import alarms, inventory, messages, retention, schedules, tables
+from bot.settings import Schedule, Standing
 
 
 class Keeper:
@@ -119,6 +120,32 @@ def test_a_look_that_fails_changes_nothing(keeper: Keeper) -> None:
     assert len(keeper.look(rings("a"))) == 1
 
 
+def test_what_cannot_be_read_is_neither_new_nor_over(keeper: Keeper) -> None:
+    """A cluster that is away for an hour makes nothing well; when it is back, people know already."""
+    keeper.look(rings("a"), rings("b"))
+    away = Credential(name="a", state="unknown", told="It does not answer.")
+    assert keeper.look(away, well("b"))[-1]["lines"] == ["✅ b: over"]
+    assert len(keeper.look(rings("a"))) == 2
+    assert keeper.look(well("a"))[-1]["lines"] == ["✅ a: over"]
+
+
+def test_what_a_schedule_has_just_begun_to_renew_calls_nobody_yet(keeper: Keeper) -> None:
+    """Started after a night off the bot renews by itself; only what is still so afterwards needs somebody."""
+    bench = keeper.bench
+    bench.mood("do", "a", "refused")
+    document = {"folder": str(bench.folder)}
+    plans = {"ecr": Schedule(command="world", ask=document, every_minutes=300, catch_up=True, channel="C7")}
+    standing = {"s": Standing(owner="U5", command="world", ask=document, until="2030-01-01")}
+    changed = bench.shop.settings.model_copy(update={"schedules": plans, "standing": standing})
+    object.__setattr__(bench.shop, "settings", changed)
+    bench.shop.write(lambda conn: schedules.sync(conn, plans, bench.now))
+    gone = Credential(name="dev/a", state="expired", expires_at=bench.now, alarm="expired", told="Gone.")
+    assert keeper.look(gone) == []
+    (run,) = bench.desk.runs()
+    bench.apply(bench.plan(run.id).id)
+    assert [one["lines"] for one in keeper.look(gone)] == [["🔔 dev/a: Gone."]]
+
+
 def test_one_look_makes_one_message_of_ten_lines(keeper: Keeper) -> None:
     """The rest is counted, with where to see it."""
     keeper.look(*(rings(f"old-{n}") for n in range(3)))
@@ -165,8 +192,14 @@ def test_messages_that_are_shown_are_forgotten_after_a_week(keeper: Keeper) -> N
     assert [row.note["lines"] for row in keeper.rows] == [["✅ a: over"]]
 
 
-WORDS = st.sampled_from(["", "48h", "24h", "failed"])
+WORDS = st.sampled_from(["", "48h", "24h", "failed", "?"])  # "?": it cannot be read
 LOOKS = st.lists(st.dictionaries(st.sampled_from("abcd"), WORDS), max_size=10)
+
+
+def credential(name: str, word: str) -> Credential:
+    if word == "?":
+        return Credential(name=name, state="unknown")
+    return Credential(name=name, state="due", alarm=word)
 
 
 @given(looks=LOOKS)
@@ -174,14 +207,15 @@ def test_any_order_of_looks_tells_each_change_once(looks: list[dict[str, str]]) 
     """Followed from message to message, people know at every look exactly what rings, and with which word."""
     known: dict[str, str] = {}
     for held in looks:
-        found = [Credential(name=name, state="due", alarm=word) for name, word in held.items()]
+        found = [credential(name, word) for name, word in held.items()]
         change = alarms.news(known, found)
         assert not {one.name for one in change.new} & set(change.over)
         assert all(known.get(one.name) != one.alarm for one in change.new), "told twice"
         assert set(change.over) <= set(known)
         known = {name: word for name, word in known.items() if name not in change.over}
         known |= {one.name: one.alarm for one in change.new}
-        assert known == {name: word for name, word in held.items() if word}
+        rings = {name: word for name, word in held.items() if word not in ("", "?")}
+        assert known == rings | {name: word for name, word in known.items() if held.get(name) == "?"}
         assert alarms.news(known, found) == ((), ())
 
 
@@ -192,8 +226,9 @@ def test_the_store_tells_the_same(keeper: Keeper, looks: list[dict[str, str]]) -
     keeper.look()
     known: dict[str, str] = {}
     for held in looks:
-        found = tuple(Credential(name=name, state="due", alarm=word) for name, word in held.items())
+        found = tuple(credential(name, word) for name, word in held.items())
         change, before = alarms.news(known, found), len(keeper.told)
         told = keeper.look(*found, again=True)[before:]
         assert [one["lines"] for one in told] == ([list(change.lines())] if change.lines() else [])
-        known = {one.name: one.alarm for one in found if one.alarm}
+        known = {name: word for name, word in known.items() if name not in change.over}
+        known |= {one.name: one.alarm for one in change.new}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bot.core import ask as asks
 from handlers import diagnose_image_pull
 from handlers.ecr_report import inventory
 
@@ -36,6 +37,33 @@ def test_the_life_of_a_credential(world: Any) -> None:
     assert one.state == "expired"
     assert "ended" in one.told
     plan = world.plan(**one.offer.ask)
+    assert [step.target.name for step in plan.stages[0].steps] == ["dev/cf-dev"]
+
+
+def test_what_people_are_told_without_asking(world: Any) -> None:
+    """That pods cannot pull, and a login that the schedule should have renewed; with what to type. Not what is fresh,
+    what the next tick renews in time, or what nobody can read."""
+    assert held(world).alarm == "missing"
+    assert held(world).told.endswith("New pods there cannot pull: /refresh-ecr dev namespace=cf-dev")
+    world.apply(world.plan(env=("dev",), restart=False))
+    seen = {}
+    for hours in (1, 9.9, 0.6, 1):  # of twelve
+        seen[held(world).alarm] = held(world).told
+        world.wait(hours * HOUR)
+    assert list(seen) == ["", "ends soon"]
+    assert seen["ends soon"].endswith("It should have been renewed by now: /refresh-ecr dev namespace=cf-dev")
+    assert held(world).alarm == "expired"
+    world.clusters["one"].down()
+    assert (held(world).state, held(world).alarm) == ("unknown", "")
+    world.clusters["one"].heal()
+    world.put_secret({"auths": 7})
+    assert held(world).alarm == "unusable"
+
+
+def test_what_people_are_told_to_type(world: Any) -> None:
+    """The words of an alarm are a command that takes on just this secret."""
+    typed = held(world).told.rpartition("/refresh-ecr ")[2]
+    plan = world.plan(**asks.parse(typed, world.handler).model_dump())
     assert [step.target.name for step in plan.stages[0].steps] == ["dev/cf-dev"]
 
 
