@@ -9,7 +9,7 @@ import os
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -24,8 +24,13 @@ from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.managed import Kerberos, VaultTokens
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
+from bot.ssh import Nodes
+from bot.vaults import AppRoleAuth, JwtAuth, KubernetesAuth, TokenAuth, Vault, VaultAuth
 
-__all__ = ["Cluster", "FromEnv", "FromFile", "FromVault", "Part", "SecretSource"]  # defined elsewhere, known from here
+__all__ = [  # defined elsewhere, known from here
+    "AppRoleAuth", "Cluster", "FromEnv", "FromFile", "FromVault", "JwtAuth", "KubernetesAuth", "Part", "SecretSource",
+    "TokenAuth", "Vault", "VaultAuth",
+]  # fmt: skip
 
 
 class Slack(Part):
@@ -83,43 +88,6 @@ class Store(Part):
         if url and re.search(r"//[^/?#]*:[^/?#]*@|[?&](password|passfile|sslpassword)=", url, re.I):
             raise ValueError("holds a password; name it by reference in store.password")
         return url
-
-
-class TokenAuth(Part):
-    method: Literal["token"] = "token"
-    token: SecretSource
-
-
-class AppRoleAuth(Part):
-    method: Literal["approle"] = "approle"
-    role_id: SecretSource
-    secret_id: SecretSource
-    mount: str = "approle"
-
-
-class KubernetesAuth(Part):
-    method: Literal["kubernetes"] = "kubernetes"
-    role: str
-    jwt: SecretSource = FromFile(file=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"))
-    mount: str = "kubernetes"
-
-
-class JwtAuth(Part):
-    method: Literal["jwt"] = "jwt"
-    role: str
-    jwt: SecretSource
-    mount: str = "jwt"
-
-
-VaultAuth = Annotated[TokenAuth | AppRoleAuth | KubernetesAuth | JwtAuth, Field(discriminator="method")]
-
-
-class Vault(Part):
-    address: str = Field(description="https://vault.example.com:8200")
-    auth: VaultAuth
-    namespace: str | None = None
-    ca_file: Path | None = None
-    timeout: float = Field(default=10, gt=0, le=120, description="Seconds for one call.")
 
 
 class CiJobs(Part):
@@ -205,6 +173,7 @@ class Settings(Part):
     ocm: Ocm = Ocm()
     kerberos: Kerberos = Kerberos()
     vault_tokens: VaultTokens | None = None
+    nodes: Nodes = Nodes()
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")
