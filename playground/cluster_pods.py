@@ -43,7 +43,7 @@ class Kubelets:
     """`step` lets as much happen as is due by the store's clock."""
 
     def __init__(self, store: Store, pulls: Pulls) -> None:
-        self.back_off = BACK_OFF
+        self.back_off, self.pull = BACK_OFF, PULL
         self._store, self._pulls = store, pulls
         self._pods: dict[str, Pod] = {}
 
@@ -115,7 +115,7 @@ class Kubelets:
         place, image = f"spec.containers{{{spec['name']}}}", spec.get("image", "")
         if one.doing in ("new", "waiting"):
             self._tell(pod, "Pulling", f'Pulling image "{image}"', place=place)
-            one.doing, one.until = "pulling", now + PULL
+            one.doing, one.until = "pulling", now + self.pull
         elif one.doing == "pulling":
             one.failure = self._pulls.failure(pod, image)
             self._failed(pod, one, image, place, now) if one.failure else self._runs(pod, one, spec, place, now)
@@ -137,7 +137,7 @@ class Kubelets:
         one.doing, one.until, one.tries = "failed", now + SHOWN, one.tries + 1
 
     def _runs(self, pod: dict[str, Any], one: Container, spec: dict[str, Any], place: str, now: float) -> None:
-        told = f'Successfully pulled image "{spec["image"]}" in {PULL * 1000:.0f}ms'
+        told = f'Successfully pulled image "{spec["image"]}" in {self.pull * 1000:.0f}ms'
         for reason, message in (("Pulled", told), ("Created", f"Created container: {spec['name']}"),
                                 ("Started", f"Started container {spec['name']}")):  # fmt: skip
             self._tell(pod, reason, message, place=place)

@@ -13,6 +13,7 @@ from playground import people
 from playground.aws import AwsStandIn
 from playground.cluster_facts import facts
 from playground.cluster_life import Life
+from playground.cluster_pods import PULL
 from playground.cluster_seed import openshift, pull_secret, workload
 from playground.cluster_troubles import Troubles
 from playground.kubernetes import KubernetesStandIn
@@ -52,15 +53,18 @@ SEEN = 1.0  # seconds between two looks at whether something changed
 
 
 class PullSecrets:
-    """`start` lets the clusters live until `close`. Somebody else wrote the secrets, and nobody renews them."""
+    """`start` lets the clusters live until `close`. Somebody else wrote the secrets, and nobody renews them. `pull`:
+    seconds that nodes take to pull an image."""
 
-    def __init__(self, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, now: Callable[[], float] = time.time, *, pull: float = PULL) -> None:
         self.aws = AwsStandIn(OURS, now=now)
         self.keys = self.aws.user("hivekeeper")
         self.registry = RegistryStandIn(REGISTRY, self._whose)
         self.clusters = {name: KubernetesStandIn(now=now) for name in CLUSTERS}
         self.lives = {name: Life(cluster, {REGISTRY: self.registry.good}) for name, cluster in self.clusters.items()}
         self.troubles = {name: Troubles(life, self.aws.expire) for name, life in self.lives.items()}
+        for life in self.lives.values():
+            life.kubelets.pull = pull
         self._tokens = {name: secrets.token_urlsafe(24) for name in CLUSTERS}
         self._now, self._ended = now, threading.Event()
         self.start_over()

@@ -24,6 +24,7 @@ from starlette.applications import Starlette
 from playground import ci_jobs, people, pull_secrets, redhat, world
 from playground.broken import unused_port
 from playground.child import Child, clean_environment
+from playground.cluster_pods import PULL
 from playground.door import with_page
 from playground.scenarios import Stage, scenarios
 from playground.server import Server, run_in_thread
@@ -31,6 +32,7 @@ from playground.slack import Workspace, create, incoming
 from playground.vault_answers import Entry
 
 WRITES = ("POST", "PUT", "DELETE")
+SEEN = 2.5  # seconds of a pull that people can watch
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -38,7 +40,7 @@ class Demo:
     """Everything that runs, from being made until `close` (or until `with` is left); nothing is left behind.
 
     For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's,
-    `pause` is how many seconds a bot that ended stays down.
+    `pause` is how many seconds a bot that ended stays down, `pull` how many nodes take to pull an image.
     """
 
     def __init__(
@@ -53,13 +55,14 @@ class Demo:
         adjust: Callable[[dict[str, Any]], None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
         pause: float = 0.5,
+        pull: float = PULL,
     ) -> None:
         self._mode: Literal["socket", "http"] = mode
         self._talks, self._adjust = chatter, adjust
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
         self.world = world.World(kv, stale)
         self.redhat = redhat.RedHat()
-        self.pulls = pull_secrets.PullSecrets()
+        self.pulls = pull_secrets.PullSecrets(pull=pull)
         self.workspace = Workspace.of(
             name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
         )
@@ -247,7 +250,7 @@ def run(host: str = "127.0.0.1", port: int = 8400, *, open_browser: bool = True,
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     try:
-        demo = Demo(host, port, kv, stale=True)
+        demo = Demo(host, port, kv, stale=True, pull=SEEN)
     except OSError:
         raise SystemExit(f"Port {port} on {host} is not free. Name another with --port (0 takes any).") from None
     with demo:
