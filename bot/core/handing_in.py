@@ -15,13 +15,15 @@ from bot.core.errors import Refused
 from bot.core.secret import Secret, SecretRef
 from bot.core.value import Value
 
+ELSEWHERE = "the tokens' vault"
 LONGEST = 3000  # characters that can be handed in: as many as an input of Slack's takes
 
 
 class Wanted(Value):
     """A secret that an answer asks a person for. `into`: where in Vault it is put; then `command` is asked for with
     `ask`, which names that place and never the secret. `way`: the person signs in there (`SignIns`) instead of typing
-    it; empty: a form that only this person sees takes it."""
+    it; empty: a form that only this person sees takes it. A way that puts it where it belongs by itself has another
+    system than "vault" in `into` (a way "vault/…" has `ELSEWHERE`)."""
 
     name: str = Field(min_length=1, max_length=60)  # tells it from others of the same answer
     label: str = Field(max_length=75)  # on the button

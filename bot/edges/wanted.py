@@ -63,9 +63,10 @@ def form(view: RunView, wanted: Wanted, channel: str | None = None) -> Block:
 def invitation(invited: Invited) -> Message:
     """The way to the sign-in, for one person."""
     way = link(invited.link, "Open the page to sign in", 2000) or code(invited.link, 2000)
+    coded = f"Code: {code(invited.code, 60)}. The page shows it or asks for it; if it shows another one, stop there."
     lines = [
         f"🔑 *{way}*",
-        f"Code: {code(invited.code, 60)}. The page shows it or asks for it; if it shows another one, stop there.",
+        *([coded] if invited.code else []),
         f"It ends {when(invited.until)}. Only you see this: do not pass it on. What comes of it goes straight into "
         "Vault, and you are told when it is there.",
     ]

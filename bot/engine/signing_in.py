@@ -167,7 +167,8 @@ def _put(shop: Workshop, row: Any, secret: Secret) -> None:
         return
     try:
         wanted = _wanted(shop, taken)
-        shop.patiently(lambda: handing_in.put(shop, wanted, secret, handing_in.place(_press(taken))))
+        if handing_in.ours(wanted):
+            shop.patiently(lambda: handing_in.put(shop, wanted, secret, handing_in.place(_press(taken))))
     except Told as error:
         what = f"You have signed in, but what came of it could not be put into Vault. {error} Then sign in once more."
         _end(shop, taken, "failed", what)
@@ -178,6 +179,9 @@ def _put(shop: Workshop, row: Any, secret: Secret) -> None:
 def _find_again(shop: Workshop, row: Any) -> None:
     """The bot stopped while it put this into Vault: is it there?"""
     wanted = _wanted(shop, row)
+    if not handing_in.ours(wanted):
+        _finish(shop, row, wanted)
+        return
     found = handing_in.vault_of(shop).find(wanted.into.path, wanted.into.field)
     if found is not None and _tools(shop).fingerprints.of(found) == row.mark:
         _finish(shop, row, wanted)

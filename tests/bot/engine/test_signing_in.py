@@ -10,7 +10,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from bot.core.errors import Refused, Transient
-from bot.core.secret import Secret
+from bot.core.handing_in import ELSEWHERE
+from bot.core.secret import Secret, SecretRef
 from bot.core.view import State
 from bot.engine import retention, signing_in
 from bot.engine.tables import run as run_table
@@ -149,6 +150,30 @@ def test_a_restart_goes_on_asking(wanting: Any) -> None:
     wanting.gate.answer = Secret("made-up")
     tick(wanting, 1)
     assert wanting.held == "made-up"
+
+
+def test_a_way_that_puts_it_where_it_belongs_leaves_our_vault_alone(wanting: Any) -> None:
+    """What follows is asked for all the same; also by a bot that was killed in between."""
+    wanting.INTO = SecretRef(system=ELSEWHERE, path="secret/oauth/creds/dune/bee:pro", field="refresh_token")
+    for key, crashes in (("one", False), ("two", True)):
+        run = wanting.answered(key)
+        wanting.sign_in(f"press {key}", run)
+        wanting.gate.answer = Secret(wanting.canary(key))
+        if crashes:
+            row = next(row for row in rows(wanting) if row.state == "waiting")
+            wanting.bench.now += 5
+            signing_in._move(wanting.bench.shop, row, wanting.bench.now + 1, mark="0a1b2c3d")
+        tick(wanting, 5)
+        assert wanting.held is None
+        assert wanting.bench.see(run).handed_in[0].signed_in
+
+
+def test_what_belongs_elsewhere_cannot_be_typed_in(wanting: Any) -> None:
+    """Nobody would put it there."""
+    wanting.INTO = SecretRef(system=ELSEWHERE, path="secret/oauth/creds/dune/bee:pro", field="refresh_token")
+    outcome = wanting.hand_in("key", wanting.answered(), wanting.canary("typed"))
+    assert not outcome.accepted
+    assert "Nothing can be handed in" in outcome.told
 
 
 def killed_in_between(wanting: Any, *, written: bool) -> None:
