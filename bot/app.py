@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import handlers
-from bot import callers, enabled
+from bot import callers, enabled, grid
 from bot.core import ask
 from bot.core.desk import AuditEntry, Desk
 from bot.core.diagnosis import AlertHandler
@@ -132,6 +132,7 @@ class Parts:
             ocm=RememberedOcm(TransferApi(self.settings.ocm), self.fingerprints),
             sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso)}),
             **callers.of(self.settings, self.resolve),
+            **grid.of(self.settings, self.resolve, self.fingerprints),
         )
 
     @property
@@ -143,7 +144,7 @@ class Parts:
     def read_tools(self) -> ReadTools:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
-        callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases", "jenkins")}
+        callers = {name: whole[name] for name in ("pager", "tracker", "hook", "cases", "jenkins", "nodes")}
         readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
         return ReadTools(**{**whole, **readers, "kubernetes": whole["kubernetes"].reader,
                             "vault": self._vault_reader or self.vault})  # fmt: skip

@@ -47,7 +47,11 @@ class SshNodes:
         self._login = Login(settings, resolve, tickets)
         self._loop = Loop()
         self._turns = asyncio.Semaphore(settings.at_once)
+        self.reader = Reader(self)
         self._away: dict[str, tuple[Told, float]] = {}  # until when, by the clock
+
+    def configured(self) -> bool:
+        return True
 
     def reachable(self, node: str) -> bool:
         _checked(NODE, node, "node")
@@ -116,6 +120,15 @@ class SshNodes:
     def _digest(self, content: bytes) -> str:
         """Of the token without the newline that its file ends with, so that it is the one people know."""
         return self._fingerprints.of(Secret(content.decode("utf-8", "surrogateescape").removesuffix("\n")))
+
+
+class Reader:
+    """`bot.core.grid.NodesReader`: looks, and puts nothing anywhere."""
+
+    __slots__ = ("configured", "placed", "reachable")
+
+    def __init__(self, nodes: SshNodes) -> None:
+        self.configured, self.placed, self.reachable = nodes.configured, nodes.placed, nodes.reachable
 
 
 async def _role_file(files: Files, service: Service, what: nodes_put.Put) -> tuple[Placed, ...]:
