@@ -113,7 +113,9 @@ def rollout(deployment: Json) -> Rollout:
     if new < wanted:
         return Rollout(finished=False, stuck=_gave_up(status), said=f"{new} of {wanted} pods are new")
     if all_ > new:
-        return Rollout(finished=False, stuck=_gave_up(status), said=f"{all_ - new} old pods are still ending")
+        old = all_ - new
+        said = f"{old} old {'pod is' if old == 1 else 'pods are'} still ending"
+        return Rollout(finished=False, stuck=_gave_up(status), said=said)
     if ready < new:
         return Rollout(finished=False, stuck=_gave_up(status), said=f"{ready} of {new} new pods are available")
     return Rollout(finished=True, stuck=False, said=f"{ready} of {wanted} pods are new and available")

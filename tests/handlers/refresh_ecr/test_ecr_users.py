@@ -82,7 +82,8 @@ def test_old_pods() -> None:
     status = {"observedGeneration": 2, "replicas": 4, "updatedReplicas": 3, "availableReplicas": 4}
     seen = rollout({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status})
     assert not seen.finished
-    assert "1 old pods" in seen.said
+    assert seen.said == "1 old pod is still ending"
+    assert rollout(rolling(updatedReplicas=3, replicas=5, availableReplicas=3)).said == "2 old pods are still ending"
 
 
 def test_finished() -> None:
