@@ -83,7 +83,8 @@ def test_old_pods() -> None:
     seen = rollout({"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": status})
     assert not seen.finished
     assert seen.said == "1 old pod is still ending"
-    assert rollout(rolling(updatedReplicas=3, replicas=5, availableReplicas=3)).said == "2 old pods are still ending"
+    more = {"metadata": {"generation": 2}, "spec": {"replicas": 3}, "status": {**status, "replicas": 5}}
+    assert rollout(more).said == "2 old pods are still ending"
 
 
 def test_finished() -> None:
