@@ -13,7 +13,10 @@ import pytest
 
 from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
 from bot.core.plan import RunRef
+from handlers.pull_secret_pools import Pool
+from handlers.pull_secret_steps import Sync, WatchPools
 from playground.kubernetes_faults import Fault, unavailable
+from playground.kubernetes_kinds import SECRET
 
 DAY = 86400.0
 OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
@@ -160,6 +163,17 @@ def test_restore(world: Any) -> None:
         world.ask("restore", "one")
 
 
+def test_restore_is_of_the_same_run(world: Any) -> None:
+    """A copy that another run made is not what was there before this one."""
+    world.open()
+    world.apply(world.plan("one"))
+    backup = world.secret(name=BACKUP)
+    backup["metadata"]["annotations"]["hivekeeper/run"] = "run-7"
+    world.clusters["one"].put(SECRET, backup)
+    with pytest.raises(Refused, match="no pull secret to put back"):
+        world.ask("restore", "one")
+
+
 def test_restore_is_of_one_cluster(world: Any) -> None:
     """All at once is refused."""
     with pytest.raises(Refused, match="one cluster"):
@@ -199,6 +213,28 @@ def test_another_document_is_not_what_was_approved(world: Any) -> None:
     with pytest.raises(Drifted):
         plan.stages[0].steps[0].do(world.tools, world.ref)
     assert world.raw() == old
+
+
+def test_another_transfer_is_not_what_was_approved(world: Any) -> None:
+    """The same pull secret by another transfer, with another owner perhaps, is shown anew."""
+    text = json.dumps({"auths": {OCM: world.entry(), BASIC: world.entry()}})
+    world.open(text)
+    plan = world.plan("one")
+    world.ocm.close(world.ids["one"])
+    world.ocm.open_window(world.ids["one"], "joe", "mallory", text, world.now() + DAY)
+    assert len(world.drifted(plan)) == 1
+    with pytest.raises(Drifted):
+        plan.stages[0].steps[0].do(world.tools, world.ref)
+
+
+def test_another_result_than_was_approved(world: Any) -> None:
+    """As when a newer bot merges otherwise than the one that showed the plan: nothing is written."""
+    world.open()
+    (step,) = world.plan("one").stages[0].steps
+    other = step.model_copy(update={"sync": step.sync.model_copy(update={"new": "00000000"})})
+    with pytest.raises(Drifted, match="another one than was shown"):
+        other.do(world.tools, world.ref)
+    assert world.writes() == []
 
 
 def test_somebody_else_writes_first(world: Any) -> None:
@@ -380,6 +416,25 @@ def test_the_cluster_is_away_while_it_is_watched(world: Any) -> None:
     world.clusters["one"].heal()
     watch.do(world.tools, ref)
     assert watch.done(world.read_tools)
+
+
+@pytest.mark.parametrize(
+    ("pool", "waited", "over"),
+    [
+        ({"wanted": "b", "current": "b", "finished": True}, 11, True),  # it moved, and is there
+        ({"wanted": "b", "current": "b", "finished": True}, 5, False),  # it may have moved for something else before
+        ({"wanted": "b", "current": "a", "finished": False}, 500, False),
+        ({"wanted": "a", "current": "a", "finished": True}, 11, False),  # nobody has taken notice yet
+        ({"wanted": "a", "current": "a", "finished": True}, 130, True),
+        ({"wanted": "a", "current": "a", "finished": True, "paused": True}, 11, True),
+        ({"wanted": "b", "current": "a", "finished": False, "paused": True}, 11, True),
+    ],
+)
+def test_when_a_watch_is_over(pool: dict[str, Any], waited: float, over: bool) -> None:
+    """Pools look finished until the operator takes notice; what is paused is not waited for."""
+    sync = Sync(cluster="one", transfer="t", old="1", offered="2", new="3")
+    watch = WatchPools(sync=sync, before={"worker": "a"}, seconds=1800)
+    assert watch._over((Pool(name="worker", **pool),), waited) is over
 
 
 # --- many -------------------------------------------------------------------------------------------------------

@@ -44,7 +44,9 @@ def test_ocm_says_no(world: Any, answer: Answer, word: str, kind: type[Exception
     both = world.answer("sync")
     assert not both.quiet
     assert word in both.warnings[0]
-    assert world.answer("status").table.rows[0][1] == word
+    status = world.answer("status")
+    assert status.table.rows[0][1] == word
+    assert not status.quiet
     assert world.writes() == []
 
 
@@ -235,6 +237,12 @@ def test_an_endpoint_of_its_own(world: Any) -> None:
     with pytest.raises(Refused, match="NotFound"):
         world.ask("sync", "one")
     assert world.ocm.log[-1].path.startswith("/proxied")
+    config = {"config.yaml": f"clusterTransfer:\n  endpoint: {address}/other/\n"}
+    metadata = {"name": "insights-config", "namespace": "openshift-insights"}
+    world.clusters["one"].put(kinds.CONFIG_MAP, {"metadata": metadata, "data": config})
+    with pytest.raises(Refused, match="NotFound"):
+        world.ask("sync", "one")
+    assert world.ocm.log[-1].path.startswith("/other")
 
 
 def test_settings_that_cannot_be_understood(world: Any) -> None:
