@@ -89,7 +89,7 @@ class Builds:
             raise Refused(f"Jenkins has no job {name[:100]}, or the bot may not see it.", REFUSALS[404][1])
         how = "buildWithParameters" if known.parameterized else "build"
         answer = self._wire.post(f"{path(name)}/{how}", {self._wire.parameter: marker} if known.marks else {})
-        if answer.status not in (200, 201) and not (300 <= answer.status < 400 and answer.moved):
+        if answer.status != 201 and not answer.moved:  # moved: back to the job, perhaps with nothing in the queue
             raise self._wire.refusal(answer, "start the build")
 
 
@@ -128,7 +128,7 @@ class Wire:
         return CiJob(
             name=name,
             buildable=known.get("buildable") is True,
-            parameterized=any(_objects(one, "parameterDefinitions") for one in _objects(known, "property")),
+            parameterized=any(True for _ in self._declared(known)),
             marks=self.marks(known),
             next_number=number if isinstance(number, int) else 1,
             last=state(last) if isinstance(last, dict) else None,
@@ -136,8 +136,11 @@ class Wire:
 
     def marks(self, known: Mapping[str, Any]) -> bool:
         """Does the job declare the parameter for our marker?"""
-        declared = (one for part in _objects(known, "property") for one in _objects(part, "parameterDefinitions"))
-        return any(one.get("name") == self.parameter for one in declared)
+        return any(one.get("name") == self.parameter for one in self._declared(known))
+
+    @staticmethod
+    def _declared(known: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        return (one for part in _objects(known, "property") for one in _objects(part, "parameterDefinitions"))
 
     def queued(self, item: Mapping[str, Any], name: str, marker: str) -> bool:
         """Is this what waits for our build?"""
@@ -163,11 +166,12 @@ class Wire:
         crumb = session.get(self._url("/crumbIssuer/api/json"), headers=self._headers, allow_redirects=False)
         if crumb.status_code not in (200, 404):
             return
+        session.last = None  # whatever comes now is of the build
         headers = self._headers
         if crumb.status_code == 200:
+            session.cookies.update(crumb.cookies)  # the session does not see those of a body that was read beforehand
             told = crumb.json()
             headers |= {str(told["crumbRequestField"]): str(told["crumb"])}
-        session.last = None
         session.post(url, headers=headers, data=dict(form), allow_redirects=False)
 
     def _url(self, below: str) -> str:
@@ -198,4 +202,4 @@ def check(settings: Settings, resolve: Resolve) -> str:
 
 def _objects(document: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
     listed = document.get(name)
-    return (one for one in listed if isinstance(one, dict)) if isinstance(listed, list) else iter(())
+    return (one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict))
