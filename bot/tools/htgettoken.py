@@ -1,14 +1,13 @@
 """The program htgettoken, for sites that prefer it: run without a shell, with nothing secret in its arguments.
 
-Its ticket lies in a private folder as long as it runs; what it gets comes through a pipe and is never in a file.
+Its ticket lies in a private folder as long as it runs; what it gets comes through a pipe and is in no file. The
+environment is a small one: HTGETTOKENOPTS would add options of others.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -16,14 +15,14 @@ from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Service
 from bot.core.secret import Secret
 from bot.managed import VaultTokens
-from bot.tools import private_folder, vault_tokens_told
+from bot.tools import private_folder, program, vault_tokens_told
 from bot.tools.kerberos import Tickets
 from bot.tools.vault_tokens_wire import Site, token
 from bot.tools.vault_told import Doing
 
 PATIENCE = 4  # times the timeout of one call: it makes several
 AGAIN = "Try again in a minute; if it goes on, look whether Vault is up and can be reached."
-PASSED = ("PATH", "KRB5_CONFIG", "X509_CERT_DIR")  # of our environment; HTGETTOKENOPTS would add options of others
+TOKEN = re.compile(r"(hvs|s)\.[A-Za-z0-9._-]{8,4096}")  # among what it says of its progress
 SAID = (  # words of its stderr -> what they mean; the first that fits
     ("read token from", ("not found", "bad request"), None),
     ("read token from", ("forbidden",), Refused(
@@ -45,23 +44,26 @@ SAID = (  # words of its stderr -> what they mean; the first that fits
 class Program:
     """Sweeps, when made, what a crash has left."""
 
-    def __init__(self, settings: VaultTokens, tickets: Tickets, folder: Path) -> None:
+    def __init__(self, settings: VaultTokens, tickets: Tickets) -> None:
         self._settings = settings
         self._tickets = tickets
-        self._parent = private_folder.best(folder)
-        private_folder.sweep(self._parent)
+        private_folder.sweep()
 
     def token(self, service: Service, there: Site) -> Secret:
         """A new token. Refused or Transient as the program's end tells."""
-        program = self._found()
-        with private_folder.private_folder(self._parent) as folder:
+        name, seconds = self._found(), self._settings.timeout * PATIENCE
+        with private_folder.private_folder() as folder:
             cache = folder / "ticket"
             self._tickets.lend(service, cache)
-            status, out, said = self._run([program, *self._arguments(there, folder)], folder, cache)
-        if status != 0:
-            raise _failure(said, service.name, status)
-        first = out.split(b"\n", 1)[0].decode("ascii", "replace")
-        return token(first, Doing(f"get the token of {service.name}", "(htgettoken)"))
+            own = {"HOME": str(folder), "TMPDIR": str(folder), "KRB5CCNAME": f"FILE:{cache}"}
+            command = [name, *self._arguments(there, folder)]
+            ended = program.run(command, environment=program.environment(own), seconds=seconds)
+        if ended.how == "late":
+            raise Transient(f"htgettoken did not end within {seconds:g} s.", AGAIN)
+        if not ended.good:
+            raise _failure(ended.output.casefold(), service.name, ended.status)
+        found = next((line for line in ended.output.splitlines() if TOKEN.fullmatch(line)), None)
+        return token(found, Doing(f"get the token of {service.name}", "(htgettoken)"))
 
     def _found(self) -> str:
         beside = Path(sys.executable).parent / self._settings.program
@@ -73,7 +75,7 @@ class Program:
         return found
 
     def _arguments(self, there: Site, folder: Path) -> list[str]:
-        ca_file = [f"--cafile={self._settings.ca_file}"] if self._settings.ca_file else []
+        ca_file = [f"--cafile={self._settings.ca_file.absolute()}"] if self._settings.ca_file else []
         return [
             "--verbose", "--nooidc", "--nossh", f"--vaultserver={there.address}", f"--issuer={there.issuer}",
             f"--role={there.role}", f"--credkey={there.credkey}",
@@ -81,30 +83,6 @@ class Program:
             f"--vaulttokeninfile={folder / 'none'}",  # by default it would read the pipe that it writes to
             "--vaulttokenfile=/dev/stdout", "--outfile=/dev/stdout", *ca_file,
         ]  # fmt: skip
-
-    def _run(self, command: list[str], folder: Path, cache: Path) -> tuple[int, bytes, str]:
-        """Its end, what it printed, and what it said in small letters."""
-        own = {"HOME": str(folder), "TMPDIR": str(folder), "KRB5CCNAME": f"FILE:{cache}", "LC_ALL": "C.UTF-8"}
-        passed = {name: os.environ[name] for name in PASSED if name in os.environ}
-        process = subprocess.Popen(  # noqa: S603 - the program of the settings, no shell
-            command, env=passed | own, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
-        seconds = self._settings.timeout * PATIENCE
-        try:
-            out, said = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            raise Transient(f"htgettoken did not end within {seconds:g} s.", AGAIN) from None
-        finally:
-            _end(process)
-        return process.returncode, out, said.decode("utf-8", "replace").casefold()
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """With all that it started."""
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
 
 
 def _failure(said: str, service: str, status: int) -> Told:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from bot.core.errors import Refused, Transient
 from bot.core.grid import Held, Service
@@ -35,15 +34,13 @@ class _Has:
 
 
 class VaultTokens:
-    """`bot.core.grid.VaultTokens`. Thread-safe; services do not wait for each other. `folder`: where the program
-    htgettoken, if that is the way, gets its ticket from."""
+    """`bot.core.grid.VaultTokens`. Thread-safe; services do not wait for each other."""
 
     def __init__(
         self,
         settings: Settings,
         tickets: Tickets,
         fingerprints: Fingerprints,
-        folder: Path,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
@@ -52,7 +49,7 @@ class VaultTokens:
         self._clock = clock
         self._has: dict[str, _Has] = {}
         self._asked: Kept[_Has] = Kept()
-        self._program = Program(settings, tickets, folder) if settings.way == "htgettoken" else None
+        self._program = Program(settings, tickets) if settings.way == "htgettoken" else None
         self.reader = Reader(self)
 
     def held(self, service: Service) -> Held | None:
