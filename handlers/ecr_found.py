@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bot.core.errors import Told
-from bot.core.kubernetes import DEPLOYMENT, POD, SERVICE_ACCOUNT, Access
+from bot.core.kubernetes import DEPLOYMENT, POD, SERVICE_ACCOUNT, Access, backup_name
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from bot.core.value import Value
 from handlers import ecr_ground
 from handlers.ecr import Target
-from handlers.ecr_look import Held, held, state
-from handlers.ecr_users import User, name, secrets_of, users
+from handlers.ecr_look import Held, held, logins, same_host, state
+from handlers.ecr_users import User, maker, name, pulls_with, users
 
 
 class Found(Value):
@@ -26,7 +26,8 @@ class Found(Value):
     paused: tuple[str, ...] = ()  # would be restarted, but are paused
     accounts: tuple[str, ...] = ()  # service accounts that lack the secret
     again: bool = False  # they were restarted before and are to be once more
-    other_pods: bool = False  # pods of no Deployment pull with it
+    others: tuple[str, ...] = ()  # what else pulls with it and is not restarted: "StatefulSet db"
+    remnant: tuple[str, ...] = ()  # it is gone, and its copy of an earlier run has logins for these other registries
 
     @property
     def target(self) -> Target:
@@ -78,7 +79,8 @@ def look_at(target: Target, tools: ReadTools, now: float, *, force: bool, again:
         paused=tuple(one.name for one in restart if one.paused),
         accounts=lacking,
         again=once_more,
-        other_pods=not using and _pods(target, tools),
+        others=_others(target, tools) if (due or restart) and (target.restart or not using) else (),
+        remnant=() if secret.there else _remnant(target, tools),
     )
     ecr_ground.allowed(target, _rights(found), tools)
     return found
@@ -106,9 +108,17 @@ def _users(target: Target, tools: ReadTools, lacking: tuple[str, ...]) -> tuple[
     return users(deployments, [*rest, *will], target.secret, target.registry)
 
 
-def _pods(target: Target, tools: ReadTools) -> bool:
+def _others(target: Target, tools: ReadTools) -> tuple[str, ...]:
+    """What has pods that pull with the secret, apart from Deployments."""
     pods = tools.kubernetes.all(target.cluster, POD, target.namespace)
-    return any(target.secret in secrets_of(spec) for pod in pods if isinstance(spec := pod.get("spec"), dict))
+    makers = {maker(pod) for pod in pods if target.secret in pulls_with(pod)}
+    return tuple(f"{kind} {name}" for kind, name in sorted(makers) if kind != "Deployment")
+
+
+def _remnant(target: Target, tools: ReadTools) -> tuple[str, ...]:
+    copy = tools.kubernetes.secret(target.cluster, target.namespace, backup_name(target.secret))
+    hosts = logins(copy, target.registry, tools)[0] if copy else ()
+    return tuple(host for host in hosts if not same_host(host, target.registry))
 
 
 def _rights(found: Found) -> tuple[Access, ...]:

@@ -137,15 +137,15 @@ def rights(
     target: Target, *, write: bool, there: bool, misplaced: bool, accounts: bool, restarts: bool
 ) -> tuple[Access, ...]:
     """What the bot must be allowed to change; that it may look has been seen. What is there is copied beside first, the
-    copy of an earlier run replaced, and removed when its time is over."""
+    copy of an earlier run replaced, and removed when its time is over; what was not there is removed when undone."""
     backup = backup_name(target.secret)
     wanted = [Access(verb="create", resource="secrets")] if write else []
     names: tuple[tuple[str, str], ...] = (("get", backup),) if write else ()
     names += (("update", target.secret), ("update", backup), ("delete", backup)) if write and there else ()
-    names += (("delete", target.secret),) if write and misplaced else ()
+    names += (("delete", target.secret),) if write and (misplaced or not there) else ()
     wanted += [Access(verb=verb, resource="secrets", name=name) for verb, name in names]
     wanted += [Access(verb="patch", resource="serviceaccounts")] if accounts else []
-    wanted += [Access(verb="patch", resource="deployments", group="apps")] if restarts else []
+    wanted += [Access(verb=verb, resource="deployments", group="apps") for verb in ("get", "patch")] if restarts else []
     return tuple(one.model_copy(update={"namespace": target.namespace}) for one in wanted)
 
 
@@ -160,9 +160,11 @@ def needs(settings: Settings) -> tuple[ClusterNeed, ...]:
 
 def _looks(target: Target) -> tuple[Access, ...]:
     secret = Access(verb="get", resource="secrets", namespace=target.namespace, name=target.secret)
-    wanted = (("deployments", "apps"), ("serviceaccounts", ""))
+    space = Access(verb="get", resource="namespaces", namespace=target.namespace, name=target.namespace)
+    account = (Access(verb="get", resource="serviceaccounts", namespace=target.namespace),)
+    wanted = (("deployments", "apps"), ("serviceaccounts", ""), ("pods", ""))
     lists = (Access(verb="list", resource=r, group=g, namespace=target.namespace) for r, g in wanted)
-    return (secret, *lists)
+    return (secret, space, *lists, *(account if target.service_accounts else ()))
 
 
 def _changes(target: Target) -> tuple[Access, ...]:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from bot.core.aws import Caller
 from bot.core.errors import Told
+from bot.core.kubernetes import backup_name
 from bot.core.plan import Note
 from handlers.ecr import Target
 from handlers.ecr_found import Found
@@ -97,13 +98,33 @@ def _callers(ground: Ground) -> tuple[Note, ...]:
 def warnings(found: tuple[Found, ...], ground: Ground) -> tuple[str, ...]:
     """What the approver should know, each kind once, however many targets it is about."""
     doubts = ((one.target, doubt) for one in found if one.due for doubt in ground.doubts(one.target))
-    return (*_paused(found), *_of_kinds(found), *gathered(doubts))
+    return (*_paused(found), *_others(found), *_of_kinds(found), *_remnants(found), *gathered(doubts))
 
 
 def _paused(found: tuple[Found, ...]) -> tuple[str, ...]:
     names = tuple(f"{name} in {one.target.name}" for one in found for name in one.paused)
     verb = "is" if len(names) == 1 else "are"
     return (f"{listed(names)} {verb} paused and will not be restarted; resuming does the same.",) if names else ()
+
+
+def _others(found: tuple[Found, ...]) -> tuple[str, ...]:
+    names = tuple(f"{name} in {one.target.name}" for one in found for name in one.others)
+    verb = "pulls" if len(names) == 1 else "pull"
+    return (
+        (f"{listed(names)} also {verb} with the secret; only Deployments are restarted, new pods take the new login.",)
+        if names
+        else ()
+    )
+
+
+def _remnants(found: tuple[Found, ...]) -> tuple[str, ...]:
+    """What an earlier run kept is not put back unasked: nobody knows who removed the secret, and why."""
+    told = (
+        (one.target, f"the secret is gone, and {backup_name(one.target.secret)} beside it has logins for "
+                     f"{listed(one.remnant)}; they are not put back. Copy them by hand if they are needed.")
+        for one in found if one.remnant
+    )  # fmt: skip
+    return gathered(told)
 
 
 def _of_kinds(found: tuple[Found, ...]) -> tuple[str, ...]:
@@ -113,7 +134,7 @@ def _of_kinds(found: tuple[Found, ...]) -> tuple[str, ...]:
 
 
 def _unused(one: Found) -> bool:
-    return not one.users and not one.other_pods
+    return not one.users and not one.others
 
 
 def _by_account(one: Found) -> bool:
@@ -126,7 +147,6 @@ def _unreadable(one: Found) -> bool:
 
 KINDS: tuple[tuple[Callable[[Found], bool], str], ...] = (
     (_unused, "No workload pulls with the secret in {}."),
-    (lambda one: one.other_pods, "In {} only pods of no Deployment pull with the secret; they are not restarted."),
     (_by_account, "In {} the Deployments name no pull secret; they get it through their service account."),
     (lambda one: one.held.misplaced, "In {} the secret has the wrong type, so it is deleted and created."),
     (_unreadable, "In {} the login that is there cannot be read; the old secret is kept beside the new one."),

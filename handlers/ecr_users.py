@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from bot.core.registry import image
 from bot.core.value import Value
 from handlers.ecr_look import moment
 
+KIND = re.compile(r"[A-Z][A-Za-z0-9]{0,62}", re.ASCII)
+WORD = re.compile(r"[a-z0-9][a-z0-9.-]{0,252}", re.ASCII)
 RESTARTED = "kubectl.kubernetes.io/restartedAt"  # annotation of the pod template, as kubectl writes it
 
 
@@ -71,6 +74,27 @@ def secrets_of(holder: Json) -> tuple[str, ...]:
     """The names under `imagePullSecrets` of a pod's spec or of a service account."""
     given = holder.get("imagePullSecrets")
     return tuple(str(_mapping(one).get("name", "")) for one in given) if isinstance(given, list) else ()
+
+
+def pulls_with(pod: Json) -> tuple[str, ...]:
+    """The pull secrets of a pod, its account's among them; none of one that is over."""
+    over = _mapping(pod.get("status")).get("phase") in ("Succeeded", "Failed")
+    return () if over else secrets_of(_mapping(pod.get("spec")))
+
+
+def maker(pod: Json) -> tuple[str, str]:
+    """Kind and name of what made a pod, of a Deployment's ReplicaSet the Deployment; of one on its own the pod."""
+    metadata = _mapping(pod.get("metadata"))
+    owner = next(filter(None, map(_mapping, _list(metadata.get("ownerReferences")))), None)
+    if owner is None:
+        return "Pod", name(pod)
+    kind, made_by = str(owner.get("kind", "")), str(owner.get("name", ""))
+    if not (KIND.fullmatch(kind) and WORD.fullmatch(made_by)):  # nobody keeps these to what they should be
+        return "Pod", name(pod)
+    mark = f"-{_mapping(metadata.get('labels')).get('pod-template-hash')}"
+    if kind == "ReplicaSet" and made_by.endswith(mark):
+        return "Deployment", made_by.removesuffix(mark)
+    return kind, made_by
 
 
 def images(spec: Json) -> tuple[str, ...]:

@@ -87,6 +87,10 @@ def test_another_runs_backup_is_not_read(world: Any) -> None:
     world.put_secret(QUAY)
     first, _ = refreshed(world, "run-1")
     world.admin().delete_secret("one", "cf-dev", "ecr-secret")
+    (said,) = [warning for warning in world.plan(env=("dev",)).warnings if BACKUP in warning]
+    assert said.startswith(
+        f"dev/cf-dev: the secret is gone, and {BACKUP} beside it has logins for quay.io; they are not"
+    )
     second, _ = refreshed(world, "run-2")
     assert "quay.io" not in world.auths()
     second.undo(world.tools, world.ref)
@@ -106,6 +110,21 @@ def test_the_rights_are_those_of_the_role(world: Any) -> None:
     of_dev = [one for one in needed if (one.resource, one.namespace) == ("secrets", "cf-dev")]
     assert {(one.verb, one.name) for one in of_dev} == granted
     assert len(of_dev) == len(granted)
+
+
+def test_nothing_is_asked_for_that_the_role_does_not_grant(world: Any) -> None:
+    """Restarts and service accounts included; of the role only the events are for another command."""
+    world.configure(service_accounts=["default"])
+    rules = yaml.safe_load(ROLE.read_text().split("---")[0])["rules"]
+    granted = {
+        (verb, resource, name)
+        for rule in rules for verb in rule["verbs"] for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+    }  # fmt: skip
+    needed = [need.access for need in ecr_ground.needs(world.settings) if need.access.namespace == "cf-dev"]
+    left = granted - {(one.verb, one.resource, one.name) for one in needed}
+    assert {(one.verb, one.resource, one.name) for one in needed} <= granted
+    assert left == {("list", "events", ""), ("get", "pods", "")}
 
 
 def test_another_secret_where_the_backup_goes(world: Any) -> None:

@@ -51,7 +51,8 @@ def found(draw: st.DrawFn, number: int) -> Found:
         restart=draw(NAMES),
         paused=draw(NAMES),
         accounts=draw(NAMES),
-        other_pods=draw(st.booleans()),
+        others=draw(NAMES.map(lambda names: tuple(f"StatefulSet {name}" for name in names))),
+        remnant=draw(NAMES),
     )
 
 

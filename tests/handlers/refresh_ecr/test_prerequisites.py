@@ -91,7 +91,10 @@ def test_no_namespace(world: Any) -> None:
         ("get", "secrets"),
         ("create", "secrets"),
         ("list", "deployments"),
+        ("get", "deployments"),
         ("patch", "deployments"),
+        ("delete", "secrets"),  # to undo what was not there before
+        ("list", "pods"),
         ("list", "serviceaccounts"),
         ("get", "namespaces"),
     ],

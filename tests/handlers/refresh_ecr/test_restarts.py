@@ -120,15 +120,44 @@ def test_service_accounts_of_the_settings(world: Any) -> None:
     assert world.account("default") == ["quay"]
 
 
+def pod(world: Any, name: str, kind: str = "", pull: str = "ecr-secret") -> None:
+    """One that this kind of thing has made."""
+    owner = [{"apiVersion": "apps/v1", "kind": kind, "name": name, "uid": name, "controller": True}] if kind else []
+    spec = {"containers": [{"name": "c", "image": f"{ECR}/x"}], "imagePullSecrets": [{"name": pull}]}
+    body = {"metadata": {"name": f"{name}-0", "ownerReferences": owner}, "spec": spec}
+    world.admin().create("one", POD, body, "cf-dev")
+
+
+def told(world: Any, words: str, **ask: Any) -> list[str]:
+    return [warning for warning in world.plan(env=("dev",), **ask).warnings if words in warning]
+
+
 def test_nobody_pulls_with_it(world: Any) -> None:
-    """A secret that no workload names is written with a warning; pods of no Deployment are told apart."""
+    """A secret that no workload names is written with a warning; a pod of no Deployment is somebody."""
     world.admin().delete("one", DEPLOYMENT, "naming-server-new", "cf-dev")
     world.settle()
-    assert "No workload pulls with the secret in dev/cf-dev." in world.plan(env=("dev",)).warnings
-    pod = {"metadata": {"name": "job"}, "spec": {"containers": [{"name": "c", "image": f"{ECR}/x"}],
-                                                "imagePullSecrets": [{"name": "ecr-secret"}]}}  # fmt: skip
-    world.admin().create("one", POD, pod, "cf-dev")
-    assert any("only pods of no Deployment" in warning for warning in world.plan(env=("dev",)).warnings)
+    assert told(world, "No workload") == ["No workload pulls with the secret in dev/cf-dev."]
+    pod(world, "lonely")
+    assert told(world, "No workload") == []
+    (said,) = told(world, "pulls with the secret")
+    assert said.startswith("Pod lonely-0 in dev/cf-dev also pulls with the secret; only Deployments are restarted")
+
+
+def test_what_else_pulls_is_named_and_not_restarted(world: Any) -> None:
+    """StatefulSets, DaemonSets and Jobs beside the Deployments: once each, and only where something restarts."""
+    pod(world, "db", "StatefulSet")
+    pod(world, "agent", "DaemonSet")
+    pod(world, "nightly-29382", "Job")
+    pod(world, "elsewhere", "StatefulSet", pull="quay")
+    pod(world, "odd", "<!channel>")
+    (said,) = told(world, "only Deployments are restarted")
+    assert said.startswith("DaemonSet agent in dev/cf-dev, Job nightly-29382 in dev/cf-dev and 2 more also pull with")
+    world.admin().delete("one", POD, "odd-0", "cf-dev")
+    (said,) = told(world, "only Deployments are restarted")
+    assert "and StatefulSet db in dev/cf-dev also pull" in said
+    plan = world.plan(env=("dev",))
+    assert [step.deployment.name for step in plan.stages[1].steps] == ["naming-server-new"]
+    assert told(world, "only Deployments are restarted", restart=False) == []
 
 
 def test_a_secret_that_was_not_written(world: Any) -> None:
