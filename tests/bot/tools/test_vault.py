@@ -45,6 +45,16 @@ def test_fields_are_read_and_what_is_missing_is_told(
         vault.read(path + "/nope", "config")
 
 
+def test_a_time_is_read_and_nothing_else(stand_in: VaultStandIn, vault: Vault, canary: Any) -> None:
+    """What a run noted beside a secret; a secret there, a number, or nothing is no time."""
+    for path in PATHS:
+        stand_in.put(path, {"at": "2026-01-31T12:00:00Z", "secret": canary("no time"), "number": 20260131})
+        assert vault.reader.stamp(path, "at") == 1769860800
+        assert vault.stamp(path, "at") == 1769860800
+        assert [vault.stamp(path, name) for name in ("secret", "number", "nope")] == [None, None, None]
+    assert vault.stamp("kv/nothing", "at") is None
+
+
 def test_nested_mounts_are_told_apart(stand_in: VaultStandIn, vault: Vault) -> None:
     """A path below a longer mount is read there, in that mount's version."""
     stand_in.put("app-sre/integrations-output/a/b", {"token": "one"})
@@ -278,7 +288,7 @@ def test_the_404_warning_alone_tells_version_2(stand_in: VaultStandIn, vault: Va
 def test_the_reader_cannot_write(vault: Vault) -> None:
     """What planning gets has no method that changes anything."""
     public = {name for name in dir(vault.reader) if not name.startswith("_")}
-    assert public == {"read", "find", "fields"}
+    assert public == {"read", "find", "fields", "stamp"}
     with pytest.raises(AttributeError):
         vault.reader.write = vault.write  # type: ignore[attr-defined]  # that is the claim
 
