@@ -19,9 +19,10 @@ def of(settings: Settings, resolve: Callable[[SecretSource], Secret], fingerprin
     from bot.tools.vault_tokens import VaultTokens
 
     tickets = Tickets(settings.kerberos)
-    tokens = VaultTokens(settings.vault_tokens, tickets, fingerprints, settings.data_dir)
+    tokens = VaultTokens(settings.vault_tokens, tickets, fingerprints)
     return {
+        "vault_tokens": tokens,
         "nodes": SshNodes(
             settings.nodes, resolve, fingerprints, tokens.secret, tickets=lambda service: tickets.ticket(service).store
-        )
+        ),
     }

@@ -144,6 +144,7 @@ _OCM = cast(ocm.Ocm, outside.NotConfigured("OCM", "ocm"))
 _SIGN_INS = cast(handing_in.SignIns, outside.NotConfigured("A way to sign in", "sso"))
 _SEAL = cast(handing_in.Seal, outside.NotConfigured("What seals sign-ins", "store.encryption_keys"))
 _NODES = cast(grid.Nodes, outside.NotConfigured("The way onto nodes", "nodes"))
+_VAULT_TOKENS = cast(grid.VaultTokens, outside.NotConfigured("The Vault of the services' tokens", "vault_tokens"))
 _RECORDS = cast(records.Records, outside.NotConfigured("The bot's memory", "store"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _JENKINS = cast(jenkins.Jenkins, outside.NotConfigured("Jenkins", "jenkins"))
@@ -177,6 +178,7 @@ class ReadTools:
     ocm: ocm.Ocm = _OCM
     sign_ins: handing_in.SignIns = _SIGN_INS
     nodes: grid.NodesReader = _NODES
+    vault_tokens: grid.VaultTokensReader = _VAULT_TOKENS
     records: records.RecordsReader = _RECORDS
     jenkins: jenkins.JenkinsReader = _JENKINS
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
@@ -193,6 +195,7 @@ class Tools(ReadTools):
     cases: outside.Cases = _CASES
     kubernetes: kubernetes.Kubernetes = _KUBERNETES
     nodes: grid.Nodes = _NODES
+    vault_tokens: grid.VaultTokens = _VAULT_TOKENS
     records: records.Records = _RECORDS
     jenkins: jenkins.Jenkins = _JENKINS
     seal: handing_in.Seal = _SEAL

@@ -52,6 +52,9 @@ class VaultTokens:
         self._program = Program(settings, tickets) if settings.way == "htgettoken" else None
         self.reader = Reader(self)
 
+    def configured(self) -> bool:
+        return True
+
     def held(self, service: Service) -> Held | None:
         has = self._has.get(service.name)
         return has.held if has is not None and self._good(has, service) else None
