@@ -55,6 +55,8 @@ class Node:
     cut_after: int | None = None
     log: list[str] = field(default_factory=list)
     logins: int = 0
+    under_way: int = 0  # connections that are open
+    most: int = 0  # that were open at a time
     port: int = 0
 
     def put(self, path: str, content: bytes = b"", *, owner: int = 0, mode: int = 0o400, age: float = 0) -> None:
@@ -121,6 +123,11 @@ class _Login(asyncssh.SSHServer):
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
+        self._node.under_way += 1
+        self._node.most = max(self._node.most, self._node.under_way)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - as the library calls it
+        self._node.under_way -= 1
 
     async def begin_auth(self, username: str) -> bool:  # noqa: ARG002 - as the library calls it
         self._node.logins += 1

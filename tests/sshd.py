@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -110,28 +111,35 @@ def _become(account: pwd.struct_passwd, longest_file: int) -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+@contextmanager
+def installed(account: pwd.struct_passwd, binary: Callable[[str], str]) -> Iterator[Sshd]:
+    """A server that is not started yet, in a folder of its own. `binary` finds programs."""
+    folder = Path(tempfile.mkdtemp(prefix="hk-sshd-"))
+    folder.chmod(0o755)
+    (folder / "tmp").mkdir()
+    (folder / "tmp").chmod(0o1777)
+    generate = [binary("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key")]
+    subprocess.run(generate, check=True, stdin=subprocess.DEVNULL)
+    for path in (folder / "host_key", folder):
+        os.chown(path, account.pw_uid, account.pw_gid)
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    made = Sshd(folder, account, port, binary)
+    try:
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture
 def make_sshd(server_binary: Callable[[str], str]) -> Iterator[Callable[..., Sshd]]:
     """`make_sshd()`: a server that is not started yet, for `nobody` or, where the tests are not root's, for who runs
     them; `make_sshd("daemon")` for another account, which only root can do."""
-    program, made = server_binary("sshd"), []
+    with ExitStack() as stack:
 
-    def make(name: str = "nobody") -> Sshd:
-        account = pwd.getpwnam(name) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-        folder = Path(tempfile.mkdtemp(prefix="hk-sshd-"))
-        folder.chmod(0o755)
-        (folder / "tmp").mkdir()
-        (folder / "tmp").chmod(0o1777)
-        generate = [server_binary("ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "host_key")]
-        subprocess.run(generate, check=True, stdin=subprocess.DEVNULL)
-        for path in (folder / "host_key", folder):
-            os.chown(path, account.pw_uid, account.pw_gid)
-        with socket.create_server(("127.0.0.1", 0)) as bound:
-            port = bound.getsockname()[1]
-        made.append(Sshd(folder, account, port, lambda _: program))
-        return made[-1]
+        def make(name: str = "nobody") -> Sshd:
+            account = pwd.getpwnam(name) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+            return stack.enter_context(installed(account, server_binary))
 
-    yield make
-    for one in made:
-        one.stop()
-        shutil.rmtree(one.folder, ignore_errors=True)
+        yield make

@@ -25,6 +25,7 @@ NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,254}")
 ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 ROLE_UID = re.compile(r"\{\{\s*\.DesiredUID\s*\}\}")
+ONE_NODE = 4  # services at a time on one node: an sshd drops logins when ten are under way (MaxStartups)
 PAUSE = 60.0  # seconds for which nobody asks a node again that is away
 
 
@@ -47,6 +48,7 @@ class SshNodes:
         self._login = Login(settings, resolve, tickets)
         self._loop = Loop()
         self._turns = asyncio.Semaphore(settings.at_once)
+        self._turns_there: dict[str, asyncio.Semaphore] = {}
         self.reader = Reader(self)
         self._away: dict[str, tuple[Told, float]] = {}  # until when, by the clock
 
@@ -87,9 +89,9 @@ class SshNodes:
     @asynccontextmanager
     async def _files(self, service: Service, node: str, means: Means) -> AsyncIterator[Files]:
         where = Where(node, service.account, normpath(self._settings.directory))
-        self._not_while_away(node)
-        async with self._turns:
-            self._not_while_away(node)  # those who waited for their turn need not find out again
+        there = self._turns_there.setdefault(node, asyncio.Semaphore(ONE_NODE))
+        async with there, self._turns:
+            self._not_while_away(node)  # who waited for a turn need not find out again
             try:
                 async with asyncio.timeout(self._settings.node_timeout):
                     async with self._login.sftp(means, where) as sftp:

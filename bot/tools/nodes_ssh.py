@@ -185,7 +185,7 @@ def connecting(problem: Exception) -> Kind:
         (ConnectionRefusedError, "refused"),
         (asyncssh.PermissionDenied, "login"),
         (asyncssh.KeyExchangeFailed, "kex"),
-        ((asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError), "cut"),
+        ((asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError), "hung_up"),
         (OSError, "unreachable"),
     )
     return next((kind for sort, kind in kinds if isinstance(problem, sort)), "strange")

@@ -8,11 +8,11 @@ from typing import Literal
 from bot.core.errors import Refused, Told, Transient
 
 Kind = Literal[
-    "timeout", "silent", "name", "refused", "unreachable", "cut", "strange", "kex", "login", "no_sftp",
+    "timeout", "silent", "name", "refused", "unreachable", "hung_up", "cut", "strange", "kex", "login", "no_sftp",
     "no_directory", "not_directory", "not_sticky", "denied", "full", "quota", "read_only", "failed", "no_rename",
 ]  # fmt: skip
 AWAY: tuple[Kind, ...] = ("timeout", "name", "refused", "unreachable")
-PASSING: tuple[Kind, ...] = ("silent", "cut")
+PASSING: tuple[Kind, ...] = ("silent", "hung_up", "cut")
 KEPT = "The token that was there before still stands."
 UP = "See whether it is up and lets the bot's network in; if it is gone for good, take it out of destinationNodes."
 
@@ -43,6 +43,10 @@ SENTENCES: dict[Kind, tuple[str, str]] = {
     "name": ("The name {node} is not known in DNS.", "Correct it in destinationNodes, or wait for DNS."),
     "refused": ("{node} is there, but nothing listens on its SSH port.", "Have its sshd started."),
     "unreachable": ("{node} cannot be reached over the network.", UP),
+    "hung_up": (
+        "{node} hung up while the bot logged in.",
+        "It is tried again; if it goes on, see what its sshd logs (MaxStartups, a firewall, a full disk).",
+    ),
     "cut": (
         "The connection to {node} was cut in mid-work.",
         "Each token there is whole, the old or the new one. It is tried again.",

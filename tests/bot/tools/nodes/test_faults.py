@@ -54,21 +54,25 @@ def test_a_disk_that_takes_nothing_says_why(old: Any, service: Any, disk: Any, w
     assert old_token_stands(old)
 
 
-@pytest.mark.parametrize("operation", ["open", "fsetstat", "write", "fsync", "fstat", "read", "close", "posix_rename"])
+TROUBLES: dict[Any, tuple[type[Told], str]] = {
+    "denied": (Refused, "may not write in /tmp"),
+    "failure": (Refused, "quota"),
+    "cut": (Transient, "was cut in mid-work"),
+}
+
+
 @pytest.mark.parametrize(
-    ("fault", "kind", "words"),
+    ("operation", "fault"),
     [
-        ("denied", Refused, "may not write in /tmp"),
-        ("failure", Refused, "quota"),
-        ("cut", Transient, "was cut in mid-work"),
+        *((it, "cut") for it in ("open", "fsetstat", "write", "fsync", "fstat", "read", "close", "posix_rename")),
+        *((it, fault) for it in ("open", "write", "close", "posix_rename") for fault in ("denied", "failure")),
     ],
 )
-def test_a_failure_at_any_operation_leaves_the_old_token(
-    old: Any, service: Any, operation: str, fault: Any, kind: type[Told], words: str
-) -> None:
+def test_a_failure_at_any_operation_leaves_the_old_token(old: Any, service: Any, operation: str, fault: Any) -> None:
     """Denied, failed or cut at each operation of a push: the sentence fits, the old token stands in both places, and a
     draft stays only where the connection was gone."""
     old.node.faults[operation] = fault
+    kind, words = TROUBLES[fault]
     told = failure(old, service)
     assert isinstance(told, kind)
     assert words in told.what
@@ -101,8 +105,8 @@ def test_a_node_that_hangs_costs_no_more_than_its_time(old: Any, service: Any, o
 def test_all_of_a_push_ends_in_time(old: Any, service: Any) -> None:
     """The node's time ends an operation that has time left; a draft stays with who hangs, the old token stands."""
     old.node.faults["write"] = "silent"
-    told = failure(old, service, node_timeout=0.2, operation_timeout=0.3)
-    assert "stopped answering in mid-work (0.2 s)" in told.what
+    told = failure(old, service, node_timeout=0.1, operation_timeout=0.15)
+    assert "stopped answering in mid-work (0.1 s)" in told.what
     assert old_token_stands(old, drafts=1)
 
 
@@ -237,3 +241,13 @@ def test_what_a_push_waits_for_holds_up_no_other(grid: Any, service: Any) -> Non
         found = list(pool.map(push, range(20)))
     assert "dead.example.com" in found[0]
     assert set(found[1:]) == {"3"}
+
+
+def test_many_services_do_not_run_one_node_over(grid: Any, service: Any) -> None:
+    """An sshd drops logins when ten are under way: of twelve services on one node, four log in at a time."""
+    grid.node.delay = 0.02
+    tool = grid.tool()
+    names = [service.model_copy(update={"name": f"dune_{number}"}) for number in range(12)]
+    with ThreadPoolExecutor(12) as pool:
+        assert {len(found) for found in pool.map(lambda one: tool.push(one, NODE, UID), names)} == {3}
+    assert 1 < grid.node.most <= 4
