@@ -17,13 +17,10 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.secret import Secret, SecretRef
 from bot.core.value import Value
 from handlers.offline_look import Held, held, judged
+from handlers.offline_mends import mend
 from handlers.steps import changed_by_others, fingerprint, listed, lookup, not_put_back, reading
 
 BLANK = "nothing-here"  # stands for the token when only the rest of a document is compared
-NOW = {
-    "client_refused": "Have the client checked by those who run the realm; another token will not help.",
-    "owner_disabled": "Have the account enabled, or name another one as `subject` of the place in the settings.",
-}
 
 
 class Asked(Value):
@@ -59,7 +56,7 @@ class TryToken(Step):
         found = of_session(tools, self.source, self.session)
         answer = self.asked.refresh(tools, found.token)
         if not answer.judged.good:
-            raise Refused(f"The token in {self.source} is no good: {answer.judged.told}", cure(answer.judged))
+            raise Refused(f"The token in {self.source} is no good: {answer.judged.told}", mend(answer.judged))
         if answer.instead is not None:
             keep(tools, (self.source,), answer.instead, run, self.spare)
 
@@ -144,7 +141,7 @@ class RefreshToken(Step):
         if not answer.judged.good:
             self._note(tools, self.failed, run)
             told = f"The token in {self.places[0]} is no good: {answer.judged.told}"
-            raise Unverified(told, cure(answer.judged))
+            raise Unverified(told, mend(answer.judged))
         keep(tools, self.places, token if answer.instead is None else answer.instead, run, self.spare)
         self._note(tools, self.noted, run)
 
@@ -253,11 +250,6 @@ def rest(tools: ReadTools, ref: SecretRef) -> str:
 def whole(ref: SecretRef) -> SecretRef:
     """The field that the place is in."""
     return ref.model_copy(update={"inside": ()})
-
-
-def cure(judged: sso.Judged) -> str:
-    """What to do about a token that is no good."""
-    return NOW.get(judged.verdict, "A new token is needed: ask for /fix-offline-session with cure=hand.")
 
 
 def _saved(tools: Tools, spare: SecretRef, token: Secret, run: RunRef, trouble: Told) -> Refused:

@@ -8,6 +8,7 @@ from bot.core.handing_in import Wanted
 from bot.core.plan import Answer, Note, Plan, Report, Table
 from bot.core.ports import ReadTools
 from handlers.offline_look import held, unfit
+from handlers.offline_mends import mend
 from handlers.offline_tokens import CURE, RUN, Settings, chosen
 from handlers.offline_verdict import Looked
 
@@ -27,12 +28,10 @@ def all_well(looked: Looked, tools: ReadTools) -> Answer:
 def owner_first(looked: Looked, tools: ReadTools) -> Answer:
     """No other token would help."""
     assert looked.judged is not None, "only the realm says so"
-    disabled = looked.judged.verdict == "owner_disabled"
-    what = "the account that owns the token" if disabled else f"the client {looked.place.asks_as(tools)}"
     return Answer(
         command=CURE,
         title=f"A new offline token would not help {looked.name}"[:150],
-        text=(looked.judged.told, f"Have {what} looked at by those who run the realm; then ask again."),
+        text=(looked.judged.told, mend(looked.judged)),
         notes=looked.notes(tools.now()),
         warnings=looked.warnings(),
         offers=account_offer(looked),

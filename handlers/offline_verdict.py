@@ -9,6 +9,7 @@ from bot.core.plan import Note
 from bot.core.ports import ReadTools
 from bot.core.sso import Judged
 from handlers.offline_look import Held, held, unfit, used_at
+from handlers.offline_mends import mend
 from handlers.offline_tokens import Place, Settings
 
 ABSENT = "is not there"
@@ -40,7 +41,9 @@ class Looked:
     def notes(self, now: float) -> tuple[Note, ...]:
         there = () if self.found is None else (Note(label="Token now", text=self.found.told(now)),)
         used = () if self.used_at is None else (Note(label="Last refreshed", text=self.name, at=self.used_at),)
-        return (*there, Note(label="Verdict", text=self.state), *used)
+        mended = mend(self.judged) if self.judged and self.why is None else ""
+        cure = (Note(label="Cure", text=mended),) if mended else ()
+        return (*there, Note(label="Verdict", text=self.state), *cure, *used)
 
     def warnings(self) -> tuple[str, ...]:
         if not self.spends:

@@ -61,6 +61,17 @@ def test_a_realm_that_spends_tokens(good: Any) -> None:
     assert good.good(good.token())
 
 
+def test_a_realm_that_gives_new_ones_beside_the_old(good: Any) -> None:
+    """As Keycloak does unless told otherwise: what it gives is kept in both places, and both old and new are good."""
+    good.realm.sessions.gives = "new"
+    good.ahead = good.realm.off = 7 * DAY
+    good.apply(good.alive())
+    good.keep("new one", good.token())
+    assert good.there() == good.token() != good.new
+    assert good.good(good.token())
+    assert good.good(good.new)
+
+
 def test_one_that_is_refused(good: Any) -> None:
     """It is told with the cure, noted for the inventory, and over as soon as there is another one."""
     good.ahead = 7 * DAY

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import jwt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from bot.core.errors import Refused
 from bot.core.plan import Answer, Plan
-from handlers.offline_look import span
+from bot.core.ports import ReadTools
+from bot.core.secret import Secret, SecretRef
+from bot.core.sso import Judged, Verdict
+from bot.tools.fingerprints import KeyedFingerprints
+from bot.tools.tokens import JwtClaims
+from handlers.offline_look import judged, span
+from handlers.offline_mends import MENDS, mend
+
+NOTHING: Any = None  # systems that nothing here is asked of
 
 CONFIG, PRODUCTION = "sd-uhc/sandbox", "app-sre/ocm"
 
@@ -125,8 +136,6 @@ def test_which_place(world: Any) -> None:
 
 def test_a_hostile_claim_is_only_shown(world: Any) -> None:
     """Claims of somebody's making are one short line of plain characters."""
-    import jwt
-
     claims = {"typ": "Offline", "iss": "<!channel>\n" + "x" * 500, "azp": ["list"], "sub": "\u202eevil", "iat": 10**400}
     world.put_token(jwt.encode(claims, "k" * 32, algorithm="HS256"))
     made = world.plan()
@@ -156,3 +165,35 @@ def test_the_report_names_the_jobs(world: Any, tmp_path: Path) -> None:
 def test_spans() -> None:
     """In the unit that people would use."""
     assert [span(s) for s in (-5, 600, 3 * 3600, 5 * 86400)] == ["0 min", "10 min", "3 h", "5 days"]
+
+
+def test_every_verdict_has_its_cure() -> None:
+    """One sentence each, and no two alike but for a good token, which needs none."""
+    verdicts = set(get_args(Verdict)) - {"good"}
+    assert set(MENDS) == verdicts
+    assert len(set(MENDS.values())) == len(verdicts)
+    assert mend(Judged(verdict="good", told="x")) == ""
+
+
+ANY = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text() | st.lists(st.text())
+CLAIMS = st.dictionaries(st.sampled_from(["typ", "iss", "azp", "sub", "sid", "session_state", "iat", "exp"]), ANY)
+
+
+@given(CLAIMS)
+@settings(max_examples=60, deadline=None)
+def test_any_claims_can_be_told(claims: dict[str, Any]) -> None:
+    """Whatever a JWT says of itself becomes one plain line, or a refusal in our words."""
+    tools = ReadTools(
+        NOTHING, KeyedFingerprints(Secret("k" * 32)), JwtClaims(), NOTHING, NOTHING, NOTHING, now=lambda: 1e9
+    )
+    token = Secret(jwt.encode(claims, "k" * 32, algorithm="HS256")) if _encodable(claims) else None
+    if token is None:
+        return
+    told = judged(SecretRef(path="a/b", field="c"), token, tools).told(1e9)
+    assert told.isascii()
+    assert told.isprintable()
+
+
+def _encodable(claims: dict[str, Any]) -> bool:
+    """PyJWT itself refuses issuers that are no text."""
+    return isinstance(claims.get("iss", ""), str)
