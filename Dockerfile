@@ -2,9 +2,11 @@
 # trixie's Python has an SQLite new enough for the durable engine (3.42 or newer is needed from Python 3.12 on).
 FROM python:3.13-slim-trixie AS build
 WORKDIR /src
+# gssapi comes as source only
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev libkrb5-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/hivekeeper
-COPY requirements.lock .
-RUN /opt/hivekeeper/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.lock
+COPY requirements-grid.lock .
+RUN /opt/hivekeeper/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-grid.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY handlers handlers
@@ -12,6 +14,7 @@ COPY playground playground
 RUN /opt/hivekeeper/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.13-slim-trixie
+RUN apt-get update && apt-get install -y --no-install-recommends libgssapi-krb5-2 && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/hivekeeper hivekeeper
 COPY --from=build /opt/hivekeeper /opt/hivekeeper
 USER 10001
