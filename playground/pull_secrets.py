@@ -21,6 +21,7 @@ from playground.kubernetes_kinds import DEPLOYMENT
 from playground.kubernetes_kinds import SECRET as SECRETS
 from playground.kubernetes_store import spelled
 from playground.registry import RegistryStandIn
+from playground.transfers import Transfers, cluster_id
 
 OURS, THEIRS, REGION = "606639739464", "818140567777", "us-east-1"  # accounts: the bot's, and the registry's
 REGISTRY = f"{THEIRS}.dkr.ecr.{REGION}.amazonaws.com"
@@ -39,6 +40,7 @@ NEEDED = [
 ]  # fmt: skip  # deploy/rbac/ecr.yaml and image-pull.yaml
 DEV, PROD = "rosa-dev", "rosa-prod"
 CLUSTERS = {DEV: ("cf-dev", "cf-test"), PROD: ("cf-prod",)}
+MACHINES = {DEV: {"worker": 2}, PROD: {"master": 3, "worker": 2}}  # the control plane of dev is hosted elsewhere
 WORKLOADS = {  # namespace -> Deployment, repository, replicas
     "cf-dev": (("naming-server-new", "naming-server", 2), ("frontend", "frontend", 2)),
     "cf-test": (("frontend", "frontend", 1),),
@@ -60,11 +62,12 @@ class PullSecrets:
         self.aws = AwsStandIn(OURS, now=now)
         self.keys = self.aws.user("hivekeeper")
         self.registry = RegistryStandIn(REGISTRY, self._whose)
-        self.clusters = {name: KubernetesStandIn(now=now) for name in CLUSTERS}
+        self.clusters = {name: KubernetesStandIn(hosted=name == DEV, now=now) for name in CLUSTERS}
         self.lives = {name: Life(cluster, {REGISTRY: self.registry.good}) for name, cluster in self.clusters.items()}
         self.troubles = {name: Troubles(life, self.aws.expire) for name, life in self.lives.items()}
         for life in self.lives.values():
             life.kubelets.pull = pull
+        self.transfers = Transfers(self.clusters, BOT, now)
         self._tokens = {name: secrets.token_urlsafe(24) for name in CLUSTERS}
         self._now, self._ended = now, threading.Event()
         self.start_over()
@@ -95,11 +98,12 @@ class PullSecrets:
         for name, cluster in self.clusters.items():
             cluster.store.clear()
             cluster.namespace("default")
-            openshift(cluster, cluster_id=f"{name}-0000", machines={"worker": 2})
+            openshift(cluster, cluster_id=cluster_id(name), machines=MACHINES[name])
             cluster.tokens.accept(self._tokens[name], BOT)
             cluster.rules.grant(BOT, [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["list"]}])
             for namespace in CLUSTERS[name]:
                 self._fill(cluster, namespace)
+        self.transfers.start_over()
         self.mend()
 
     def _fill(self, cluster: KubernetesStandIn, namespace: str) -> None:
@@ -187,7 +191,8 @@ class PullSecrets:
 
         def mark(password: str) -> str:
             made = fingerprint(password)
-            good[made] = self.registry.good("AWS", password, PROVED, TAG) == "ok"
+            taken = self.registry.good("AWS", password, PROVED, TAG) == "ok"
+            good[made] = taken or self.transfers.good(password)
             return made
 
         found = [{"cluster": name, **facts(cluster, mark)} for name, cluster in self.clusters.items()]
@@ -206,15 +211,18 @@ class PullSecrets:
         }
         approve = {"approve": ["app-sre", "platform-owners"]}
         known = {"settings": {"environments": environments()}}
+        transfers = self.transfers.settings(serve)
         return {
             "clusters": {name: {"address": addresses[name], "token": {"file": tokens[name]}} for name in CLUSTERS},
             "aws": {"default": {"auth": keys, "region": REGION, "endpoint_url": serve(self.aws.app()).url}},
-            "registries": {REGISTRY: {"address": serve(self.registry.app()).url}},
+            "ocm": transfers["ocm"],
+            "registries": {REGISTRY: {"address": serve(self.registry.app()).url}, **transfers["registries"]},
             "alerts": {"handlers": {"image-pull": known}},
             "commands": {
                 "refresh-ecr": {**approve, **known},
                 "diagnose-image-pull": known,
                 "test-pull": {**approve, **known},
+                **transfers["commands"],
             },
             "schedules": {
                 "ecr": {"command": "refresh-ecr", "every_minutes": 600, "jitter_minutes": 15, "catch_up": True,

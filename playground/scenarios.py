@@ -10,6 +10,8 @@ from playground import people
 from playground.child import Child
 from playground.kubernetes import OnWrite as OnClusterWrite
 from playground.kubernetes_answers import Entry
+from playground.ocm_scenarios import session_scenarios, transfer_scenarios
+from playground.offline import Offline
 from playground.pull_scenarios import pull_scenarios
 from playground.pull_secrets import PullSecrets
 from playground.redhat import STORM, RedHat, posted
@@ -36,6 +38,7 @@ class Stage:
         *,
         redhat: RedHat,
         pulls: PullSecrets,
+        offline: Offline,
         say: Callable[[str, str, str], object],
         alert: Callable[[dict[str, Any]], object],
         storm: Callable[[], int],
@@ -47,6 +50,7 @@ class Stage:
         self.bot = bot
         self.redhat = redhat
         self.pulls = pulls
+        self.offline = offline
         self._say = say
         self.alert = alert
         self._storm = storm
@@ -181,6 +185,8 @@ def scenarios(stage: Stage) -> dict[str, Scenario]:
                  stage.prometheus_down, danger=True),
         Scenario("storm", "Alert storm", f"{STORM} alerts by webhook become one message.", RED_HAT, stage.storm),
         *pull_scenarios(stage.pulls, stage.alert),
+        *session_scenarios(stage.offline, stage.world.vault, stage.alert),
+        *transfer_scenarios(stage.pulls.transfers),
         Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
                  "once.", "Slack", stage.slack_down, danger=True),
         Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",

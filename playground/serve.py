@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 import yaml
 from starlette.applications import Starlette
 
-from playground import ci_jobs, people, pull_secrets, redhat, world
+from playground import ci_jobs, offline, people, pull_secrets, redhat, world
 from playground.broken import unused_port
 from playground.child import Child, clean_environment
 from playground.cluster_pods import PULL
@@ -60,7 +60,8 @@ class Demo:
         self._mode: Literal["socket", "http"] = mode
         self._talks, self._adjust = chatter, adjust
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
-        self.world = world.World(kv, stale)
+        self.offline = offline.Offline()
+        self.world = world.World(kv, stale, self.offline)
         self.redhat = redhat.RedHat()
         self.pulls = pull_secrets.PullSecrets(pull=pull)
         self.workspace = Workspace.of(
@@ -133,10 +134,8 @@ class Demo:
             mode=self._mode,
             port=web_port,
         )
-        for more in (outside.settings(self._serve, self._keep) for outside in (self.redhat, self.pulls)):
-            for name in ("commands", "clusters", "alerts"):
-                settings.setdefault(name, {}).update(more.pop(name, {}))
-            settings.update(more)
+        for more in (one.settings(self._serve, self._keep) for one in (self.redhat, self.pulls, self.offline)):
+            world.join(settings, more)
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
@@ -148,8 +147,8 @@ class Demo:
     def _application(self, slack: Starlette, host: str) -> Starlette:
         self._monitoring = incoming.install(self.workspace, people.ALERTS_CHANNEL)
         stage = Stage(
-            self.world, self.workspace, self.bot, redhat=self.redhat, pulls=self.pulls, say=self._say,
-            alert=self._alert, storm=self._storm, fault=self._fault, afresh=self._afresh,
+            self.world, self.workspace, self.bot, redhat=self.redhat, pulls=self.pulls, offline=self.offline,
+            say=self._say, alert=self._alert, storm=self._storm, fault=self._fault, afresh=self._afresh,
         )  # fmt: skip
         deeds = scenarios(stage)
         self.workspace.scenarios = [deed.button for deed in deeds.values()]

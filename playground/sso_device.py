@@ -98,6 +98,19 @@ def end(told: str) -> str:
     return _page(f"<p>{escape(told)}</p>", "")
 
 
-def _page(*parts: str) -> str:
-    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Sign in</title><style>{STYLE}</style>'
-    return f"{head}<h1>Sign in</h1>{''.join(parts)}</html>"
+def console(users: Iterable[str], token: str = "") -> str:
+    """The page on which a person gets an offline token to hand in; with `token`, when it was asked for."""
+    options = "".join(f"<option>{escape(user)}</option>" for user in users)
+    given = f'<p><label>Your token <textarea readonly rows="6" cols="40">{escape(token)}</textarea></label></p>'
+    return _page(
+        "<p>A new offline token. Who has it can act as you: hand it to the bot alone.</p>",
+        f'<form method="post"><p><label>You are <select name="user">{options}</select></label></p>'
+        "<button>Load token</button></form>",
+        given if token else "",
+        title="Your API token",
+    )
+
+
+def _page(*parts: str, title: str = "Sign in") -> str:
+    head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+    return f"{head}<h1>{title}</h1>{''.join(parts)}</html>"

@@ -12,6 +12,7 @@ from typing import Any
 
 from playground import people, tokens
 from playground.cluster import ClusterStandIn
+from playground.offline import Offline
 from playground.vault import VaultStandIn
 from playground.vault_engines import KvV1, KvV2
 
@@ -75,10 +76,11 @@ limits: {{max_clusters: 20, max_parallel: 4}}
 @dataclass
 class World:
     """The stand-ins and what they hold. `key` is the key of the bot's fingerprints. `stale`: begin where production has
-    new tokens and CI still the old ones, so that there is something to do at once."""
+    new tokens and CI still the old ones, so that there is something to do at once. `offline`: whose token CI has."""
 
     kv: int
     stale: bool = False
+    offline: Offline | None = None
     key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     vault_token: str = field(default_factory=lambda: "hvs." + secrets.token_urlsafe(24), repr=False)
     vault: VaultStandIn = field(init=False)
@@ -107,13 +109,18 @@ class World:
         self.vault.put(
             CONFIG,
             {
-                "config": config(old["hive-frontend"], old["aws-account-operator"]),
+                "config": config(old["hive-frontend"], old["aws-account-operator"], self._own()),
                 "aws-access-key-id": "AKIA" + secrets.token_hex(8).upper(),
                 "owner": "ocm",
             },
         )
         if self.stale:
             self.recycle()
+
+    def _own(self) -> str:
+        """CI's offline token; one of nobody where there is no realm."""
+        nobodys: dict[str, object] = {"typ": "Offline", "azp": "cloud-services"}
+        return self.offline.first_day(self.vault) if self.offline else tokens.signed(nobodys)
 
     def recycle(self) -> None:
         """Production gets new tokens; the cluster takes no others from now on."""
@@ -180,6 +187,9 @@ class World:
             accepted = value in self.accepted
             words = "accepted" if accepted else "no longer accepted"
             entry |= {"note": f"{words} by {CLUSTER}", "ok": accepted}
+        told = self.offline.told(str(value)) if self.offline else None
+        if told:
+            entry |= {"note": told[0], "ok": told[1]}
         return entry
 
     def _inside(self, encoded: str) -> list[dict[str, Any]]:
@@ -191,12 +201,12 @@ class World:
             value = line.removeprefix(key).split("#", 1)[0].strip().strip('"')
             name = "config: " + ".".join(str(part) for part in account.place)
             found.append(self._field(name, value))
-        return found
+        own = next((line.strip() for line in lines if line.strip().startswith("token: eyJ")), "")
+        return [*found, self._field("config: self.token", own.removeprefix("token: "))] if self.offline else found
 
 
-def config(frontend: str, operator: str) -> str:
+def config(frontend: str, operator: str, own: str) -> str:
     """The base64 of the YAML that CI runs with."""
-    own = tokens.signed({"typ": "Offline", "azp": "cloud-services"})
     return base64.b64encode(CONFIG_TEXT.format(own=own, frontend=frontend, operator=operator).encode()).decode()
 
 
@@ -249,7 +259,21 @@ def settings_document(
     }
 
 
+def join(settings: dict[str, Any], more: dict[str, Any]) -> None:
+    """Put a part's settings among those of the others."""
+    for name, value in more.items():
+        there = settings.get(name)
+        if isinstance(there, dict) and isinstance(value, dict):
+            join(there, value)
+        else:
+            settings[name] = value
+
+
 def policy() -> dict[str, tuple[str, ...]]:
     """What the bot's Vault token may: read production's output, work on the team's mount."""
     everything = ("create", "read", "update", "delete", "list")
-    return {"app-sre/integrations-output/*": ("read", "list"), "sd-uhc/*": everything}
+    return {
+        "app-sre/integrations-output/*": ("read", "list"),
+        "app-sre/ocm/*": ("read", "update"),
+        "sd-uhc/*": everything,
+    }

@@ -94,7 +94,8 @@ def test_what_the_page_shows(pulls: PullSecrets) -> None:
     pulls.wrong_type()
     pulls.expire(namespace="cf-test")
     first = pulls.facts(lambda value: str(len(value) and hash(value)))[0]["pull_secrets"]
-    assert [(one["namespace"], one["type"], one["logins"][0]["ok"]) for one in first] == [
+    ours = (one for one in first if one["namespace"].startswith("cf-"))
+    assert [(one["namespace"], one["type"], one["logins"][0]["ok"]) for one in ours] == [
         ("cf-dev", "Opaque", True),
         ("cf-test", "kubernetes.io/dockerconfigjson", False),
     ]
