@@ -21,7 +21,7 @@ from handlers.offline_look import held, unfit
 from handlers.offline_state import inventory
 from handlers.offline_steps import AccountLogsIn, RefreshToken, SameSession, TakeToken, TryToken
 from handlers.offline_tokens import CURE, Settings, chosen, needs
-from handlers.offline_told import all_well, hand_in, owner_first, report
+from handlers.offline_told import all_well, hand_in, owner_first, report, which
 from handlers.offline_verdict import Looked, look
 from handlers.steps import FieldIs, PatchDocument
 
@@ -44,6 +44,8 @@ class FixOfflineSession(Ask):
 
 def plan(ask: FixOfflineSession, settings: Settings, tools: ReadTools) -> Plan | Answer:
     """Judge the token that is there, find a cure, propose it. Refused when what is asked for cannot be."""
+    if not ask.place and len(settings.places) > 1:
+        return which(ask.cure, settings, tools)
     name, place = chosen(settings, ask.place)
     looked = look(name, place, settings, tools)
     if ask.cure == "service-account":

@@ -32,8 +32,8 @@ class KeepOfflineAlive(Ask):
 
 def plan(ask: KeepOfflineAlive, settings: Settings, tools: ReadTools) -> Plan | Answer:
     """Propose to refresh those that are due. What is in the way of one keeps none of the others."""
-    names = ask.place or tuple(settings.places) or (chosen(settings, "")[0],)
-    known = {name: chosen(settings, name)[1] for name in dict.fromkeys(names)}
+    names = dict.fromkeys(ask.place or settings.places or ("",))
+    known = dict(chosen(settings, name) for name in names)
     found = each(lambda name: look(name, untried(known[name]), settings, tools), known)
     looked = tuple(one for one in found if isinstance(one, Looked))
     failed = tuple(f"{name}: {one}" for name, one in zip(known, found, strict=True) if isinstance(one, Told))

@@ -112,9 +112,7 @@ def chosen(settings: Settings, name: str) -> tuple[str, Place]:
         return next(iter(settings.places.items()))
     if name in settings.places:
         return name, settings.places[name]
-    there = ", ".join(settings.places)
-    raise Refused("It has to be said which offline token." if not name else "There is no such offline token.",
-                  f"Ask with place=, one of: {there}.")  # fmt: skip
+    raise Refused("There is no such offline token.", f"Ask with place=, one of: {', '.join(settings.places)}.")
 
 
 def needs(settings: Settings) -> tuple[Need, ...]:

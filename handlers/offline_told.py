@@ -9,10 +9,26 @@ from bot.core.plan import Answer, Note, Plan, Report, Table
 from bot.core.ports import ReadTools
 from handlers.offline_look import held, unfit
 from handlers.offline_mends import mend
+from handlers.offline_state import inventory
 from handlers.offline_tokens import CURE, RUN, Settings, chosen
 from handlers.offline_verdict import Looked
 
 SHOWN = 30  # jobs in the table of a report
+BUTTONS = 8
+
+
+def which(cure: str, settings: Settings, tools: ReadTools) -> Answer:
+    """Several tokens and none named: how each is, and a button for each, first for those that need somebody."""
+    found = sorted(inventory(settings, tools), key=lambda one: one.state == "fresh")
+    return Answer(
+        command=CURE,
+        title="Which offline token?",
+        table=Table(head=("place", "state", "why"), rows=tuple((one.name, one.state, one.told) for one in found)),
+        offers=tuple(
+            Offer(label=f"Fix {one.name}"[:75], command=CURE, ask={"place": one.name, "cure": cure})
+            for one in found[:BUTTONS]
+        ),
+    )
 
 
 def all_well(looked: Looked, tools: ReadTools) -> Answer:
@@ -40,11 +56,12 @@ def owner_first(looked: Looked, tools: ReadTools) -> Answer:
 
 def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
     """Nobody has a good token yet: a person gives one, privately. Refused for a way to sign in that there is not."""
-    signs = f"sso/{looked.place.realm}" in tools.sign_ins.ways()
+    same = looked.place.asks_as(tools) == tools.sso.client(looked.place.realm)
+    signs = same and f"sso/{looked.place.realm}" in tools.sign_ins.ways()
     if cure == "sign-in" and not signs:
         raise Refused(
-            f"People cannot sign in at the realm {looked.place.realm} through the bot.",
-            f"Set sso.{looked.place.realm}.device_flow where the realm allows it, or ask with cure=hand.",
+            f"People cannot sign in at the realm {looked.place.realm} through the bot for the client of {looked.name}.",
+            f"Set sso.{looked.place.realm}.device_flow and client_id where the realm allows it, or ask with cure=hand.",
         )
     ways = [_wanted(looked, "", tools)] if cure != "sign-in" else []
     ways += [_wanted(looked, f"sso/{looked.place.realm}", tools)] if signs and cure != "hand" else []

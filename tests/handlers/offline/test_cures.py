@@ -188,6 +188,24 @@ def test_signing_in_needs_a_way(world: Any) -> None:
     assert [one.way for one in world.answer().wanted] == [""]
 
 
+def test_signing_in_gives_the_realm_s_client(world: Any) -> None:
+    """A token for another client cannot be had by signing in, so that is not offered."""
+    world.place = {"client": "another"}
+    assert [one.way for one in world.answer(cure="hand").wanted] == [""]
+    with pytest.raises(Refused, match="cannot sign in"):
+        world.ask(cure="sign-in")
+
+
+def test_without_places(world: Any) -> None:
+    """The setting to make is named."""
+    from handlers import fix_offline_session, keep_offline_alive
+    from handlers.offline_tokens import Settings
+
+    for handler in (fix_offline_session.HANDLER, keep_offline_alive.HANDLER):
+        with pytest.raises(Refused, match="no offline token"):
+            handler.plan(handler.ask(), Settings(), world.read_tools)
+
+
 ACCOUNT = {
     "name": "robot",
     "puts": [

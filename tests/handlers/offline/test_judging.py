@@ -125,13 +125,14 @@ def test_a_config_that_is_not_there(world: Any) -> None:
 
 
 def test_which_place(world: Any) -> None:
-    """The only one may be left out; among several one is named, and a wrong name is answered with the right ones."""
+    """The only one may be left out; among several each gets a button, and a wrong name is told the right ones."""
     with pytest.raises(Refused, match="no such offline token") as told:
         world.ask(place="nowhere")
     assert "ocm-ci" in told.value.now
     world.more = {"other": {"path": "sd-uhc/other"}}
-    with pytest.raises(Refused, match="which offline token"):
-        world.ask()
+    answer = world.answer(cure="hand")
+    assert [offer.ask["place"] for offer in answer.offers] == ["other", "ocm-ci"]
+    assert {offer.ask["cure"] for offer in answer.offers} == {"hand"}
 
 
 def test_a_hostile_claim_is_only_shown(world: Any) -> None:
