@@ -130,7 +130,7 @@ class Parts:
             sso=Realms(self.settings.sso, self.resolve, self.fingerprints),
             seal=FernetSeal(lambda: keys.cipher(self.settings, self.resolve)),
             ocm=RememberedOcm(TransferApi(self.settings.ocm), self.fingerprints),
-            sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso)}),
+            sign_ins=BrowserSignIns({"sso": DeviceFlow(self.settings.sso), **grid.ways(self.settings)}),
             **callers.of(self.settings, self.resolve),
             **grid.of(self.settings, self.resolve, self.fingerprints),
         )

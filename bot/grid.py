@@ -26,3 +26,13 @@ def of(settings: Settings, resolve: Callable[[SecretSource], Secret], fingerprin
             settings.nodes, resolve, fingerprints, tokens.secret, tickets=lambda service: tickets.ticket(service).store
         ),
     }
+
+
+def ways(settings: Settings) -> dict[str, Any]:
+    """Ways for people to sign in, for `bot.tools.sign_ins`."""
+    if settings.vault_tokens is None or settings.managed_tokens is None:
+        return {}
+    from bot.tools.managed_tokens_file import ManagedTokensFile
+    from bot.tools.vault_sign_in import OidcFlow
+
+    return {"vault": OidcFlow(settings.vault_tokens, ManagedTokensFile(settings.managed_tokens.file))}

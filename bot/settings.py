@@ -22,7 +22,7 @@ from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
-from bot.managed import Kerberos, VaultTokens
+from bot.managed import Kerberos, ManagedTokens, VaultTokens
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 from bot.ssh import Nodes
 from bot.vaults import AppRoleAuth, JwtAuth, KubernetesAuth, TokenAuth, Vault, VaultAuth
@@ -173,6 +173,7 @@ class Settings(Part):
     ocm: Ocm = Ocm()
     kerberos: Kerberos = Kerberos()
     vault_tokens: VaultTokens | None = None
+    managed_tokens: ManagedTokens | None = None
     nodes: Nodes = Nodes()
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
