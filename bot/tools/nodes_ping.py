@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
-import subprocess
+from collections.abc import Mapping
 from contextlib import suppress
+
+from bot.tools import program
 
 SECONDS = 5
 
@@ -16,13 +18,7 @@ def answers(host: str, port: int) -> bool:
     return False
 
 
-def pings(host: str) -> bool:
-    """Does it answer an echo request, by the program `ping`? Then only that; False without the program."""
-    command = ["ping", "-n", "-c", "1", "-W", str(SECONDS), "--", host]
-    with suppress(OSError, subprocess.TimeoutExpired):
-        done = subprocess.run(  # noqa: S603 - no shell, the name was checked, the program is the system's
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            timeout=2 * SECONDS, check=False, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        )  # fmt: skip
-        return done.returncode == 0
-    return False
+def pings(host: str, more: Mapping[str, str] | None = None) -> bool:
+    """Does it answer an echo request? By the program `ping`, and False without it. `more` environment."""
+    command = ["ping", "-n", "-c", "1", "-W", str(SECONDS), host]
+    return program.run(command, environment=program.environment(more or {}), seconds=2 * SECONDS, errors=False).good

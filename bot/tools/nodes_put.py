@@ -12,7 +12,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname
 
 from bot.core.errors import Told
@@ -31,7 +31,7 @@ class Put:
     """What goes onto a node. `patience` in seconds: a draft that is older belongs to nobody who lives."""
 
     paths: tuple[str, ...]
-    content: bytes
+    content: bytes = field(repr=False)
     uid: int
     digest: Digest
     patience: float

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Resolve = Callable[[SecretSource], Secret]
 Tickets = Callable[[Service], Mapping[str, str] | None]  # a GSSAPI credential store with the service's ticket in it
+TOO_MANY = "Too many authentication failures"  # how OpenSSH hangs up on an agent with many keys
 WAYS = {"gssapi": "a Kerberos ticket", "key": "a key", "agent": "the agent's keys"}
 
 
@@ -35,7 +36,7 @@ def no_tickets(_: Service) -> None:
 class Means:
     """What the bot has to log in with as a service's account. `ways`: the same in words."""
 
-    keys: tuple[Any, ...]
+    keys: tuple[Any, ...] = field(repr=False)
     store: Mapping[str, str] | None
     agents: tuple[Agent, ...]
     ways: str
@@ -79,7 +80,7 @@ class Login:
     async def sftp(self, means: Means, where: Where) -> AsyncIterator[asyncssh.SFTPClient]:
         """A session there, closed in the end. On the event loop. Raises in words for whatever keeps the bot out."""
         async with AsyncExitStack() as stack:
-            keys = [*means.keys, *[key for agent in means.agents for key in await _agent_keys(agent, stack)]]
+            keys = [*means.keys, *await _agents_keys(means, stack)]
             gss = {"gss_host": where.node if means.store else None, "gss_store": dict(means.store or {}) or None}
             options = {**PLAIN, **gss, "client_keys": keys or None}
             connection = await self._connect(where, options, means.ways)
@@ -158,6 +159,18 @@ PLAIN: Mapping[str, Any] = {
 }
 
 
+async def _agents_keys(means: Means, stack: AsyncExitStack) -> list[Any]:
+    """An agent that is away is told only when there is nothing else to log in with."""
+    keys: list[Any] = []
+    for agent in means.agents:
+        try:
+            keys += await _agent_keys(agent, stack)
+        except Refused:
+            if not (means.keys or means.store):
+                raise
+    return keys
+
+
 async def _agent_keys(auth: Agent, stack: AsyncExitStack) -> list[Any]:
     import asyncssh
 
@@ -179,6 +192,8 @@ def connecting(problem: Exception) -> Kind:
     """What kept the bot from logging in."""
     import asyncssh
 
+    if isinstance(problem, asyncssh.DisconnectError) and problem.reason.startswith(TOO_MANY):
+        return "login"
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] = (
         (TimeoutError, "timeout"),
         (socket.gaierror, "name"),

@@ -168,7 +168,7 @@ def test_a_real_sshd_that_does_not_know_the_key(real: Callable[..., Real]) -> No
 
 
 def test_an_agent_signs_and_is_not_forwarded(real: Callable[..., Real], tmp_path: Path, server_binary: Any) -> None:
-    """A key that only an agent holds logs in."""
+    """A key that only an agent holds logs in; an agent that is away is told when there is nothing else."""
     it, socket = real(), tmp_path / "agent"
     it.sshd.start()
     agent = subprocess.Popen([server_binary("ssh-agent"), "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
@@ -185,8 +185,10 @@ def test_an_agent_signs_and_is_not_forwarded(real: Callable[..., Real], tmp_path
     finally:
         agent.terminate()
         agent.wait(10)
+    gone = Agent(socket=tmp_path / "gone")
+    assert len(it.tool(auth=(gone, *AUTH)).push(it.service, "localhost", it.uid)) == 2
     with pytest.raises(Refused, match="No SSH agent answers"):
-        it.tool(auth=(Agent(socket=tmp_path / "gone"),)).push(it.service, "localhost", it.uid)
+        it.tool(auth=(gone,)).push(it.service, "localhost", it.uid)
 
 
 def test_a_service_logs_in_with_its_own_ticket(real: Callable[..., Real], kerberos: Any) -> None:
