@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
-from bot.sources import Part, SafeAddress, SecretSource, is_loopback
+from bot.sources import Address, Part, SafeAddress, SecretSource, is_loopback
 
 DAY = 24.0  # hours
 
@@ -124,7 +125,7 @@ class Smtp(Part):
 class Pushgateway(Part):
     """Where figures are pushed besides the bot's own /metrics."""
 
-    address: SafeAddress = Field(description="https://pushgateway.example.com, with the path prefix if there is one.")
+    address: Address = Field(description="https://pushgateway.example.com, with the path prefix if there is one.")
     job: str = Field(default="managed_tokens", pattern=r"^[A-Za-z0-9_.-]{1,64}$", description="Begins each group.")
     username: str | None = None
     password: SecretSource | None = None
@@ -135,4 +136,7 @@ class Pushgateway(Part):
     def _whole_login(self) -> Pushgateway:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together")
+        parts = urlsplit(self.address)
+        if self.username is not None and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            raise ValueError("a login needs https")
         return self

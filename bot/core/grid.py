@@ -6,6 +6,7 @@ it somewhere. All calls block, each with a timeout of its own, and raise only th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from bot.core.value import Value
@@ -136,4 +137,22 @@ class Mail(Protocol):
 
     def send(self, to: tuple[str, ...], subject: str, body: str, *, key: str) -> None:
         """One message; the same `key` again within this process is not sent twice, and makes the same Message-ID."""
+        ...
+
+
+class Figure(Value):
+    """One value of one series, as Prometheus has it; a gauge."""
+
+    name: str
+    help: str
+    value: float
+    labels: dict[str, str]
+
+
+class Pushgateway(Protocol):
+    def configured(self) -> bool: ...
+
+    def push(self, figures: tuple[Figure, ...], grouping: Mapping[str, str]) -> None:
+        """Put these figures in the place of all that were pushed before with the same grouping; those of other
+        groupings stay. `grouping`: labels besides the job, such as {"executable": "push-tokens"}."""
         ...
