@@ -1,10 +1,10 @@
 """ECR logins into 200 namespaces over ten clusters, by the engine and by a plain script, one after another.
 
-`python benchmarks/ecr.py [namespaces per cluster] [seconds]`: eight API servers take 20 ms for each answer, one takes so
-many seconds (0.2), one takes connections and never answers (2 s until given up). The engine is the bot's own, with its executor and its store
-on SQLite, from the question to the report; a plan is approved at once. The script makes the calls that a careful person
-would script: look at namespace, secret and users, keep the old one beside, write, and look again; it asks a dead
-cluster once. Last, the engine has the slow cluster alone: nothing can be quicker than that one.
+`python benchmarks/ecr.py [namespaces per cluster] [seconds]`: eight API servers take 20 ms for each answer, one takes
+so many seconds (0.2), one takes connections and never answers (2 s until given up). The engine is the bot's own, with
+its executor and its store on SQLite, from the question to the report; a plan is approved at once. The script makes the
+calls that a careful person would script: look at namespace, secret and users, keep the old one beside, write, and look
+again; it asks a dead cluster once. First, the engine has the slow cluster alone: nothing can be quicker than that one.
 """
 
 from __future__ import annotations
