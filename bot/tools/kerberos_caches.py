@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from functools import cache
 from typing import Any
 
-LIBRARIES = ("libkrb5.so.3", "/usr/lib/libkrb5.dylib")
+LIBRARY = "libkrb5.so.3"
 
 
 def destroy(name: str) -> bool:
@@ -26,14 +25,11 @@ def destroy(name: str) -> bool:
     return True
 
 
-@cache
 def _library() -> Any:
-    """None where there is none. Only one that GSSAPI uses too holds its caches."""
+    """None where there is none, and before GSSAPI is loaded: there are no caches then."""
     if "gssapi" not in sys.modules:
         return None
-    for path in LIBRARIES:
-        try:
-            return ctypes.CDLL(path)
-        except OSError:
-            continue
-    return None
+    try:
+        return ctypes.CDLL(LIBRARY)  # the one that is loaded already
+    except OSError:
+        return None

@@ -7,6 +7,9 @@ import importlib
 import os
 import socket
 import stat
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -80,6 +83,33 @@ def test_a_ticket_is_kept_while_it_is_good(kerberos: Kdc, keytab: Path) -> None:
     finally:
         kerberos.start()
     assert tickets.ticket(service(keytab)).expires_at > first.expires_at
+
+
+def test_an_ended_ticket_is_never_used(tickets: Tickets, kerberos: Kdc) -> None:
+    """The KDC lets this account's live for a second; after it the next login has a new one."""
+    short = service(kerberos.keytab("brief", "-maxlife", "1second"), "brief")
+    first, deadline = tickets.ticket(short), time.monotonic() + 20
+    assert first.expires_at - time.time() <= 1
+    while time.time() < first.expires_at + 0.1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert accepted(kerberos, tickets.negotiate(short, "localhost").reveal()) == short.principal
+
+
+def test_forgetting_before_there_was_anything(kerberos: Kdc, keytab: Path) -> None:
+    """In a fresh process, where the library is not loaded yet: later tickets are forgotten all the same."""
+    code = (
+        "import sys\nfrom bot.core.grid import Service\nfrom bot.managed import Kerberos\n"
+        "from bot.tools.kerberos import Tickets\n"
+        "bee = Service(name='b', experiment='d', role='r', account='bee', principal='bee', keytab=sys.argv[1])\n"
+        "tickets = Tickets(Kerberos())\ntickets.forget(bee)\nfirst = tickets.ticket(bee)\ntickets.forget(bee)\n"
+        "import gssapi\n"
+        "try:\n    gssapi.Credentials(usage='initiate', store=dict(first.store))\n"
+        "except gssapi.exceptions.GSSError:\n    print('gone')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(keytab)], check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.strip() == "gone", done.stderr
 
 
 def test_services_do_not_see_each_others_tickets(tickets: Tickets, kerberos: Kdc, keytab: Path) -> None:
