@@ -17,6 +17,7 @@ from bot.engine.tables import alarm
 from bot.engine.workshop import Workshop
 
 LINES = 10  # in one message; the rest is counted
+STILL = ("unknown", "degraded")  # without a word of alarm these say neither that it is over nor that it is new
 OWNER = "alarm-"  # how the messages are owned, with the command's name after it
 
 
@@ -35,8 +36,8 @@ class News(NamedTuple):
 def news(told: Mapping[str, str], found: Iterable[Credential], in_hand: Collection[str] = ()) -> News:
     """`told`: name -> the alarm that people know of. `in_hand`: names that a schedule has just begun to renew; somebody
     is needed only if the next look still finds them so. What is not there any more is nothing to be alarmed of; what
-    could not be read is neither well again nor worse."""
-    seen = [one for one in found if one.alarm or one.state == "unknown"]
+    could not be read, or is not well in another way, is not over."""
+    seen = [one for one in found if one.alarm or one.state in STILL]
     open_ = {one.name for one in seen}
     ringing = sorted((one.name, one) for one in seen if one.alarm and one.name not in in_hand)
     new = tuple(one for name, one in ringing if told.get(name) != one.alarm)

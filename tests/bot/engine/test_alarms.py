@@ -120,10 +120,12 @@ def test_a_look_that_fails_changes_nothing(keeper: Keeper) -> None:
     assert len(keeper.look(rings("a"))) == 1
 
 
-def test_what_cannot_be_read_is_neither_new_nor_over(keeper: Keeper) -> None:
-    """A cluster that is away for an hour makes nothing well; when it is back, people know already."""
+@pytest.mark.parametrize("state", ["unknown", "degraded"])
+def test_what_cannot_be_read_is_neither_new_nor_over(keeper: Keeper, state: Any) -> None:
+    """A cluster, or what is asked about it, that is away for an hour makes nothing well; when it is back, people know
+    already."""
     keeper.look(rings("a"), rings("b"))
-    away = Credential(name="a", state="unknown", told="It does not answer.")
+    away = Credential(name="a", state=state, told="It does not answer.")
     assert keeper.look(away, well("b"))[-1]["lines"] == ["✅ b: over"]
     assert len(keeper.look(rings("a"))) == 2
     assert keeper.look(well("a"))[-1]["lines"] == ["✅ a: over"]
