@@ -19,10 +19,11 @@ from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Service
 from bot.core.managed_tokens_values import DAEMON
 from bot.core.secret import Secret
-from bot.managed import Credd
+from bot.managed import Credd, VaultTokens
 from bot.tools import credd_bindings_caller as bindings
 from bot.tools import credd_told
-from bot.tools.credd_environment import checked, of
+from bot.tools.address import host
+from bot.tools.credd_environment import bearer_address, checked, of
 from bot.tools.kept import Kept
 from bot.tools.private_folder import private_folder, sweep
 from bot.tools.program import environment, run
@@ -76,11 +77,14 @@ class Credds:
     """`bot.core.grid.CreddsWriter`. Thread-safe. `content` gives the token that the bot obtained for a service; the way
     "storer" does not need it."""
 
-    def __init__(self, settings: Credd, lend: Lend, content: Callable[[Service], Secret]) -> None:
-        self._settings, self._lend, self._content = settings, lend, content
+    def __init__(self, settings: Credd, vault: VaultTokens, lend: Lend, content: Callable[[Service], Secret]) -> None:
+        self._settings, self._vault, self._lend, self._content = settings, vault, lend, content
         self.reader = Schedds(settings)
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         sweep()
+
+    def configured(self) -> bool:
+        return True
 
     def schedds(self, service: Service) -> tuple[str, ...]:
         return self.reader.schedds(service)
@@ -88,12 +92,20 @@ class Credds:
     def store(self, service: Service, schedd: str) -> None:
         """Refused with "needs somebody to sign in" when Vault has no refresh token for the service any more; Transient
         when Vault, the collector or the schedd is away."""
+        service = self._whole(service)
         checked(service, schedd)
         with self._ticket(service) as ticket:
             if self._settings.way == "bindings":
-                bindings.store(self._settings, service, schedd, ticket, self._content(service))
+                address = bearer_address(self._vault, service)
+                token = self._content(service)
+                bindings.store(self._settings, service, schedd, ticket, token=token, address=address)
             else:
                 self._by_storer(service, schedd, ticket)
+
+    def _whole(self, service: Service) -> Service:
+        """With the Vault server of the settings where the file names none."""
+        server = service.vault_server or host(self._vault.address or "") or ""
+        return service.model_copy(update={"vault_server": server})
 
     @contextmanager
     def _ticket(self, service: Service) -> Iterator[Path]:

@@ -14,7 +14,7 @@ from bot.core.grid import Service
 from bot.core.secret import Secret
 from bot.managed import Credd
 from bot.tools import credd_told
-from bot.tools.credd_environment import bearer_address, of
+from bot.tools.credd_environment import of
 from bot.tools.program import environment, run
 
 CHILD = [sys.executable, "-P", "-m", "bot.tools.credd_bindings"]
@@ -38,9 +38,9 @@ def schedds(settings: Credd, collector: str, constraint: str) -> list[str]:
     return [str(name) for name in told.get("names") or ()]
 
 
-def store(settings: Credd, service: Service, schedd: str, ticket: Path, token: Secret) -> None:
-    """Put the token there, with where the credmon is to use it."""
-    credential = {"vault_token": token.reveal(), "vault_url": bearer_address(service)}
+def store(settings: Credd, service: Service, schedd: str, ticket: Path, *, token: Secret, address: str) -> None:
+    """Put the token there, with the address where the credmon is to use it."""
+    credential = {"vault_token": token.reveal(), "vault_url": address}
     task = {"do": "store", "collector": service.collector, "schedd": schedd, "service": service.name,
             "credential": json.dumps(credential)}  # fmt: skip
     about = of(settings, service, schedd, ticket)

@@ -8,12 +8,12 @@ from pathlib import Path
 from bot.core.errors import Refused
 from bot.core.grid import Service
 from bot.core.managed_tokens_values import DAEMON, NAME
-from bot.managed import Credd
+from bot.managed import Credd, VaultTokens
 from bot.tools.program import environment
+from bot.tools.vault_tokens_wire import site
 
 SERVER = re.compile(r"(?:https://)?[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?/?")
 CREDKEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./@-]{0,300}")
-PORT = 8200  # of Vault, where nothing else is said
 
 
 def checked(service: Service, schedd: str) -> None:
@@ -47,9 +47,7 @@ def of(settings: Credd, service: Service, schedd: str, ticket: Path) -> dict[str
     )
 
 
-def bearer_address(service: Service) -> str:
+def bearer_address(settings: VaultTokens, service: Service) -> str:
     """Where the credmon fetches bearer tokens for the service, as htgettoken writes it beside a Vault token."""
-    server = service.vault_server.rstrip("/")
-    host = server if server.startswith("https://") else f"https://{server}"
-    base = host if re.search(r":[0-9]+$", host) else f"{host}:{PORT}"
-    return f"{base}/v1/secret/oauth/creds/{service.experiment}/{service.credkey}:{service.role}"
+    there = site(settings, service)
+    return f"{there.address}/v1/{there.creds}"

@@ -7,6 +7,7 @@ import re
 from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Service
 from bot.tools.program import Ended
+from bot.tools.vault_tokens_told import SIGN_IN
 
 AGAIN = "It is tried again; if it goes on, check the network between the bot and it."
 AWAY = re.compile(
@@ -15,7 +16,7 @@ AWAY = re.compile(
 )  # fmt: skip
 DENIED = re.compile(r"htgettoken:.*permission denied", re.I)
 LATE = re.compile(r"htgettoken: polling for response took longer", re.I)
-SIGN_IN = re.compile(r"authentication needed for", re.I)
+NEEDED = re.compile(r"authentication needed for", re.I)
 FAILED = re.compile(r"htgettoken failed", re.I)
 NOT_LET_IN = re.compile(
     r"authenticat\w+ (error|failed|failure)|authenticate:100\d|not authorized|authorization failed"
@@ -26,8 +27,8 @@ BAD_CONSTRAINT = re.compile(r"constraint.*(invalid|error|parse|syntax)|(invalid|
 
 def needs_sign_in(service: Service) -> Refused:
     return Refused(
-        f"{service.name} needs somebody to sign in: Vault has no refresh token for it any more.",
-        f"Ask for /onboard-tokens {service.name}.",
+        f"{service.name} {SIGN_IN}: Vault can get no access token for it any more.",
+        f"Someone of the experiment signs in once: /onboard-tokens {service.name}.",
     )
 
 
@@ -38,7 +39,7 @@ def not_stored(ended: Ended, service: Service, schedd: str, seconds: float) -> T
         return Refused(
             "HTCondor's program that stores tokens cannot be run.", "Check credd.storer and its permissions."
         )
-    if ended.how == "late" and not (SIGN_IN.search(said) or LATE.search(said)):
+    if ended.how == "late" and not (NEEDED.search(said) or LATE.search(said)):
         return Transient(f"Storing {service.name}'s token on {schedd} took longer than {seconds:g} s.", AGAIN)
     if AWAY.search(said):
         return Transient(f"Vault ({service.vault_server}) did not answer for {service.name}'s token.", AGAIN)
@@ -47,7 +48,7 @@ def not_stored(ended: Ended, service: Service, schedd: str, seconds: float) -> T
             f"Vault denies {service.principal} a token for {service.name}.",
             "Check that Vault's Kerberos login knows this principal, and its policy this credkey.",
         )
-    if SIGN_IN.search(said) or LATE.search(said) or FAILED.search(said):
+    if NEEDED.search(said) or LATE.search(said) or FAILED.search(said):
         return needs_sign_in(service)
     return not_taken("refused" if NOT_LET_IN.search(said) else "away", service, schedd)
 

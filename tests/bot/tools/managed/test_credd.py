@@ -15,7 +15,7 @@ import pytest
 from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Service
 from bot.core.secret import Secret
-from bot.managed import Credd
+from bot.managed import Credd, VaultTokens
 from bot.tools import credd as tool
 from bot.tools import private_folder
 from bot.tools.credd import Credds
@@ -48,7 +48,8 @@ def credds(pool: CondorStandIn, canary: Any) -> Callable[..., Credds]:
 
     def made(**changed: Any) -> Credds:
         settings = Credd(**{"path": pool.path, "token_folder": pool.tokens, "timeout": 10, **changed})
-        return Credds(settings, lambda _, cache: cache.write_text(ticket) and None, lambda _: Secret(token))
+        vault = VaultTokens(address="https://vault.example.com:8200")
+        return Credds(settings, vault, lambda _, cache: cache.write_text(ticket) and None, lambda _: Secret(token))
 
     return made
 
@@ -151,7 +152,6 @@ def test_others_files_are_left_alone(credds: Any, pool: CondorStandIn, service: 
     [
         {"credkey": "x --vaulttokeninfile=/etc/passwd"},
         {"vault_server": "v -a w"},
-        {"vault_server": ""},
         {"name": "-v"},
         {"name": "a b_c"},
     ],
@@ -212,9 +212,16 @@ def test_where_the_credmon_goes(service: Service) -> None:
     path = "/v1/secret/oauth/creds/dune/dunepro/bot:production"
     for server, base in (
         ("vault.example.com", "https://vault.example.com:8200"),
-        ("https://vault.example.com:8300/", "https://vault.example.com:8300"),
+        ("", "https://other.example.com:8300"),
     ):
-        assert bearer_address(service.model_copy(update={"vault_server": server})) == base + path
+        asked = service.model_copy(update={"vault_server": server})
+        assert bearer_address(VaultTokens(address="https://other.example.com:8300"), asked) == base + path
+
+
+def test_the_vault_of_the_settings(credds: Any, pool: CondorStandIn, service: Service) -> None:
+    """It is taken where the file names none."""
+    credds().store(service.model_copy(update={"vault_server": ""}), A)
+    assert pool.runs[0]["environment"]["_condor_SEC_CREDENTIAL_GETTOKEN_OPTS"] == "-a vault.example.com"
 
 
 @pytest.fixture

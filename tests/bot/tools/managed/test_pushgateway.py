@@ -52,8 +52,9 @@ def figure(name: str, value: float, **labels: str) -> Figure:
     return Figure(name=name, help="A figure", value=value, labels=labels)
 
 
-def shown(gateway: str) -> list[str]:
-    return [line for line in httpx.get(f"http://{gateway}/metrics").text.splitlines() if line.startswith("managed_")]
+def shown(gateway: str, *names: str) -> list[str]:
+    lines = httpx.get(f"http://{gateway}/metrics").text.splitlines()
+    return [line for line in lines if line.startswith(tuple(f"{name}{{" for name in names))]
 
 
 def pushed(address: str, resolve: Any, **changed: Any) -> PushedFigures:
@@ -70,7 +71,7 @@ def test_one_group_does_not_wipe_another(gateway: str, resolve: Any) -> None:
     )
     one.push(nodes, {"executable": "push-tokens"})
     one.push(nodes[1:], {"executable": "push-tokens"})
-    assert shown(gateway) == [
+    assert shown(gateway, "managed_tokens_last_ferry_refresh", "managed_tokens_last_token_push_timestamp") == [
         'managed_tokens_last_ferry_refresh{executable="refresh-uids",instance="",job="managed_tokens"} 1.7e+09',
         'managed_tokens_last_token_push_timestamp{executable="push-tokens",instance="",job="managed_tokens",node="n2",service="dune_production"} 2',
     ]
@@ -81,7 +82,7 @@ def test_odd_texts_arrive_as_they_are(gateway: str, resolve: Any) -> None:
     """Slashes, quotes, line breaks and letters of any kind in groupings and labels, and no number at all."""
     odd = 'a/b "c"\n\\ü'
     pushed(f"http://{gateway}", resolve).push((figure("managed_odd", float("inf"), note=odd),), {"group": odd})
-    (line,) = [line for line in shown(gateway) if line.startswith("managed_odd")]
+    (line,) = shown(gateway, "managed_odd")
     assert line.endswith(" NaN")
     assert line.count('a/b \\"c\\"\\n\\\\ü') == 2
 
