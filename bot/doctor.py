@@ -14,6 +14,7 @@ from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
 from bot.doctor_clusters import clusters
 from bot.doctor_jenkins import jenkins
+from bot.doctor_kerberos import kerberos
 from bot.doctor_ocm import ocm
 from bot.doctor_sso import realms
 from bot.findings import Finding, looked
@@ -38,6 +39,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from ocm(parts)
     yield from ci_jobs(settings)
     yield from jenkins(parts)
+    yield from kerberos(parts)
     yield from prometheus(parts)
     yield from endpoints(parts)
     yield from alerts(parts)
