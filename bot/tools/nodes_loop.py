@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+THREADS = 64
 
 
 class Loop:
@@ -30,5 +32,7 @@ class Loop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                # GSSAPI waits for the KDC in threads of these
+                self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="ssh-gss"))
                 threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True).start()
             return self._loop

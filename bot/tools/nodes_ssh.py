@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -48,6 +49,7 @@ class Login:
     def __init__(self, settings: Nodes, resolve: Resolve, tickets: Tickets) -> None:
         self._settings, self._resolve, self._tickets = settings, resolve, tickets
         self._known = KnownHosts(settings.known_hosts)
+        self._keys: dict[bytes, Any] = {}
 
     def address(self, node: str) -> tuple[str, int]:
         """Host and port where a node is really reached."""
@@ -138,7 +140,7 @@ class Login:
         text = self._resolve(source).reveal()
         passphrase = self._resolve(auth.passphrase).reveal() if auth.passphrase else None
         try:
-            key = asyncssh.import_private_key(text, passphrase)
+            key = self._parsed(text, passphrase)
             return (key, asyncssh.read_certificate(auth.certificate_file)) if auth.certificate_file else key
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError):
             raise Refused(
@@ -146,6 +148,15 @@ class Login:
                 "is not right.",
                 "Correct nodes.auth.",
             ) from None
+
+    def _parsed(self, text: str, passphrase: str | None) -> Any:
+        """Once for each text: a passphrase is made slow to try, and there may be hundreds of nodes."""
+        import asyncssh
+
+        mark = hashlib.sha256(f"{text}\0{passphrase or ''}".encode()).digest()
+        if mark not in self._keys:
+            self._keys[mark] = asyncssh.import_private_key(text, passphrase)
+        return self._keys[mark]
 
 
 PLAIN: Mapping[str, Any] = {

@@ -58,7 +58,8 @@ SENTENCES: dict[Kind, tuple[str, str]] = {
     ),
     "login": (
         "{node} does not let {account} in with what the bot has ({more}).",
-        "See that the account exists there and takes the service's ticket (.k5login) or key (authorized_keys).",
+        "See that the account exists there and takes the service's ticket (.k5login; the KDC answers, and knows "
+        "host/{node}) or key (authorized_keys).",
     ),
     "no_sftp": ("{node} lets {account} in, but offers no SFTP.", "Have its sshd offer `Subsystem sftp`."),
     "no_directory": ("There is no {directory} on {node}.", "Have it made there, or correct nodes.directory."),

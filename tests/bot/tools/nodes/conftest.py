@@ -28,7 +28,7 @@ SERVICE = Service(
 
 @dataclass
 class Grid:
-    """`node` is n1.example.com; `tool(**settings)` makes the bot's part."""
+    """`node` is n1.example.com; `tool(**settings)` makes the bot's part; `asked`: for what sources."""
 
     node: Node
     served: Served
@@ -60,14 +60,18 @@ def grid(tmp_path: Path, canary: Any, keys: tuple[asyncssh.SSHKey, asyncssh.SSHK
     private = ours.export_private_key().decode()
     key = KeyedFingerprints(Secret("a made-up key of the fingerprints"))
 
-    def tool(**settings: Any) -> SshNodes:
-        clock = settings.pop("clock", None)
+    def tool(*, asked: list[Any] | None = None, private: str = private, **settings: Any) -> SshNodes:
+        clock = {"clock": settings.pop("clock")} if "clock" in settings else {}
         given = {
             "auth": (Key(private_key=FromEnv(env="KEY")),), "known_hosts": known_hosts,
             "addresses": {"n1.example.com": f"127.0.0.1:{node.port}"}, **settings,
         }  # fmt: skip
-        more = {"clock": clock} if clock else {}
-        return SshNodes(Nodes(**given), lambda _: Secret(private), key, lambda _: Secret(token), **more)
+
+        def resolve(source: Any) -> Secret:
+            (asked if asked is not None else []).append(source)
+            return Secret(private)
+
+        return SshNodes(Nodes(**given), resolve, key, lambda _: Secret(token), **clock)
 
     yield Grid(node, served, tool, known_hosts, token)
     served.stop()

@@ -197,3 +197,21 @@ def test_whether_a_node_is_up_is_seen_at_its_port(grid: Any) -> None:
     assert tool.reachable(NODE)
     grid.served.stop()
     assert not tool.reachable(NODE)
+
+
+def test_each_account_may_have_a_key_of_its_own(grid: Any, service: Any) -> None:
+    """`{account}` in the path of a key's file stands for the service's account."""
+    asked: list[Any] = []
+    auth = {"method": "key", "private_key": {"file": "/keys/{account}/id"}, "passphrase": {"env": "PASSPHRASE"}}
+    tool = grid.tool(auth=(auth,), asked=asked)
+    assert len(tool.push(service, NODE, UID)) == 3
+    assert [str(getattr(source, "file", source)) for source in asked] == ["/keys/dunepro/id", "env='PASSPHRASE'"]
+
+
+def test_a_key_that_is_none_is_not_repeated(grid: Any, service: Any, canary: Any) -> None:
+    """What cannot be read as a key is refused before a login, and nothing of it is told."""
+    wrong = canary("what is no key")
+    with pytest.raises(Refused, match="The SSH key for dunepro, or its certificate, cannot be read") as refused:
+        grid.tool(private=wrong).push(service, NODE, UID)
+    assert wrong not in str(refused.value)
+    assert grid.node.logins == 0

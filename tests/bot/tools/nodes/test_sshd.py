@@ -205,6 +205,24 @@ def test_a_service_logs_in_with_its_own_ticket(real: Callable[..., Real], kerber
         tool.push(it.service.model_copy(update=theirs), "localhost", it.uid)
 
 
+def test_a_kdc_that_goes_away_is_looked_for(real: Callable[..., Real], kerberos: Any) -> None:
+    """The service has its ticket, but none for the node can be had any more: the sentence leads to the KDC."""
+    it = real()
+    it.sshd.start(keytab=kerberos.host_keytab, kerberos=kerberos.config)
+    tickets = Tickets(Kerberos())
+    ours = it.service.model_copy(update={"keytab": str(kerberos.keytab(it.sshd.account.pw_name))})
+    tickets.ticket(ours)
+    kerberos.stop()
+    try:
+        with pytest.raises(Refused, match="a Kerberos ticket") as refused:
+            it.tool(auth=(Gssapi(),), tickets=lambda service: tickets.ticket(service).store).push(
+                ours, "localhost", it.uid
+            )
+    finally:
+        kerberos.start()
+    assert "the KDC answers, and knows host/localhost" in refused.value.now
+
+
 def test_without_a_ticket_a_key_does(real: Callable[..., Real], kerberos: Any) -> None:
     """A ticket that cannot be had is told only when there is nothing else to log in with."""
     it = real()
