@@ -24,7 +24,9 @@ from bot.tools.vault_told import Doing, Reply
 PORT = 8200
 LONGEST = 8192  # characters of a token
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-CREDKEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,255}")
+CREDKEY = re.compile(
+    r"(?=.{1,256}\Z)[A-Za-z0-9][A-Za-z0-9._@-]*(?:/[A-Za-z0-9][A-Za-z0-9._@-]*)*"
+)  # a principal has slashes
 REGISTERING = "sshregister"  # a policy that htgettoken never keeps in a token
 
 

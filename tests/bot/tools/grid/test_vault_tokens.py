@@ -203,7 +203,7 @@ def test_a_principal_that_vault_does_not_let_in(played: Any) -> None:
     ("changed", "words"),
     [({"vault_server": "http://vault.example.com"}, "not an https address"), ({"vault_server": "https://a b"}, "not an https"),
      ({"vault_server": "https://u:p@vault.example.com"}, "not an https"), ({"vault_server": ""}, "not said which Vault"),
-     ({"role": "../../sys"}, "cannot stand in a path"), ({"credkey": "a/b"}, "cannot stand in a path")],
+     ({"role": "../../sys"}, "cannot stand in a path"), ({"credkey": "a/../b"}, "cannot stand in a path")],
 )  # fmt: skip
 def test_what_no_request_may_go_to(played: Any, changed: dict[str, Any], words: str) -> None:
     """The managedTokens file can neither send tokens in clear nor reach other parts of Vault."""
