@@ -99,19 +99,21 @@ def _ask(target: Target) -> dict[str, Any]:
     return {"env": [target.env], "namespace": [target.namespace]}
 
 
-def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
+def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:
     """The status of each target that was to be written or restarted, and what did not come about."""
     steps = tuple(step for _, _, step in plan.steps)
     targets = tuple(dict.fromkeys(target for step in steps if (target := target_of(step)) is not None))
     looked = dict(zip(targets, at_each(lambda one: held(one, tools), targets, tools), strict=True))
-    missed = _missed(steps, tools)
+    missed, unknown = _undone(steps, tools)
+    left = _left(plan, (*missed, *unknown), settings)
     found = tuple(one for one in looked.values() if isinstance(one, Held))
     unseen = {target: one for target, one in looked.items() if isinstance(one, Told)}
     return Report(
         table=Table(head=HEAD, rows=tuple(_row(one) for one in found)) if found else None,
         notes=_next(found),
         warnings=(*gathered((target, str(error)) for target, error in unseen.items()), *_told(missed)),
-        offers=_offers(plan, missed, tools),
+        offers=_offers(left, missed, tools),
+        again=left[0] if len(left) == 1 else None,
     )
 
 
@@ -136,12 +138,13 @@ def target_of(step: Step) -> Target | None:
     return step.deployment.target if isinstance(step, RestartDeployment | WatchRollout) else None
 
 
-def _missed(steps: tuple[Step, ...], tools: ReadTools) -> tuple[Step, ...]:
-    """The steps that the world does not show, of each Deployment the first."""
-    done = each(lambda step: step.done(tools), steps)
-    missed = [step for step, so in zip(steps, done, strict=True) if so is False]
+def _undone(steps: tuple[Step, ...], tools: ReadTools) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
+    """The steps that the world does not show, of each Deployment the first; and those of which nobody can tell."""
+    done = tuple(zip(steps, each(lambda step: step.done(tools), steps), strict=True))
+    missed = [step for step, so in done if so is False]
     stopped = {step.deployment for step in missed if isinstance(step, RestartDeployment)}
-    return tuple(one for one in missed if not (isinstance(one, WatchRollout) and one.deployment in stopped))
+    first = (one for one in missed if not (isinstance(one, WatchRollout) and one.deployment in stopped))
+    return tuple(first), tuple(step for step, so in done if isinstance(so, Told))
 
 
 def _told(missed: tuple[Step, ...]) -> tuple[str, ...]:
@@ -152,19 +155,31 @@ def _told(missed: tuple[Step, ...]) -> tuple[str, ...]:
     return tuple(f"{what}: {listed(names, 10)}." for what, names in kinds if names)
 
 
-def _offers(plan: Plan, missed: tuple[Step, ...], tools: ReadTools) -> tuple[Offer, ...]:
-    """Exactly what is missing once more, by environment; and the diagnosis of what does not start."""
-    again: dict[str, dict[str, None]] = {}
-    for step in missed:
-        target = None if isinstance(step, WatchRollout) else target_of(step)
-        if target is not None:
-            again.setdefault(target.env, {})[target.namespace] = None
-    retries = [
-        Offer(label=f"Retry {env}: {counted('namespace', len(ns))}"[:75], command=COMMAND,
-              ask={**plan.ask, "env": [env], "namespace": list(ns)})
-        for env, ns in again.items()
-    ]  # fmt: skip
+def _offers(left: list[dict[str, Any]], missed: tuple[Step, ...], tools: ReadTools) -> tuple[Offer, ...]:
+    """Exactly what is missing once more; and the diagnosis of what does not start."""
     stuck = dict.fromkeys(step.deployment.target for step in missed if isinstance(step, WatchRollout))
     looks = [Offer(label=f"Diagnose {one.name}"[:75], command=DIAGNOSE, ask={"where": one.name}) for one in stuck]
-    wanted = [*retries[:OFFERS], *looks[:OFFERS]]
+    only_stuck = all(isinstance(step, WatchRollout) for step in missed)
+    wanted = [*([] if only_stuck else map(_retry, left[:OFFERS])), *looks[:OFFERS]]
     return tuple(offer for offer in wanted if offer.command in tools.commands)
+
+
+def _left(plan: Plan, steps: tuple[Step, ...], settings: Settings) -> list[dict[str, Any]]:
+    """What to ask for, so that just these are asked for: once, where environments and namespaces together name them,
+    else for each environment. What was written or restarted is so by now: it is not forced once more."""
+    changes = tuple(step for step in steps if not isinstance(step, WatchRollout))
+    again: dict[str, dict[str, None]] = {}
+    for target in dict.fromkeys(filter(None, map(target_of, changes or steps))):
+        again.setdefault(target.env, {})[target.namespace] = None
+    force = bool(plan.ask.get("force")) and any(isinstance(step, WriteEcrSecret) for step in steps)
+    how = {**plan.ask, "force": force, "restart": plan.ask.get("restart") if changes else None}
+    spaces = {space: None for names in again.values() for space in names}
+    known = {(one.env, one.namespace) for one in settings.targets() if one.env in again and one.namespace in spaces}
+    exact = known == {(env, name) for env, names in again.items() for name in names}
+    groups = [(tuple(again), spaces)] if again and exact else [((env,), names) for env, names in again.items()]
+    return [{**how, "env": list(envs), "namespace": list(names)} for envs, names in groups]
+
+
+def _retry(ask: dict[str, Any]) -> Offer:
+    label = f"Retry {listed(tuple(ask['env']))}: {counted('namespace', len(ask['namespace']))}"
+    return Offer(label=label[:75], command=COMMAND, ask=ask)

@@ -145,7 +145,7 @@ class WatchRollout(Step):
             why = self._why(pods, tools)
         except Told:
             return ""
-        return "".join(f" {said}" for said in (waiting(pods), why) if said)
+        return "".join(f" {said}" for said in (why, waiting(pods)) if said)  # messages may be cut at their end
 
     def _why(self, pods: tuple[Json, ...], tools: ReadTools) -> str:
         """Of the first pod that does not get its image."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.core.kubernetes import Json
 
-NAMED = 3  # pods in one sentence
+NAMED = 2  # pods in one sentence
 REASON = re.compile(r"[A-Za-z][A-Za-z0-9]{0,60}", re.ASCII)  # as the API spells reasons; anything else is not repeated
 STARTING = ("ContainerCreating", "PodInitializing")
 

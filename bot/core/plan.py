@@ -169,12 +169,14 @@ class Answer(Value):
 
 
 class Report(Value):
-    """What a handler saw after its plan was applied, shown with the result. It looks and changes nothing."""
+    """What a handler saw after its plan was applied, shown with the result. It looks and changes nothing. `again`:
+    parameters that ask for just what is missing; None where those of the run do."""
 
     table: Table | None = None
     notes: tuple[Note, ...] = ()
     warnings: tuple[str, ...] = ()
     offers: tuple[Offer, ...] = ()
+    again: dict[str, Any] | None = None
 
 
 class Vocabulary:

@@ -56,7 +56,8 @@ def failure(view: RunView) -> list[Block]:
     failed = [(n, s) for n, s in enumerate(proposal.steps(view), 1) if s.state in _BAD]
     reasons = _by_reason(failed)
     what = [_reason(group) for group in reasons[:3]]
-    told = [] if not view.trouble or any(s.trouble == view.trouble for _, s in failed) else [_words(view.trouble)]
+    said = {step.trouble.what for _, step in failed if step.trouble}
+    told = [_words(view.trouble)] if view.trouble and view.trouble.what not in said else []
     left = sum(map(len, reasons[3:]))
     more = [f"… and {left} more, marked below"] if left else []
     parts = [

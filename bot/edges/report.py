@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bot.core.checklist import Offer
 from bot.core.plan import Report, Table
 from bot.core.view import RunView
-from bot.edges import offers, proposal
+from bot.edges import again, offers, proposal
 from bot.edges.blocks import COLUMNS, Block
 from bot.edges.elements import NOTHING, button, context, noted, sections, table
 from bot.edges.text import count, mrkdwn, plain, size
@@ -25,7 +25,7 @@ def blocks(view: RunView, room: int, rows: int = ROWS) -> list[Block]:
     given = view.report
     if given is None:
         return []
-    pressed = buttons(view.id, given.offers)
+    pressed = buttons(view.id, _offered(view, given))
     left = room - sum(size(element["text"]["text"]) for block in pressed for element in block["elements"])
     said = sections("report", HEAD, lines(given), min(1500, left // 2), proposal.more(view)) if left > 300 else []
     left -= sum(size(block["text"]["text"]) for block in said)
@@ -70,6 +70,12 @@ def _table(view: RunView, given: Table | None, budget: int, rows: int) -> list[B
     left_out += len(given.rows[rows:])
     rest = f"… and {count(left_out, 'more row')}{proposal.more(view)}"
     return [*([block] if block else []), *([context("report-more", rest)] if left_out else [])]
+
+
+def _offered(view: RunView, given: Report) -> tuple[Offer, ...]:
+    """All but what the button that asks again asks for."""
+    there = view.state in again.OFFERED and given.again is not None
+    return tuple(one for one in given.offers if not (there and (one.command, one.ask) == (view.command, given.again)))
 
 
 def buttons(run: str, given: Sequence[Offer]) -> list[Block]:

@@ -77,8 +77,14 @@ def _asked(conn: sa.Connection, shop: Workshop, row: Any, press: Press) -> tuple
     known = conn.execute(retries.order_by(run.c.asked_at.desc()).limit(1)).scalar()
     if known:
         return str(known), f"It was asked for again already: {known} is under way."
-    again = Request(key=f"again-{press.key}", command=row.command, ask=row.ask, text=row.text, asker=press.user,
+    again = Request(key=f"again-{press.key}", command=row.command, ask=_left(row), text=row.text, asker=press.user,
                     source="retry", channel=row.channel, thread=row.thread, incident=row.incident)  # fmt: skip
     new = runs.insert(conn, shop, again, retry_of=row.id)
     audit.append(conn, who=press.user, what="asked_again", run=row.id, facts={"by": new}, at=shop.clock())
     return new, f"Asked again as {new}; its plan is on the way."
+
+
+def _left(row: Any) -> dict[str, Any]:
+    """What is to be asked for: just what is missing, where the handler's report says what that is."""
+    ask: dict[str, Any] | None = (row.report or {}).get("again")
+    return row.ask if ask is None else ask

@@ -75,6 +75,15 @@ def test_a_failure_says_what_failed_what_now_and_how_things_are() -> None:
     assert "Vault refused to write b. 1 step was put back" in message.text
 
 
+def test_what_failed_is_told_once() -> None:
+    """The run's trouble is its first step's with an account of all of them: the sentence does not come twice."""
+    facts = progress(StepState.FAILED, StepState.DONE, trouble=Trouble(what="Vault refused it.", now="Grant it."))
+    facts["trouble"] = Trouble(what="Vault refused it.", now="Grant it. Of 2 steps: 1 done and left so.")
+    told = shown(render.run_message(run(State.PARTLY, **facts)))
+    head = told[told.index("*What failed*") : told.index("*What to do now*")]
+    assert head.count("Vault refused it.") == 1
+
+
 def test_a_failed_undo_is_not_glossed_over() -> None:
     """A step that could not be put back is told as such, with its reason."""
     trouble = Trouble(what="The backup is gone.")

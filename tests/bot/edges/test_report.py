@@ -49,6 +49,16 @@ def test_the_report_stands_above_the_steps(state: State) -> None:
     assert offered == ["Rotate alpha", "Grant", "Gone"]
 
 
+def test_one_button_for_what_is_missing() -> None:
+    """What the button that asks again asks for is not offered a second time; where there is no such button it is."""
+    retry = Offer(label="Retry alpha", command=applied().command, ask={"only": "alpha"})
+    missing = Report(offers=(retry, REPORT.offers[1]), again=retry.ask)
+    for state, offered in ((State.PARTLY, ["Grant"]), (State.DONE, ["Retry alpha", "Grant"])):
+        found = buttons(render.run_message(applied(state, missing)))
+        assert [b["text"]["text"] for b in found if b["action_id"].startswith("report-offer")] == offered
+        assert any(b["action_id"] == "again" for b in found) == (state == State.PARTLY)
+
+
 @pytest.mark.parametrize("state", [State.PROPOSED, State.APPLYING, State.UNDONE, State.DENIED])
 def test_no_report_where_nothing_stays_changed(state: State) -> None:
     """A stored report of a run in another state is not shown as the truth of now."""

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.intake import Request
 from bot.core.people import Group
+from bot.core.plan import Report
 from bot.core.view import State
 from bot.engine import asking_again, audit, runs
 from bot.engine.ticker import Ticker
@@ -39,6 +40,15 @@ def test_the_new_plan_holds_what_is_not_so(bench: Any) -> None:
     assert len(bench.lines()) == 2
     assert "asked_again" in bench.audited()
     assert audit.verify(bench.shop.store).ok
+
+
+def test_just_what_the_report_says_is_missing(bench: Any) -> None:
+    """The handler knows it better than the parameters that the run began with."""
+    missing = {"folder": str(bench.folder), "stages": [["b"]]}
+    bench.with_handler(report=lambda plan, settings, tools: Report(again=missing))
+    old = partly(bench)
+    new = bench.plan(bench.desk.ask_again("press", old.id, "U3").run)
+    assert [step.says for step in new.steps] == [step.says for step in old.steps if step.state == "failed"]
 
 
 def test_the_thread_and_the_incident_stay(bench: Any, story: Any) -> None:

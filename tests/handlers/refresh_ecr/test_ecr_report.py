@@ -8,7 +8,7 @@ import pytest
 
 from bot.core import ask as asks
 from handlers import diagnose_image_pull
-from handlers.ecr_report import inventory
+from handlers.ecr_report import inventory, target_of
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 HOUR = 3600
@@ -145,10 +145,77 @@ def test_what_failed_is_apart(world: Any) -> None:
     )
     assert [row[1] for row in report.table.rows if row[2] == "never"] == ["dev/cf-dev"]
     (offer,) = report.offers
+    assert offer.ask == report.again
     world.clusters["one"].heal()
     again = world.plan(**offer.ask)
     assert [step.target.name for step in again.stages[0].steps] == ["dev/cf-dev"]
     assert world.apply(again) == {}
+
+
+@pytest.mark.parametrize("ask", [{"force": True}, {"restart": True}, {"force": True, "restart": True}])
+def test_what_is_done_is_not_forced_once_more(world: Any, ask: dict[str, Any]) -> None:
+    """Of a run that wrote and restarted what was fresh already, just what failed is asked for again: the restart without
+    the write where that is done, and no Deployment twice."""
+    world.deploy("web", cluster="two", namespace="cf-test")
+    world.apply(world.plan())
+    world.wait(60)
+    world.run, restarts = "run-2", "restart" in ask
+    plan = world.plan(**ask)
+    world.clusters["two"].deny("patch", "deployments")
+    if "force" in ask:
+        world.clusters["two"].deny("update", "secrets")
+    failed = world.apply(plan)
+    assert all("cf-test" in said for said in failed)
+    again = world.report(plan).again
+    assert (again["env"], again["namespace"], again["force"]) == (["test"], ["cf-test"], "force" in ask)
+    world.clusters["two"].heal()
+    new = world.plan(**again)
+    assert {target_of(step).name for _, _, step in new.steps} == {"test/cf-test"}
+    assert world.apply(new) == {}
+    assert (world.restarted(name="web", cluster="two", namespace="cf-test") != "") == restarts
+    assert world.report(new).again is None
+
+
+def test_a_restart_that_failed_is_all_that_is_left(world: Any) -> None:
+    """The forced write before it was done: it is not done again."""
+    world.apply(world.plan(env=("dev",)))
+    world.wait(60)
+    world.run = "run-2"
+    plan = world.plan(env=("dev",), force=True, restart=True)
+    world.clusters["one"].deny("patch", "deployments")
+    assert len(world.apply(plan)) == 2
+    world.clusters["one"].heal()
+    new = world.plan(**world.report(plan).again)
+    assert [step.kind for _, _, step in new.steps] == ["ecr.restart-deployment", "ecr.watch-rollout"]
+
+
+def test_what_nobody_can_see_is_asked_for_again_too(world: Any) -> None:
+    """A cluster that went away in the middle: its secrets may not have been written."""
+    plan = world.plan()
+    world.clusters["one"].down()
+    world.apply(plan)
+    report = world.report(plan)
+    assert report.again["env"] == ["dev"]
+    world.clusters["one"].heal()
+    assert {target_of(step).name for _, _, step in world.plan(**report.again).steps} == {"dev/cf-dev"}
+
+
+def test_failures_that_no_one_question_names(world: Any) -> None:
+    """Two environments with two namespaces each, one failed in each: an offer for each, and all of it by the button."""
+    world.space("b")
+    world.space("a", "b", cluster="two")
+    world.space("a")
+    world.configure(namespaces=["a", "b"], restart=False)
+    test = {**world.settings.model_dump(mode="json")["environments"]["test"], "namespaces": ["a", "b"]}
+    given = world.settings.model_dump(mode="json")
+    world.settings = type(world.settings).model_validate({"environments": {**given["environments"], "test": test}})
+    plan = world.plan()
+    for step in (plan.stages[0].steps[0], plan.stages[0].steps[3]):
+        step.do(world.tools, world.ref)
+    report = world.report(plan)
+    assert report.again is None
+    asked = [(offer.ask["env"], offer.ask["namespace"]) for offer in report.offers]
+    assert asked == [(["dev"], ["b"]), (["test"], ["a"])]
 
 
 def test_a_rollout_that_failed(world: Any) -> None:

@@ -117,7 +117,7 @@ def test_what_a_rollout_waits_for() -> None:
     assert waiting([pod("c")]) == ""
     lost = pod("e", conditions=[{"type": "PodScheduled", "status": "False"}])
     assert waiting([lost]) == "It waits for e (no node takes it)."
-    assert waiting([pod(str(i), "CrashLoopBackOff") for i in range(9)]).endswith("and 6 more.")
+    assert waiting([pod(str(i), "CrashLoopBackOff") for i in range(9)]).endswith("and 7 more.")
 
 
 def test_its_pods() -> None:

@@ -64,7 +64,8 @@ def test_pods_that_cannot_pull(world: Any) -> None:
     assert "naming-server-new in dev/cf-dev did not roll out" in told.value.what
     assert "container app: " in told.value.what
     assert "ImagePull" in told.value.what
-    assert told.value.what.endswith("The reason: the login may not pull consultingfirm/frontend.")
+    reason = " The reason: the login may not pull consultingfirm/frontend."
+    assert reason in told.value.what[:250], "before the pods: a message cuts what is long at its end"
     assert told.value.now.endswith("type /diagnose-image-pull dev/cf-dev naming-server-new.")
     assert world.secret() is not None
 
