@@ -54,7 +54,7 @@ def test_one_button_for_what_is_missing() -> None:
     retry = Offer(label="Retry alpha", command=applied().command, ask={"only": "alpha"})
     missing = Report(offers=(retry, REPORT.offers[1]), again=retry.ask)
     for state, offered in ((State.PARTLY, ["Grant"]), (State.DONE, ["Retry alpha", "Grant"])):
-        found = buttons(render.run_message(applied(state, missing)))
+        found = list(buttons(render.run_message(applied(state, missing))))
         assert [b["text"]["text"] for b in found if b["action_id"].startswith("report-offer")] == offered
         assert any(b["action_id"] == "again" for b in found) == (state == State.PARTLY)
 
