@@ -144,7 +144,7 @@ class Parts:
     def read_tools(self) -> ReadTools:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
-        names = ("pager", "tracker", "hook", "cases", "jenkins", "nodes", "vault_tokens")
+        names = ("pager", "tracker", "hook", "cases", "jenkins", "nodes", "vault_tokens", "credds")
         callers = {name: whole[name] for name in names}
         readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
         return ReadTools(**{**whole, **readers, "kubernetes": whole["kubernetes"].reader,

@@ -3,28 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
 from bot.settings import SecretSource, Settings
 
+if TYPE_CHECKING:
+    from bot.tools.kerberos import Tickets
 
-def of(settings: Settings, resolve: Callable[[SecretSource], Secret], fingerprints: Fingerprints) -> dict[str, Any]:
+Resolve = Callable[[SecretSource], Secret]
+
+
+def of(settings: Settings, resolve: Resolve, fingerprints: Fingerprints) -> dict[str, Any]:
     """By the names that `bot.core.ports.Tools` has for them."""
+    from bot.tools.kerberos import Tickets
+
+    tickets = Tickets(settings.kerberos)
+    return {
+        **_tokens(settings, resolve, fingerprints, tickets),
+        **_services(settings, resolve),
+        **_reporting(settings, resolve),
+    }
+
+
+def _tokens(settings: Settings, resolve: Resolve, fingerprints: Fingerprints, tickets: Tickets) -> dict[str, Any]:
+    """The tokens and where they are brought. HTCondor's programs get theirs themselves, with a copy of the ticket."""
     if settings.vault_tokens is None:
         return {}
-    from bot.tools.kerberos import Tickets
+    from bot.tools.credd import Credds
     from bot.tools.nodes import SshNodes
     from bot.tools.vault_tokens import VaultTokens
 
-    tickets = Tickets(settings.kerberos)
     tokens = VaultTokens(settings.vault_tokens, tickets, fingerprints)
+    nodes = SshNodes(
+        settings.nodes, resolve, fingerprints, tokens.secret, tickets=lambda service: tickets.ticket(service).store
+    )
+    brought = {"vault_tokens": tokens, "nodes": nodes}
+    if settings.credd is None:
+        return brought
+    return {**brought, "credds": Credds(settings.credd, settings.vault_tokens, tickets.lend, tokens.secret)}
+
+
+def _services(settings: Settings, resolve: Resolve) -> dict[str, Any]:
+    from bot.tools.ferry import FerryAccounts
+    from bot.tools.managed_tokens_file import ManagedTokensFile
+
+    file = settings.managed_tokens
     return {
-        "vault_tokens": tokens,
-        "nodes": SshNodes(
-            settings.nodes, resolve, fingerprints, tokens.secret, tickets=lambda service: tickets.ticket(service).store
-        ),
+        **({"services": ManagedTokensFile(file.file)} if file else {}),
+        **({"ferry": FerryAccounts(settings.ferry, resolve)} if settings.ferry else {}),
+    }
+
+
+def _reporting(settings: Settings, resolve: Resolve) -> dict[str, Any]:
+    from bot.tools.mail import SmtpMail
+    from bot.tools.pushgateway import PushedFigures
+
+    return {
+        **({"mail": SmtpMail(settings.smtp, resolve)} if settings.smtp else {}),
+        **({"pushgateway": PushedFigures(settings.pushgateway, resolve)} if settings.pushgateway else {}),
     }
 
 

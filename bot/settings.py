@@ -22,7 +22,7 @@ from bot.core.errors import Refused
 from bot.core.people import Group, Rule
 from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
-from bot.managed import Kerberos, ManagedTokens, VaultTokens
+from bot.managed import Credd, Ferry, Kerberos, ManagedTokens, Pushgateway, Smtp, VaultTokens
 from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
 from bot.ssh import Nodes
 from bot.vaults import AppRoleAuth, JwtAuth, KubernetesAuth, TokenAuth, Vault, VaultAuth
@@ -175,6 +175,10 @@ class Settings(Part):
     vault_tokens: VaultTokens | None = None
     managed_tokens: ManagedTokens | None = None
     nodes: Nodes = Nodes()
+    credd: Credd | None = None
+    ferry: Ferry | None = None
+    smtp: Smtp | None = None
+    pushgateway: Pushgateway | None = None
     webhooks: Webhooks = Webhooks()
     alerts: Alerts = Alerts()
     prometheus: dict[str, Prometheus] = Field(default_factory=dict, description="Region -> its Prometheus.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
+from bot.core.errors import Refused
 from bot.core.value import Value
 
 
@@ -44,9 +45,21 @@ class Inventory(Value):
 
 
 class Services(Protocol):
+    def configured(self) -> bool: ...
+
     def read(self) -> Inventory:
         """The file of the settings, read anew when it has changed. Refused when it cannot be read."""
         ...
+
+
+class NoServices:
+    """Stands in for a managedTokens file that the settings do not name."""
+
+    def configured(self) -> bool:
+        return False
+
+    def read(self) -> Inventory:
+        raise Refused("The managedTokens file is not configured.", "Set managed_tokens in the settings.")
 
 
 class Held(Value):
@@ -76,6 +89,8 @@ class VaultTokens(VaultTokensReader, Protocol):
 
 
 class Credds(Protocol):
+    def configured(self) -> bool: ...
+
     def schedds(self, service: Service) -> tuple[str, ...]:
         """Those of the service, or what the collector lists."""
         ...
@@ -127,6 +142,8 @@ class Account(Value):
 
 
 class Ferry(Protocol):
+    def configured(self) -> bool: ...
+
     def account(self, name: str) -> Account | None:
         """None when FERRY does not know the name. Refused when it does not let us ask."""
         ...

@@ -41,6 +41,9 @@ class Schedds:
         self._settings = settings
         self._kept: Kept[tuple[float, tuple[str, ...]]] = Kept()
 
+    def configured(self) -> bool:
+        return True
+
     def schedds(self, service: Service) -> tuple[str, ...]:
         """Those of the service, or those that the first of its collectors that answers lists."""
         if service.schedds:

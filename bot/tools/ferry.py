@@ -33,6 +33,9 @@ class FerryAccounts:
         self._settings, self._resolve = settings, resolve
         self._service = Service("FERRY", "ferry", settings.timeout, settings.ca_file)
 
+    def configured(self) -> bool:
+        return True
+
     def account(self, name: str) -> Account | None:
         """Refused when FERRY does not let us ask, Transient when it gives no answer that can be relied on."""
         asked = name.strip().lower()

@@ -26,6 +26,9 @@ class ManagedTokensFile:
         self._lock = threading.Lock()
         self._seen: tuple[tuple[int, int, int], Inventory] | None = None
 
+    def configured(self) -> bool:
+        return True
+
     def read(self) -> Inventory:
         """Refused, by line and never by content, when it is not there, too long or no sound YAML."""
         with self._lock:
