@@ -136,11 +136,12 @@ def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, f
     wrong = {case.cluster: case.trouble for case in cases if case.trouble is not None}
     rows = tuple((compared if full else row)(case, now) for case in cases)
     open_ = sum(case.seen.window.transfer is not None and window(case, now) == OPEN for case in cases)
-    said = counted("transfer", open_, "{} open") or "No transfer open"
-    bad = {**failed, **wrong}
+    bad, total = {**failed, **wrong}, counted("cluster", len(cases) + len(failed))
+    said = (counted("transfer", open_, "{} open"), f"trouble with {len(bad)} of {total}" if bad else "")
+    known = ", ".join(filter(None, said)) or "No transfer open"
     return Answer(
         command=COMMAND,
-        title=f"{said}, {counted('cluster', len(cases) + len(failed))} looked at",
+        title=f"{known[0].upper()}{known[1:]}" if bad else f"{known}, {total} looked at",
         table=Table(head=COMPARED if full else HEAD, rows=rows) if rows else None,
         notes=intervals(cases),
         warnings=(

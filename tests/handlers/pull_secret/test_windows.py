@@ -46,6 +46,7 @@ def test_ocm_says_no(world: Any, answer: Answer, word: str, kind: type[Exception
     assert word in both.warnings[0]
     status = world.answer("status")
     assert status.table.rows[0][1] == word
+    assert status.title == "Trouble with 1 of 2 clusters"
     assert not status.quiet
     assert world.writes() == []
 
