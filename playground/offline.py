@@ -17,6 +17,7 @@ from playground import sso_device
 from playground.ci_jobs import NINE
 from playground.jenkins import JenkinsStandIn
 from playground.sso import PATH, SsoStandIn
+from playground.sso_sessions import User
 from playground.vault import VaultStandIn
 
 PLACE, REALM = "ocm-ci", "redhat"
@@ -33,7 +34,8 @@ class Offline:
     def __init__(self) -> None:
         self.realm = SsoStandIn()
         self.realm.devices.interval = 2.0  # seconds; a person who looks on is impatient
-        self.realm.sessions.user(STRANGER)
+        for name in (USER, STRANGER):
+            self.realm.sessions.users[name] = User(name, sub=f"f:beekeepers:{name}")  # people tell these apart
         self._jenkins_token = secrets.token_hex(17)
         self.jenkins = JenkinsStandIn("hivekeeper", self._jenkins_token)
         self.issued: list[str] = []

@@ -39,6 +39,7 @@ ELSEWHERE = {
          {"apiGroups": ["machineconfiguration.openshift.io"], "resources": ["machineconfigpools"], "verbs": ["list"]}],
 }  # fmt: skip  # deploy/rbac/pull-secret.yaml
 ROLE = "hivekeeper-pull-secret"
+SOON = {"interval_hours": 0.01, "watch_minutes": 5}  # OCM is asked anew with every look, so that people see a change
 
 
 def cluster_id(name: str) -> str:
@@ -129,7 +130,7 @@ class Transfers:
             "commands": {
                 "pull-secret": {
                     "approve": ["app-sre", "platform-owners"],
-                    "settings": {"clusters": {name: {"watch_minutes": 5} for name in self._clusters}},
+                    "settings": {"clusters": {name: dict(SOON) for name in self._clusters}},
                 }
             },
         }

@@ -256,6 +256,7 @@ def settings_document(
             },
             "secret-consumers": {},
         },
+        "inventory": {"every_minutes": 1},
     }
 
 

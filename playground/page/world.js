@@ -4,6 +4,8 @@ import { fill, h } from "./dom.js";
 
 const PULLED = "kubernetes.io/dockerconfigjson"; // the type of a Secret that pulls read
 
+const KEPT = "-before-hivekeeper"; // what a Secret was before the bot's last run
+
 export class World {
   constructor() {
     this.node = h("div", { class: "world" }, h("p", { class: "quiet" }, "Looking…"));
@@ -31,13 +33,14 @@ export class World {
       h("dl", {}, (entry.fields ?? []).map((f) => this.field(entry.path, f)))); // prettier-ignore
   }
 
-  // A cluster whose pods pull from ECR: its workloads, and the logins that they pull with.
+  // A cluster: its workloads, the logins that its pods and its machines pull with, and how far its machines have them.
   pulls(cluster) {
-    const logins = cluster.pull_secrets.flatMap((secret) => secret.logins.map((login) => {
-      const note = secret.type === PULLED ? (login.ok ? "the registry takes it" : "the registry refuses it") : `of type ${secret.type}`;
-      return this.field(cluster.cluster, { name: `${secret.namespace}/${secret.name}`, fingerprint: login.fingerprint, note, ok: login.ok && secret.type === PULLED });
+    const logins = cluster.pull_secrets.filter((secret) => !secret.name.endsWith(KEPT)).flatMap((secret) => secret.logins.map((login) => {
+      const note = secret.type === PULLED ? (login.ok ? "is accepted" : "is refused") : `of type ${secret.type}`;
+      const at = secret.logins.length > 1 ? `, ${login.host}` : "";
+      return this.field(cluster.cluster, { name: `${secret.namespace}/${secret.name}${at}`, fingerprint: login.fingerprint, note, ok: login.ok && secret.type === PULLED });
     }));
-    return h("section", { class: "world-path" }, h("h3", {}, "Cluster ", cluster.cluster), h("dl", {}, cluster.workloads.map(workloadRow), logins));
+    return h("section", { class: "world-path" }, h("h3", {}, "Cluster ", cluster.cluster), h("dl", {}, cluster.workloads.map(workloadRow), logins, (cluster.pools ?? []).map(poolRow)));
   }
 
   field(path, field) {
@@ -60,6 +63,14 @@ function workloadRow(one) {
   return [
     h("dt", {}, ...breakable(`${one.namespace}/${one.name}`)),
     h("dd", {}, `${one.available} of ${one.wanted} pods`, note ? h("span", { class: `world-note ${well ? "" : "bad"}` }, note) : null),
+  ]; // prettier-ignore
+}
+
+function poolRow(one) {
+  const note = [one.paused ? "paused" : "", one.degraded ? "degraded" : ""].filter(Boolean).join(", ");
+  return [
+    h("dt", {}, `pool ${one.name}`),
+    h("dd", {}, `${one.updated} of ${one.machines} machines are up to date`, note ? h("span", { class: "world-note bad" }, note) : null),
   ]; // prettier-ignore
 }
 
