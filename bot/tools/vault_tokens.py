@@ -93,8 +93,10 @@ class VaultTokens:
     def _obtain(self, service: Service, there: Site) -> _Has:
         has = self._has.get(service.name)
         again = self._still(has, there) if has is not None and self._fits(has, service, there) else None
-        self._has[service.name] = again or self._new(service, there)
-        return self._has[service.name]
+        if again is None:
+            self._has.pop(service.name, None)  # nobody is to bring it anywhere, even if there will be no other
+        self._has[service.name] = now = again or self._new(service, there)
+        return now
 
     def _still(self, has: _Has, there: Site) -> _Has | None:
         """The token at hand, if Vault takes it; also if Vault cannot be asked, as it was good and has its time yet."""

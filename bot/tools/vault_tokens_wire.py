@@ -24,6 +24,8 @@ from bot.tools.vault_told import Doing, Reply
 PORT = 8200
 LONGEST = 8192  # characters of a token
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?")
+PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+)*")
 CREDKEY = re.compile(
     r"(?=.{1,256}\Z)[A-Za-z0-9][A-Za-z0-9._@-]*(?:/[A-Za-z0-9][A-Za-z0-9._@-]*)*"
 )  # a principal has slashes
@@ -218,11 +220,11 @@ def _address(settings: VaultTokens, service: Service) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise wrong from None
-    clear = parts.scheme == "http" and is_loopback(host)
-    strange = "@" in parts.netloc or parts.query or parts.fragment or not given.isascii() or not given.isprintable()
-    if not host or " " in given or strange or (parts.scheme != "https" and not clear):
+    plain = SERVER.fullmatch(parts.netloc) and PREFIX.fullmatch(parts.path) and not parts.query and not parts.fragment
+    if not plain or port == 0 or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise wrong
-    return f"{parts.scheme}://{parts.netloc}{'' if port else f':{PORT}'}{parts.path}"
+    name = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{name}:{port or PORT}{parts.path}"
 
 
 def _reply(answer: Answer) -> Reply:

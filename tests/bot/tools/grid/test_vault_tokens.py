@@ -94,6 +94,20 @@ def test_a_token_that_vault_revoked_is_replaced(played: Any) -> None:
     assert again.fingerprint != first.fingerprint
 
 
+def test_a_revoked_token_is_brought_nowhere(played: Any) -> None:
+    """Although its time is not over, and no other could be had."""
+    tokens, service = played.open(), played.service()
+    tokens.obtain(service)
+    played.vault.tokens.tokens.clear()
+    played.vault.faults.add(Fault(path=LOGIN, answer=error(500, "no")))
+    played.now[0] += 61
+    with pytest.raises(Transient):
+        tokens.obtain(service)
+    assert tokens.held(service) is None
+    with pytest.raises(Refused, match="holds no Vault token"):
+        tokens.secret(service)
+
+
 def test_a_good_token_outlives_a_vault_that_is_away(played: Any) -> None:
     """Vault cannot say whether it still works; it was good and has days left, so it is used."""
     tokens, service = played.open(timeout=2), played.service()
