@@ -13,6 +13,7 @@ from bot.core.errors import Refused
 from bot.core.handler import Handler, Need
 from bot.core.secret import Secret
 from bot.doctor_clusters import clusters
+from bot.doctor_grid import grid
 from bot.doctor_jenkins import jenkins
 from bot.doctor_kerberos import kerberos
 from bot.doctor_ocm import ocm
@@ -37,6 +38,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from registries(parts)
     yield from realms(parts)
     yield from ocm(parts)
+    yield from grid(parts)
     yield from ci_jobs(settings)
     yield from jenkins(parts)
     yield from kerberos(parts)
