@@ -275,6 +275,6 @@ def policy() -> dict[str, tuple[str, ...]]:
     everything = ("create", "read", "update", "delete", "list")
     return {
         "app-sre/integrations-output/*": ("read", "list"),
-        "app-sre/ocm/*": ("read", "update"),
+        "app-sre/ocm/*": everything,  # on KV 1 the value before waits in a path beside it
         "sd-uhc/*": everything,
     }
