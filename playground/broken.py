@@ -6,6 +6,7 @@ with broken(reset) as server: …            # or: silent, cut(b"HTTP/1.1 200 OK
 from __future__ import annotations
 
 import random
+import re
 import socket
 import struct
 import threading
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,9})", re.IGNORECASE)
 Breaks = Callable[[socket.socket, threading.Event], None]
 
 
@@ -31,7 +33,8 @@ class Broken:
 
 @contextmanager
 def broken(breaks: Breaks) -> Iterator[Broken]:
-    """Serve until the block ends; each request is read to the end of its headers, then `breaks` has its way."""
+    """Serve until the block ends; each request is read to its end, then `breaks` has its way: a connection closed with
+    something unread in it is reset, and the client may lose what was answered."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = Broken(listener.getsockname()[1])
     thread = threading.Thread(target=_accept, args=(listener, server, breaks), daemon=True, name="broken")
@@ -105,10 +108,17 @@ def _accept(listener: socket.socket, server: Broken, breaks: Breaks) -> None:
 def _serve(connection: socket.socket, server: Broken, breaks: Breaks) -> None:
     with connection, suppress(OSError):
         heard = b""
-        while b"\r\n\r\n" not in heard:
+        while not _whole(heard):
             more = connection.recv(65536)
             if not more:
                 return
             heard += more
         server.heard += 1
         breaks(connection, server.stopped)
+
+
+def _whole(request: bytes) -> bool:
+    """Its head, and as much body as that says."""
+    head, ended, body = request.partition(b"\r\n\r\n")
+    length = LENGTH.search(head)
+    return bool(ended) and len(body) >= (int(length[1]) if length else 0)
