@@ -28,7 +28,11 @@ def services(parts: Parts) -> Iterator[Finding]:
 def _counted(parts: Parts) -> str:
     read = parts.tools.services.read()
     nodes = {node for service in read.services for node in service.nodes}
-    return f"{len(read.services)} services on {len(nodes)} nodes."
+    return f"{_count(len(read.services), 'service')} on {_count(len(nodes), 'node')}."
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def others(parts: Parts) -> Iterator[Finding]:

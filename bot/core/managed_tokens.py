@@ -148,6 +148,7 @@ def _shown(key: str) -> str:
 
 
 def _check_timeouts(whole: Part) -> None:
+    whole.seconds("minTokenLifetime", 10)  # also when no service comes to it
     part = whole.part("timeouts")
     part.only(tuple(TIMEOUTS))
     taken = {key: part.seconds(key, default) for key, default in TIMEOUTS.items()}
