@@ -16,10 +16,12 @@ from bot.doctor_clusters import clusters
 from bot.doctor_grid import grid
 from bot.doctor_jenkins import jenkins
 from bot.doctor_kerberos import kerberos
+from bot.doctor_nodes import nodes
 from bot.doctor_ocm import ocm
+from bot.doctor_people import people
 from bot.doctor_sso import realms
 from bot.findings import Finding, looked
-from bot.settings import Command, SecretSource, Settings
+from bot.settings import SecretSource, Settings
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -42,6 +44,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from ci_jobs(settings)
     yield from jenkins(parts)
     yield from kerberos(parts)
+    yield from nodes(parts)
     yield from prometheus(parts)
     yield from endpoints(parts)
     yield from alerts(parts)
@@ -50,29 +53,6 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _handlers(parts: Parts) -> str:
     return f"commands {', '.join(parts.handler_settings)} are configured."
-
-
-def people(settings: Settings, commands: Mapping[str, Handler]) -> Iterator[Finding]:
-    """Can each command that changes something be approved by enough people?"""
-    for name, handler in commands.items():
-        if handler.steps:
-            yield from _approvers(name, settings)
-
-
-def _approvers(name: str, settings: Settings) -> Iterator[Finding]:
-    rule = settings.commands.get(name, Command()).rule
-    groups = [settings.groups[group] for group in rule.approve]
-    users = {user for group in groups for user in group.users}
-    needed = rule.approvals + (not any(group.self_approval for group in groups))
-    if not groups:
-        told, now = "nobody may approve it, so a plan of it can never run.", f"Name groups in commands.{name}.approve."
-        yield Finding(subject=f"/{name}", good=False, told=told, now=now)
-    elif len(users) < needed and not any(group.slack_groups for group in groups):
-        told = f"{len(users)} may approve, but {needed} are needed so that the asker is never the only one."
-        yield Finding(subject=f"/{name}", good=False, told=told, now=f"Add people to {', '.join(rule.approve)}.")
-    if any(group.self_approval for group in groups):
-        told = "its asker may approve alone (self_approval). That is for development."
-        yield Finding(subject=f"/{name}", good=None, told=told)
 
 
 def exposed(settings: Settings) -> Iterator[Finding]:

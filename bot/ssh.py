@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.sources import Part, SecretSource
+from bot.sources import FromFile, Part, SecretSource
 
 ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?$"
 
@@ -25,6 +25,13 @@ class Key(Part):
     private_key: SecretSource
     passphrase: SecretSource | None = None
     certificate_file: Path | None = Field(default=None, description="OpenSSH certificate for the key.")
+
+    def source(self, account: str) -> SecretSource:
+        """Where an account's key is."""
+        source = self.private_key
+        if not isinstance(source, FromFile):
+            return source
+        return FromFile(file=Path(str(source.file).replace("{account}", account)))
 
 
 class Agent(Part):

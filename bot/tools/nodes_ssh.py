@@ -8,13 +8,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.core.errors import Refused, Told
 from bot.core.grid import Service
 from bot.core.secret import Secret
-from bot.sources import FromFile, SecretSource
+from bot.sources import SecretSource
 from bot.ssh import Agent, Gssapi, Key, Nodes
 from bot.tools.http_answer import LOADING
 from bot.tools.nodes_hosts import KnownHosts, Witness
@@ -129,15 +128,13 @@ class Login:
     def _have(self, auth: Gssapi | Key | Agent, service: Service) -> Any:
         if isinstance(auth, Gssapi):
             return self._tickets(service)
-        return self._key(auth, service.account) if isinstance(auth, Key) else auth
+        return self.key(auth, service.account) if isinstance(auth, Key) else auth
 
-    def _key(self, auth: Key, account: str) -> Any:
+    def key(self, auth: Key, account: str) -> Any:
+        """An account's key, and its certificate if it has one. Refused when they cannot be read."""
         import asyncssh
 
-        source = auth.private_key
-        if isinstance(source, FromFile):
-            source = FromFile(file=Path(str(source.file).replace("{account}", account)))
-        text = self._resolve(source).reveal()
+        text = self._resolve(auth.source(account)).reveal()
         passphrase = self._resolve(auth.passphrase).reveal() if auth.passphrase else None
         try:
             key = self._parsed(text, passphrase)
