@@ -22,21 +22,20 @@ sys.path.insert(0, {root!r})
 from playground.condor import {main}
 {main}({folder!r})
 """
+NEGOTIATE = "htgettoken: Kerberos negotiate with https://vault.example.com:8200/v1/auth/kerberos-dune/login failed: "
+POOL = "MaxRetryError: HTTPSConnectionPool(host='vault.example.com', port=8200): Max retries exceeded (Caused by "
+NEEDED, FAILED = "Authentication needed for {service}", "htgettoken failed"
 SAID = {
-    "needs login": ("Authentication needed for {service}", "htgettoken failed"),
-    "vault away": (
-        "htgettoken: Initiating authentication to https://vault.example.com:8200 failed: Connection refused",
-        "Authentication needed for {service}", "htgettoken failed",
-    ),
-    "denied": (
-        "htgettoken: Kerberos login failed: HTTPError: Forbidden: permission denied",
-        "Authentication needed for {service}",
-        "htgettoken failed",
-    ),
-    "polled": ("Authentication needed for {service}", "htgettoken: Polling for response took longer than 2 minutes"),
+    "needs login": (NEEDED, "htgettoken: Failure getting token from https://vault.example.com:8200", FAILED),
+    "polled": (NEEDED, "htgettoken: Polling for response took longer than 2 minutes", FAILED),
+    "denied": (NEEDED, NEGOTIATE + "HTTPError: Forbidden: permission denied", FAILED),
+    "vault away": (NEEDED, NEGOTIATE + POOL + "NewConnectionError('[Errno 111] Connection refused'))", FAILED),
+    "vault sealed": (NEEDED, NEGOTIATE + "HTTPError: Service Unavailable: Vault is sealed", FAILED),
+    "untrusted": (NEEDED, NEGOTIATE + POOL + "SSLError('certificate verify failed: unable to get issuer'))", FAILED),
+    "no host principal": (NEEDED, "htgettoken: Kerberos init for host@vault failed: GSSError: gobbledygook.", FAILED),
     "schedd away": ("ERROR: communication error", "gobbledygook"),
     "schedd refuses": ("AUTHENTICATE:1003:Failed to authenticate with any method", "gobbledygook"),
-}  # fmt: skip
+}
 
 
 class CondorStandIn:

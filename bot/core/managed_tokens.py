@@ -161,6 +161,8 @@ def _check_programs(part: Part, suffix: str = "") -> None:
     for key, usual in FOR_PROGRAMS.items():
         if part.text(key + suffix) not in ("", usual):
             part.tell(key + suffix, "is not followed: the bot reaches nodes itself, not through programs.")
+    if part.text(f"tokenGetter{suffix}").lower() not in ("", "storeandgettoken"):
+        part.tell(f"tokenGetter{suffix}", "is not followed: tokens are stored in HTCondor, too.")
 
 
 def _services(whole: Part) -> Iterator[Service]:

@@ -10,47 +10,53 @@ from bot.tools.program import Ended
 from bot.tools.vault_tokens_told import SIGN_IN
 
 AGAIN = "It is tried again; if it goes on, check the network between the bot and it."
-AWAY = re.compile(
-    r"htgettoken:.*(connection refused|timed out|timeout|not known|name resolution|no route|unreachable|reset by peer"
-    r"|service unavailable|bad gateway|internal server error|vault is sealed|503|502)", re.I,
-)  # fmt: skip
-DENIED = re.compile(r"htgettoken:.*permission denied", re.I)
-LATE = re.compile(r"htgettoken: polling for response took longer", re.I)
-NEEDED = re.compile(r"authentication needed for", re.I)
-FAILED = re.compile(r"htgettoken failed", re.I)
+SIGN_IN_NEEDED = re.compile(
+    r"authentication needed for|htgettoken: polling for response took longer|htgettoken failed", re.I
+)
 NOT_LET_IN = re.compile(
     r"authenticat\w+ (error|failed|failure)|authenticate:100\d|not authorized|authorization failed"
     r"|operation not permitted|permission denied|access denied", re.I,
 )  # fmt: skip
 BAD_CONSTRAINT = re.compile(r"constraint.*(invalid|error|parse|syntax)|(invalid|error|parse|syntax).*constraint", re.I)
-
-
-def needs_sign_in(service: Service) -> Refused:
-    return Refused(
-        f"{service.name} {SIGN_IN}: Vault can get no access token for it any more.",
-        f"Someone of the experiment signs in once: /onboard-tokens {service.name}.",
-    )
+# What one line of htgettoken's says -> what it means; the first that fits, as several may.
+VAULT: tuple[tuple[str, type[Told], str, str], ...] = (
+    ("certificate verify failed", Refused, "Vault ({vault}) shows a certificate that htgettoken does not trust.",
+     "Put its authority where X509_CERT_DIR or X509_CERT_FILE says."),
+    ("kerberos init.*failed|kerberos.*gsserror", Refused, "Kerberos gave {service} nothing to log in to Vault with.",
+     "The server needs a principal host/<its name>; check that, and rdns in krb5.conf."),
+    ("max retries exceeded|connection|timed out|failed to resolve|not known|no ip address|no route|unreachable"
+     "|service unavailable|bad gateway|gateway timeout|internal server error|is sealed", Transient,
+     "Vault ({vault}) did not answer for {service}'s token.", AGAIN),
+    ("permission denied", Refused, "Vault denies {principal} a token for {service}.",
+     "Check that Vault's Kerberos login knows this principal, and its policy this credkey."),
+)  # fmt: skip
 
 
 def not_stored(ended: Ended, service: Service, schedd: str, seconds: float) -> Told:
-    """The first that fits; Vault's part comes before the schedd's, as in the program."""
-    said = ended.output
+    """Vault's part comes before the schedd's, as in the program."""
     if ended.how == "missing":
         return Refused(
             "HTCondor's program that stores tokens cannot be run.", "Check credd.storer and its permissions."
         )
-    if ended.how == "late" and not (NEEDED.search(said) or LATE.search(said)):
+    needed = SIGN_IN_NEEDED.search(ended.output)
+    if ended.how == "late" and not needed:
         return Transient(f"Storing {service.name}'s token on {schedd} took longer than {seconds:g} s.", AGAIN)
-    if AWAY.search(said):
-        return Transient(f"Vault ({service.vault_server}) did not answer for {service.name}'s token.", AGAIN)
-    if DENIED.search(said):
+    if known := _of_vault(ended.output, service):
+        return known
+    if needed:
         return Refused(
-            f"Vault denies {service.principal} a token for {service.name}.",
-            "Check that Vault's Kerberos login knows this principal, and its policy this credkey.",
+            f"{service.name} {SIGN_IN}: Vault can get no access token for it any more.",
+            f"Someone of the experiment signs in once: /onboard-tokens {service.name}.",
         )
-    if NEEDED.search(said) or LATE.search(said) or FAILED.search(said):
-        return needs_sign_in(service)
-    return not_taken("refused" if NOT_LET_IN.search(said) else "away", service, schedd)
+    return not_taken("refused" if NOT_LET_IN.search(ended.output) else "away", service, schedd)
+
+
+def _of_vault(said: str, service: Service) -> Told | None:
+    known = {"vault": service.vault_server, "service": service.name, "principal": service.principal}
+    for words, kind, what, now in VAULT:
+        if re.search(f"htgettoken:.*({words})", said, re.I):
+            return kind(what.format_map(known), now)
+    return None
 
 
 def not_taken(how: str, service: Service, schedd: str) -> Told:

@@ -134,6 +134,7 @@ def test_the_override_of_an_experiment() -> None:
         (changed(timeouts={"globalTimeout": "60s"}), "timeouts.globalTimeout is shorter than the other timeouts together", 1),
         (changed(sshOptions="-o StrictHostKeyChecking=no"), "sshOptions is not followed", 1),
         (changed({"pingOptionsOverride": "-c 5"}), "pingOptionsOverride is not followed", 1),
+        (changed({"tokenGetterOverride": "getToken"}), "tokenGetterOverride is not followed", 1),
         (changed(experiments=[]), "experiments is not a mapping", 0),
         (changed(experiments={"dune": {"emails": []}}), "experiments.dune has no roles", 0),
         (changed(KEYTABPATH="/other"), "KEYTABPATH is there twice", 1),
