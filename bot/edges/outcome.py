@@ -177,8 +177,8 @@ def _superseded(view: RunView, marked: bool) -> str:
 
 def _refused(view: RunView, marked: bool) -> str:
     trouble = view.trouble or Trouble(what="The plan could not be made.")
-    told = [_safe(trouble.what, 900, marked), _safe(trouble.now, 900, marked), _NOTHING]
-    return " ".join(filter(None, told))
+    told = [_safe(trouble.what, 900, marked), _safe(trouble.now, 900, marked)]
+    return " ".join(filter(None, [*told, "" if _NOTHING[:-1] in trouble.now else _NOTHING]))
 
 
 def _safe(text: str, limit: int, marked: bool) -> str:
