@@ -13,6 +13,7 @@ from bot.engine import incidents, inventory, outbox, runs
 from bot.engine.store import reading
 
 T = TypeVar("T")
+DAY = 86400.0  # seconds
 MOST = 2000  # credentials that have figures of their own: those that need somebody first
 Family = tuple[str, str, tuple[str, ...], Iterable[tuple[tuple[str, ...], float]]]
 """A gauge with labels: name, help, the labels' names, and for each combination of their values a number."""
@@ -48,12 +49,14 @@ def offer(gauge: Gauge, engine: sa.Engine) -> None:
 
 
 def offer_credentials(families: Callable[[Callable[[], Iterable[Family]]], None], engine: sa.Engine) -> None:
-    """Offer the gauges that have one value per credential."""
+    """Offer the gauges that have one value per credential, and how the runs ended that look after them."""
 
     def read() -> tuple[Family, ...]:
+        now = time.time()
         with reading(engine) as conn:
-            held = inventory.views(conn, MOST)
-        return _families(held, time.time())
+            held, ended = inventory.views(conn, MOST), runs.ended(conn, now - DAY)
+        told = "Runs of the last 24 hours that have ended, by command and how."
+        return (*_families(held, now), ("runs_last_day", told, ("command", "state"), ended))
 
     families(read)
 

@@ -161,6 +161,13 @@ def count_open(conn: sa.Connection) -> int:
     return int(conn.execute(sa.select(sa.func.count()).where(run.c.state.in_(list(OPEN)))).scalar_one())
 
 
+def ended(conn: sa.Connection, since: float) -> list[tuple[tuple[str, str], float]]:
+    """How many that were asked since then have ended: by command and state."""
+    query = sa.select(run.c.command, run.c.state, sa.func.count()).group_by(run.c.command, run.c.state)
+    found = conn.execute(query.where(run.c.asked_at >= since, run.c.state.not_in(list(OPEN))))
+    return [((command, str(state)), float(number)) for command, state, number in found]
+
+
 def proposals(conn: sa.Connection, shop: Workshop, own: dict[str, bool], user: str, limit: int) -> tuple[RunView, ...]:
     """Proposals of these commands (name -> also those that the user asked for), soonest expiry first."""
     others = run.c.command.in_([name for name, also in own.items() if not also]) & (run.c.asker != user)

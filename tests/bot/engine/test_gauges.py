@@ -53,6 +53,26 @@ def figures(bench: Any) -> dict[tuple[str, ...], float]:
     }
 
 
+def test_how_runs_ended_is_counted(bench: Any) -> None:
+    """By command and state, of the last day; what has not ended is no failure."""
+    bench.now = time.time()
+    bench.mood("do", "b", "refused")
+    bench.carried_out("partly", stages=[["a", "b"]], on_failure="go_on")
+    for key in ("x", "y"):
+        bench.plan(bench.ask(key, stages=[]))
+    bench.proposal("waits", stages=[["w"]])
+    metrics = Metrics()
+    gauges.offer_credentials(metrics.families, bench.shop.store)
+    lines = [line for line in metrics.text().decode().splitlines() if line.startswith("hivekeeper_runs_last_day{")]
+    assert sorted(lines) == [
+        'hivekeeper_runs_last_day{command="world",state="answered"} 2.0',
+        'hivekeeper_runs_last_day{command="world",state="partly"} 1.0',
+    ]
+    bench.now -= 90000
+    bench.carried_out("long ago", stages=[["c"]])
+    assert 'state="done"' not in metrics.text().decode()
+
+
 def test_each_credential_has_its_figures(bench: Any) -> None:
     """Expiry and last success where they are known, and the state always; a name as it is, whatever is in it."""
     now = time.time()
