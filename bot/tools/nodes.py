@@ -12,6 +12,7 @@ from posixpath import dirname, normpath
 
 from bot.core.errors import Refused, Told
 from bot.core.grid import Placed, Service
+from bot.core.managed_tokens_values import role_file
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
 from bot.ssh import Nodes
@@ -24,7 +25,6 @@ from bot.tools.nodes_told import Away, Where
 NODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,254}")
 ACCOUNT = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-ROLE_UID = re.compile(r"\{\{\s*\.DesiredUID\s*\}\}")
 ONE_NODE = 4  # services at a time on one node: an sshd drops logins when ten are under way (MaxStartups)
 PAUSE = 60.0  # seconds for which nobody asks a node again that is away
 
@@ -70,9 +70,12 @@ class SshNodes:
         """The default-role file comes last, and its failure costs the push nothing: then it is not in the result."""
         paths = self._paths(service, node, uid)
         content = self._content(service).reveal().strip().encode() + b"\n"  # as htgettoken writes it
+        role = role_file(service.role_file, uid)
+        beside = (role,) if dirname(role) == dirname(paths[0]) else ()
         what = nodes_put.Put(
-            paths, content, uid, self._digest, self._settings.node_timeout, self._settings.replace_in_two_steps
-        )
+            paths, content, uid, self._digest, self._settings.node_timeout, self._settings.replace_in_two_steps,
+            tidied=(*paths, *beside),
+        )  # fmt: skip
         return self._loop.run(self._push(service, node, what, self._login.means(service)))
 
     async def _placed(
@@ -134,7 +137,7 @@ class Reader:
 
 
 async def _role_file(files: Files, service: Service, what: nodes_put.Put) -> tuple[Placed, ...]:
-    path = ROLE_UID.sub(str(what.uid), service.role_file)
+    path = role_file(service.role_file, what.uid)
     if not path.startswith("/") or normpath(path) != path or not path.isprintable():
         return ()
     with suppress(Told):

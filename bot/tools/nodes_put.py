@@ -28,7 +28,8 @@ Digest = Callable[[bytes], str]
 
 @dataclass(frozen=True)
 class Put:
-    """What goes onto a node. `patience` in seconds: a draft that is older belongs to nobody who lives."""
+    """What goes onto a node. `patience` in seconds: a draft that is older belongs to nobody who lives. `tidied`: the
+    paths whose old drafts are removed, which takes a look at the whole directory."""
 
     paths: tuple[str, ...]
     content: bytes = field(repr=False)
@@ -37,10 +38,11 @@ class Put:
     patience: float
     in_two_steps: bool = False
     mode: int = TOKEN_MODE
+    tidied: tuple[str, ...] = ()
 
     def other(self, path: str, content: bytes) -> Put:
         """Another content, for one place that everybody may read."""
-        return replace(self, paths=(path,), content=content, mode=ROLE_MODE)
+        return replace(self, paths=(path,), content=content, mode=ROLE_MODE, tidied=())
 
 
 async def put(files: Files, what: Put) -> tuple[Placed, ...]:
@@ -114,7 +116,9 @@ async def _name(files: Files, path: str, name: str, what: Put) -> Placed:
 
 async def _tidy_up(files: Files, what: Put, ours: Entry) -> None:
     """Remove the drafts of a push that was killed: by our names, of our account, older than any push that lives."""
-    pattern = re.compile("|".join(rf"\.{re.escape(basename(path))}\.hk-[0-9a-f]{{16}}" for path in what.paths))
+    if not what.tidied:
+        return
+    pattern = re.compile("|".join(rf"\.{re.escape(basename(path))}\.hk-[0-9a-f]{{16}}" for path in what.tidied))
     with suppress(TimeoutError):
         async with asyncio.timeout(TIDYING):
             async for name, entry in files.names():

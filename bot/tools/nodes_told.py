@@ -13,7 +13,7 @@ Kind = Literal[
 ]  # fmt: skip
 AWAY: tuple[Kind, ...] = ("timeout", "name", "refused", "unreachable")
 PASSING: tuple[Kind, ...] = ("silent", "hung_up", "cut")
-KEPT = "The token that was there before still stands."
+KEPT = "The old token stands until a whole new one takes its place."
 UP = "See whether it is up and lets the bot's network in; if it is gone for good, take it out of destinationNodes."
 
 
@@ -49,7 +49,7 @@ SENTENCES: dict[Kind, tuple[str, str]] = {
     ),
     "cut": (
         "The connection to {node} was cut in mid-work.",
-        "Each token there is whole, the old or the new one. It is tried again.",
+        f"It is tried again. {KEPT}",
     ),
     "strange": ("What answers on {node} does not speak SSH as it should.", "See what listens on its SSH port."),
     "kex": (

@@ -97,6 +97,7 @@ def test_the_drafts_of_a_killed_push_are_removed(grid: Any, service: Any) -> Non
     names = {
         "ours": f"/tmp/.vt_u{UID}.hk-0123456789abcdef",
         "ours of the service": f"/tmp/.vt_u{UID}-{service.name}.hk-0123456789abcdef",
+        "ours of the role": f"/tmp/.default_role_dune_{UID}.hk-0123456789abcdef",
         "young": f"/tmp/.vt_u{UID}.hk-ffffffffffffffff",
         "another's": f"/tmp/.vt_u{UID}.hk-eeeeeeeeeeeeeeee",
         "other name": f"/tmp/.vt_u{UID}.hk-0123",
@@ -106,6 +107,7 @@ def test_the_drafts_of_a_killed_push_are_removed(grid: Any, service: Any) -> Non
         age, owner = (5 if what == "young" else 500), (666 if what == "another's" else UID)
         grid.node.put(path, b"half a tok", owner=owner, age=age)
     grid.tool(node_timeout=60).push(service, NODE, UID)
+    assert grid.node.log.count("scandir") == 1
     assert {what for what, path in names.items() if path in grid.node.files} == {
         "young", "another's", "other name", "another service's"
     }  # fmt: skip
