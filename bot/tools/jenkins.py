@@ -51,9 +51,10 @@ class JobReader:
 
     def find(self, name: str, marker: str, *, since: int) -> Build | None:
         """First the queue, then the builds: what leaves the one meanwhile is found in the other."""
+        below = f"{path(name)}/api/json"
         queue = self._wire.look("/queue/api/json", QUEUE) or {}
         waits = any(self._wire.queued(item, name, marker) for item in _objects(queue, "items"))
-        known = self._wire.look(f"{path(name)}/api/json", f"{JOB}{{0,{NEWEST}}}", missing=True)
+        known = self._wire.look(below, f"{JOB}{{0,{NEWEST}}}", missing=True)
         if known is None:
             return None
         declared = self._wire.marks(known)
@@ -184,7 +185,9 @@ class Wire:
 
 
 def path(name: str) -> str:
-    """A job below Jenkins's address."""
+    """A job below Jenkins's address. Refused for a name that would lead elsewhere."""
+    if any(part in ("", ".", "..") for part in name.strip("/").split("/")) or not name.isprintable():
+        raise Refused("That is not the name of a job in Jenkins.", "Write it as in its address, folders with slashes.")
     return "".join(f"/job/{quote(part, safe='')}" for part in name.strip("/").split("/"))
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.calling import Jenkins
 from bot.core.errors import Refused, Told, Transient
 from bot.core.jenkins import Build
-from bot.tools.jenkins import Builds, check
+from bot.core.secret import Secret
+from bot.sources import FromEnv
+from bot.tools.jenkins import Builds, Wire, check
 from playground.broken import unused_port
 from playground.jenkins import JenkinsStandIn
 
@@ -111,6 +116,38 @@ def test_how_a_job_is(builds: Callable[[], Builds], jenkins: JenkinsStandIn) -> 
     assert builds().find("nowhere", MARKER, since=1) is None
     with pytest.raises(Refused, match="no job"):
         builds().start("nowhere", MARKER, since=1)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/../b", "./a", "a//b", "a\nb"])
+def test_a_name_that_leads_elsewhere(name: str, builds: Callable[[], Builds], jenkins: JenkinsStandIn) -> None:
+    """A folder of jobs may be called anything: Jenkins is never asked for it."""
+    for call in (builds().job, lambda name: builds().start(name, MARKER, since=1)):
+        with pytest.raises(Refused, match="not the name of a job"):
+            call(name)
+    assert jenkins.log == []
+
+
+NAMES = ["property", "parameterDefinitions", "name", "actions", "causes", "userId", "parameters", "value", "task", "url",
+         "number", "building", "result", "buildable", "nextBuildNumber", "lastBuild"]  # fmt: skip
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.sampled_from(["HIVEKEEPER_RUN", "hivekeeper", MARKER, "/job/a/"])
+)
+JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner))
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), JSON))
+@hypothesis.settings(max_examples=80, deadline=None)
+def test_any_answer_can_be_read(document: dict[str, Any]) -> None:
+    """Whatever shape Jenkins's JSON has, it is read, and nothing without our marker or our user is ours."""
+    known = Jenkins(address="https://ci.example.com", user="hivekeeper", token=FromEnv(env="NONE"))
+    wire = Wire(known, lambda _: Secret(""))
+    assert wire.described("a", document).name == "a"
+    text = repr(document)
+    for found in (
+        wire.queued(document, "a", MARKER),
+        *(wire.ours(document, MARKER, one, True) for one in (True, False)),
+    ):
+        assert not found or MARKER in text or "hivekeeper" in text
 
 
 def test_without_crumbs(builds: Callable[[], Builds], jenkins: JenkinsStandIn) -> None:
