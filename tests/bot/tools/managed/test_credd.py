@@ -121,7 +121,7 @@ def test_a_program_that_hangs(credds: Any, pool: CondorStandIn, service: Service
     pool.save()
     began = time.monotonic()
     with pytest.raises(Transient, match="took longer than"):
-        credds(timeout=0.5).store(service, A)
+        credds(timeout=0.3).store(service, A)
     assert time.monotonic() - began < 10
 
 

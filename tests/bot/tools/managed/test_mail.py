@@ -215,7 +215,7 @@ def test_no_encryption_is_never_fallen_back_to(post: Post, serve: Serve, pair: A
 
 def test_a_server_that_says_a_byte_at_a_time(dripping: int, resolve: Any) -> None:
     """The whole message has its time, not each byte."""
-    settings = Smtp(host="127.0.0.1", port=dripping, tls="none", sender=BOT, timeout=0.5)
+    settings = Smtp(host="127.0.0.1", port=dripping, tls="none", sender=BOT, timeout=0.25)
     with pytest.raises(Transient, match="did not answer within"):
         SmtpMail(settings, resolve).send(("a@example.com",), "s", "t", key="k")
 

@@ -55,7 +55,7 @@ def test_the_environment_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_endless_output_is_cut() -> None:
     """It costs no more memory than what is kept."""
-    ended = python("while True: print('x' * 1000)", seconds=0.3)
+    ended = python("while True: print('x' * 1000)", seconds=0.15)
     assert ended.how == "late"
     assert len(ended.output) == MOST
 
@@ -69,7 +69,7 @@ def test_who_is_late_is_killed_with_its_children(tmp_path: Path) -> None:
         note.write_text("")
         code = f"import os, subprocess, sys, time\nsubprocess.Popen([sys.executable, '-I', '-S', '-c', {child!r}]){wait}{ending}"
         began = time.monotonic()
-        python(code, seconds=0.5)
+        python(code, seconds=0.4)
         assert time.monotonic() - began < 10
         assert _gone(int(note.read_text()))
 
