@@ -1,0 +1,114 @@
+"""How the tokens are: of each service and on each of its nodes, and who must act. For the inventory and /tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bot.core.checklist import Offer
+from bot.core.errors import Told
+from bot.core.grid import Inventory, Service
+from bot.core.inventory import Credential, Freshness
+from bot.core.ports import ReadTools
+from bot.core.records import Record
+from bot.core.side_by_side import each
+from handlers.managed_records import BROUGHT, errors_of, place, said, signs_in, troubles
+from handlers.managed_tokens import ONBOARD, PUSH, uid_of
+
+LATE = 3 * 3600.0  # seconds since a push that is to come hourly
+SOON = 12 * 3600.0  # seconds that a token on a node still lives, which is renewed hourly
+HOUR, DAY = 3600.0, 86400.0
+
+
+class Look:
+    """What is remembered of all tokens, read once."""
+
+    def __init__(self, found: Inventory, tools: ReadTools) -> None:
+        self.now = tools.now()
+        self.threshold = found.errors_before_mail
+        self.obtained = {one.key: one for one in tools.records.all(BROUGHT["obtain"])}
+        self.pushed = {one.key: one for one in tools.records.all(BROUGHT["push"])}
+        self.troubles: Mapping[str, Record] = troubles(tools)
+        uids = each(lambda one: uid_of(one, tools) if one.nodes else 0, found.services)
+        self.uids = dict(zip((one.name for one in found.services), uids, strict=True))
+
+    def of(self, service: Service) -> tuple[Credential, ...]:
+        """The service's own token, then that on each of its nodes."""
+        own = self.own(service)
+        return own, *(self.on(service, node, told=bool(own.alarm)) for node in dict.fromkeys(service.nodes))
+
+    def own(self, service: Service) -> Credential:
+        had, uid = self.obtained.get(service.name), self.uids[service.name]
+        failed = self.troubles.get(f"obtain:{service.name}")
+        told, alarm = "", ""
+        if failed is not None:
+            alarm = "sign in" if signs_in(failed) else self._often(failed)
+            told = said(failed)
+        elif isinstance(uid, Told):
+            told, alarm = f"Pushed nowhere: {uid}", "uid"
+        ends = _until(had)
+        return Credential(
+            name=service.name[:200],
+            state="degraded" if told else self._state(had),
+            written_at=had.seen_at if had else None,
+            expires_at=ends,
+            told=told[:300],
+            offer=_sign_in(service) if failed is not None and signs_in(failed) else None,
+            alarm=alarm,
+        )
+
+    def on(self, service: Service, node: str, *, told: bool) -> Credential:
+        """`told`: the service's own trouble is one already, so that its nodes raise no alarm of their own."""
+        where = place(service.name, node)
+        had, failed = self.pushed.get(where), self.troubles.get(f"push:{where}")
+        state: Freshness = self._state(had)
+        alarm = self._often(failed) if failed is not None else ""
+        if state == "expired":
+            alarm = "expired"
+        why = said(failed) if failed is not None else ("" if state == "fresh" else self._why(had))
+        return Credential(
+            name=where[:200],
+            state="degraded" if failed is not None and state in ("fresh", "due") else state,
+            written_at=had.seen_at if had else None,
+            expires_at=_until(had),
+            told=why[:300],
+            offer=None if state == "fresh" and failed is None else _again(service, node),
+            alarm="" if told else alarm,
+        )
+
+    def _state(self, had: Record | None) -> Freshness:
+        if had is None:
+            return "missing"
+        left = (_until(had) or 0) - self.now
+        if left <= 0:
+            return "expired"
+        return "due" if left < SOON or self.now - had.seen_at > LATE else "fresh"
+
+    def _why(self, had: Record | None) -> str:
+        if had is None:
+            return f"It was never pushed: /{PUSH} does."
+        if (_until(had) or 0) <= self.now:
+            return f"The token there has ended, and jobs find none that works: /{PUSH}"
+        return f"It was pushed {span(self.now - had.seen_at)} ago; an hourly schedule brings it anew."
+
+    def _often(self, failed: Record) -> str:
+        return "failing" if errors_of(failed) >= self.threshold else ""
+
+
+def _until(had: Record | None) -> float | None:
+    return float(had.value["until"]) if had is not None else None
+
+
+def _sign_in(service: Service) -> Offer:
+    return Offer(label=f"Sign in for {service.name}"[:75], command=ONBOARD, ask={"service": service.name})
+
+
+def _again(service: Service, node: str) -> Offer:
+    return Offer(label=f"Push to {node}"[:75], command=PUSH, ask={"service": [service.name], "node": [node]})
+
+
+def span(seconds: float) -> str:
+    """About how long, for people."""
+    for unit, size in (("day", DAY), ("hour", HOUR)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}s"
+    return f"{max(seconds, 0) / 60:.0f} min"

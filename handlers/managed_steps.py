@@ -1,0 +1,152 @@
+"""The steps of bringing tokens: get one for each service, store it, look at the nodes, and put it there.
+
+They hold names; of a token they know its fingerprint. What a step finds out it remembers, so that a run that is asked
+for again does only what is missing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from bot.core.errors import Drifted, Refused
+from bot.core.grid import Held, Service
+from bot.core.plan import RunRef, Step
+from bot.core.ports import ReadTools, Tools
+from bot.core.side_by_side import each
+from handlers.managed_records import BROUGHT, PING, brought, fresh, noting, place, trouble
+from handlers.managed_tokens import counted, named, uid_of
+
+PINGS = 64  # at the same time
+NAMED = 100  # nodes that did not answer
+
+
+class ObtainToken(Step):
+    """A Vault token for a service, in the bot's memory. Carried out each time: Vault may have revoked what is held."""
+
+    kind: Literal["tokens.obtain"] = "tokens.obtain"
+    proves: ClassVar[bool] = True
+    service: str
+
+    def says(self) -> str:
+        return f"Get a Vault token for {self.service}"
+
+    def done(self, tools: ReadTools) -> bool:
+        return tools.vault_tokens.held(named(tools, self.service)) is not None
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        with noting(tools, run, "obtain", self.service):
+            obtained(tools, named(tools, self.service), run)
+
+    def undo(self, tools: Tools, run: RunRef) -> None:
+        """Nothing was changed outside."""
+
+
+class StoreToken(Step):
+    """A service's token into the credd of one schedd."""
+
+    kind: Literal["tokens.store"] = "tokens.store"
+    service: str
+    schedd: str
+    after: float
+
+    @property
+    def where(self) -> str:
+        return place(self.service, self.schedd)
+
+    def says(self) -> str:
+        return f"Store the token of {self.service} for {self.schedd}"
+
+    def done(self, tools: ReadTools) -> bool:
+        held = tools.vault_tokens.held(named(tools, self.service))
+        return fresh(tools.records.get(BROUGHT["store"], self.where), held, self.after)
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        service = named(tools, self.service)
+        held = token(tools, service, run)
+        with noting(tools, run, "store", self.where):
+            tools.credds.store(service, self.schedd)
+        brought(tools, run, "store", self.where, remembered(held))
+
+
+class PingNodes(Step):
+    """Whether a service's nodes answer. A guess that warns; nobody is kept from trying."""
+
+    kind: Literal["tokens.ping"] = "tokens.ping"
+    proves: ClassVar[bool] = True
+    service: str
+    nodes: tuple[str, ...]
+
+    def says(self) -> str:
+        return f"See whether the {counted('node', len(self.nodes))} of {self.service} answer"
+
+    def done(self, tools: ReadTools) -> bool:
+        return tools.records.get(PING, self.service) is not None
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        answers = each(tools.nodes.reachable, self.nodes, at_most=PINGS)
+        silent = [node for node, up in zip(self.nodes, answers, strict=True) if up is not True]
+        tools.records.put(PING, self.service, {"silent": silent[:NAMED], "all": len(silent)}, run=run.id)
+
+    def undo(self, tools: Tools, run: RunRef) -> None:
+        """Nothing was changed."""
+
+
+class PushToken(Step):
+    """A service's token to its places on one node, as its account."""
+
+    kind: Literal["tokens.push"] = "tokens.push"
+    service: str
+    node: str
+    account: str
+    uid: int
+    after: float
+
+    @property
+    def where(self) -> str:
+        return place(self.service, self.node)
+
+    def says(self) -> str:
+        return f"Push the token of {self.service} to {self.node} as {self.account} (UID {self.uid})"
+
+    def done(self, tools: ReadTools) -> bool:
+        held = tools.vault_tokens.held(named(tools, self.service))
+        return fresh(tools.records.get(BROUGHT["push"], self.where), held, self.after, self.uid)
+
+    def do(self, tools: Tools, run: RunRef) -> None:
+        service = self._as_shown(tools)
+        held = token(tools, service, run)
+        with noting(tools, run, "push", self.where):
+            tools.nodes.push(service, self.node, self.uid)
+        brought(tools, run, "push", self.where, {**remembered(held), "uid": self.uid})
+
+    def _as_shown(self, tools: ReadTools) -> Service:
+        """What was approved is what is pushed: this account, with this UID, on a node of the service."""
+        service = named(tools, self.service)
+        if service.account != self.account or self.node not in service.nodes or uid_of(service, tools) != self.uid:
+            raise Drifted(
+                f"Since the plan was shown, {self.service} has got another account, UID or other nodes.",
+                "Ask for it again, and look at the new plan.",
+            )
+        return service
+
+
+def token(tools: Tools, service: Service, run: RunRef) -> Held:
+    """The token to bring. Where this run could not get one, what the service's own step said is all there is to say;
+    after a restart of the bot, which remembers no token, it is got anew."""
+    held = tools.vault_tokens.held(service)
+    if held is not None:
+        return held
+    found = trouble(tools, "obtain", service.name)
+    if found is not None and found.run == run.id:
+        raise Refused(found.value["what"], found.value["now"])
+    return obtained(tools, service, run)
+
+
+def obtained(tools: Tools, service: Service, run: RunRef) -> Held:
+    held = tools.vault_tokens.obtain(service)
+    brought(tools, run, "obtain", service.name, remembered(held))
+    return held
+
+
+def remembered(held: Held) -> dict[str, Any]:
+    return {"fingerprint": held.fingerprint, "until": held.expires_at}

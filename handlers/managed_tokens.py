@@ -1,0 +1,99 @@
+"""Managed tokens (seed 003): which services there are, which of them are meant, and the UIDs of their accounts.
+
+Of a token these handlers know its keyed fingerprint and its end; the token itself stays in the tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import StringConstraints
+
+from bot.core.errors import Refused
+from bot.core.grid import Inventory, Service
+from bot.core.outside import NotConfigured
+from bot.core.ports import ReadTools
+
+PUSH, REFRESH, ONBOARD, STATUS = "push-tokens", "refresh-uids", "onboard-tokens", "tokens"
+ALL = "all"
+SUBJECT = "managed-tokens"  # never two runs at once: both would write the same files
+UID = "tokens.uid"  # kind of record, by account
+SIGN_IN = "needs somebody to sign in"  # what `bot.core.grid.VaultTokens` says when only a person can help
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=128)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=253)]
+
+
+def configured(system: object) -> bool:
+    """Do the settings name this system of `ReadTools`?"""
+    return not isinstance(system, NotConfigured)
+
+
+def inventory(tools: ReadTools) -> Inventory:
+    """What the managedTokens file says now."""
+    if not configured(tools.services):
+        raise Refused("The settings name no managedTokens file.", "Set managed_tokens.file.")
+    return tools.services.read()
+
+
+def chosen(found: Inventory, words: tuple[str, ...]) -> tuple[Service, ...]:
+    """The services that these words mean, each an experiment or a service in any case; all without a word."""
+    wanted = {word.lower() for word in words}
+    if not wanted or ALL in wanted:
+        return found.services
+    names = {name.lower() for one in found.services for name in (one.name, one.experiment)}
+    for word in sorted(wanted - names):
+        near = get_close_matches(word, names, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "See the managedTokens file."
+        raise Refused(f"There is no experiment and no service {word}.", hint)
+    return tuple(one for one in found.services if {one.name.lower(), one.experiment.lower()} & wanted)
+
+
+def named(tools: ReadTools, name: str) -> Service:
+    """The service of this name as the file has it now."""
+    service = next((one for one in inventory(tools).services if one.name == name), None)
+    if service is None:
+        raise Refused(f"There is no service {name} any more.", "Look at the managedTokens file.")
+    return service
+
+
+def uid_of(service: Service, tools: ReadTools) -> int:
+    """The UID of the service's account on its nodes. Refused when it is not known for sure."""
+    if service.uid is not None:
+        return service.uid
+    record = tools.records.get(UID, service.account)
+    value: Mapping[str, Any] = record.value if record else {}
+    uid, trouble = value.get("uid"), unusable(service.account, value)
+    if trouble is not None:
+        raise trouble
+    assert isinstance(uid, int), "what is usable has a UID"
+    return uid
+
+
+def unusable(account: str, value: Mapping[str, Any]) -> Refused | None:
+    """Why nothing is pushed for an account of which this is remembered; None when it is sound."""
+    ask, becomes = f"/{REFRESH} {account} asks FERRY.", value.get("becomes")
+    reasons = (
+        (not value, f"The UID of {account} is not known.", ask),
+        (not value.get("known"), f"FERRY does not know the account {account}.", f"When it does, {ask}"),
+        (value.get("banned"), f"The account {account} is banned, says FERRY.", f"When that is over, {ask}"),
+        (not value.get("active"), f"The account {account} is not active, says FERRY.", f"When it is again, {ask}"),
+        (
+            becomes is not None,
+            f"FERRY now says that {account} has the UID {becomes}, and it was {value.get('uid')}.",
+            f"If that is right: /{REFRESH} {account} --accept.",
+        ),
+        (not isinstance(value.get("uid"), int), f"FERRY has no UID for {account}.", f"When it has one, {ask}"),
+    )
+    return next((Refused(what, now) for so, what, now in reasons if so), None)
+
+
+def listed(names: tuple[str, ...], most: int = 8) -> str:
+    """Names in a sentence, the rest of many counted."""
+    more = len(names) - most
+    return ", ".join(names) if more <= 0 else f"{', '.join(names[:most])} and {more} more"
+
+
+def counted(what: str, number: int) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

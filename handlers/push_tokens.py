@@ -1,0 +1,194 @@
+"""/push-tokens: valid Vault tokens for every service, in the credds and on the nodes (runbook beside this file)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import Field
+
+from bot.core.errors import Refused, Told
+from bot.core.grid import Service
+from bot.core.handler import Ask, Handler, HandlerSettings
+from bot.core.plan import Answer, Note, Plan, Stage, Step
+from bot.core.ports import ReadTools
+from bot.core.side_by_side import each
+from handlers.managed_mail import TellPeople
+from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
+from handlers.managed_tokens import (
+    PUSH,
+    SUBJECT,
+    Host,
+    Name,
+    chosen,
+    configured,
+    counted,
+    inventory,
+    listed,
+    uid_of,
+)
+from handlers.push_tokens_report import held_by, report
+
+Bringing = TypeVar("Bringing", StoreToken, PushToken)
+MOST = 20  # warnings of a kind that are shown
+
+
+class Settings(HandlerSettings):
+    """How often tokens are brought."""
+
+    fresh_minutes: float = Field(
+        default=30, gt=0, le=24 * 60, description="Minutes within which the same token is not brought there again."
+    )
+
+
+class PushTokens(Ask):
+    """What a person types after /push-tokens."""
+
+    service: tuple[Name, ...] = Field(
+        default=(), max_length=200, description="Experiments, or services such as dune_production; all if left out.",
+        json_schema_extra={"positional": True},
+    )  # fmt: skip
+    node: tuple[Host, ...] = Field(default=(), max_length=500, description="Just these nodes.")
+    test: bool = Field(default=False, description="Get and store tokens, and push them nowhere.")
+
+
+def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer:
+    """Propose what is missing: what got the token that is held a short while ago is left alone."""
+    found = inventory(tools)
+    services, nodes = wanted(chosen(found, ask.service), ask)
+    uids = each(lambda one: uid_of(one, tools) if nodes[one.name] else 0, services)
+    after = float(int(tools.now() - settings.fresh_minutes * 60))
+    stores, unlisted = storing(services, after, tools)
+    pushes = pushing(services, nodes, uids, after)
+    due = missing(stores, tools), missing(pushes, tools)
+    stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
+    warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
+    spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
+    if spare and not any(due):
+        return nothing(services, spare, warnings)
+    return propose(ask, services, due, warnings, spare)
+
+
+def wanted(services: tuple[Service, ...], ask: PushTokens) -> tuple[tuple[Service, ...], dict[str, tuple[str, ...]]]:
+    """The services, and the nodes that each one's token is pushed to. Refused when there are none."""
+    only = {node.lower() for node in ask.node}
+    nodes = {one.name: tuple(n for n in one.nodes if not only or n.lower() in only) for one in services}
+    strange = only - {node.lower() for some in nodes.values() for node in some}
+    if strange:
+        names = listed(tuple(sorted(strange)))
+        raise Refused(f"None of these services has the node {names}.", "See the managedTokens file.")
+    meant = tuple(one for one in services if nodes[one.name] or not only)
+    if not meant:
+        raise Refused("There is no service to bring tokens for.", "See the managedTokens file.")
+    return meant, {one.name: () if ask.test else tuple(dict.fromkeys(nodes[one.name])) for one in meant}
+
+
+def storing(
+    services: tuple[Service, ...], after: float, tools: ReadTools
+) -> tuple[tuple[StoreToken, ...], tuple[str, ...]]:
+    """One step for each service and schedd, and what is to be warned of: tokens are pushed all the same."""
+    if not configured(tools.credds):
+        return (), ("Tokens are not stored in HTCondor: the settings have no credd.",)
+    lists = each(tools.credds.schedds, services)
+    failed = dict.fromkeys(f"Not stored in HTCondor: {one}" for one in lists if isinstance(one, Told))
+    steps = tuple(
+        StoreToken(service=service.name, schedd=schedd, after=after)
+        for service, some in zip(services, lists, strict=True)
+        if not isinstance(some, Told)
+        for schedd in dict.fromkeys(some)
+    )
+    return steps, shortened(failed)
+
+
+def pushing(
+    services: tuple[Service, ...], nodes: dict[str, tuple[str, ...]], uids: tuple[int | Told, ...], after: float
+) -> tuple[PushToken, ...]:
+    """One step for each service and node, where the UID is sure."""
+    return tuple(
+        PushToken(service=one.name, node=node, account=one.account, uid=uid, after=after)
+        for one, uid in zip(services, uids, strict=True)
+        if not isinstance(uid, Told)
+        for node in nodes[one.name]
+    )
+
+
+def missing(steps: tuple[Bringing, ...], tools: ReadTools) -> tuple[Bringing, ...]:
+    """Those that are not done. What cannot be told is tried."""
+    done = each(lambda step: step.done(tools), steps)
+    return tuple(step for step, so in zip(steps, done, strict=True) if so is not True)
+
+
+def propose(
+    ask: PushTokens, services: tuple[Service, ...], due: tuple[tuple[StoreToken, ...], tuple[PushToken, ...]],
+    warnings: tuple[str, ...], spare: int,
+) -> Plan:  # fmt: skip
+    stores, pushes = due
+    concerned = tuple(dict.fromkeys(one.name for one in services))
+    nodes: dict[str, list[str]] = {}
+    for step in pushes:
+        nodes.setdefault(step.service, []).append(step.node)
+    pings = tuple(PingNodes(service=name, nodes=tuple(some)) for name, some in nodes.items())
+    obtains = tuple(ObtainToken(service=name) for name in concerned)
+    stages: tuple[tuple[Step, ...], ...] = (obtains, stores, pings, pushes, (TellPeople(services=concerned),))
+    return Plan(
+        command=PUSH,
+        title=title(concerned, len({node for some in nodes.values() for node in some})),
+        subject=SUBJECT,
+        ask=ask.model_dump(mode="json"),
+        stages=tuple(Stage(steps=steps) for steps in stages if steps),
+        on_failure="go_on",
+        notes=notes(services, stores, pushes, spare),
+        warnings=warnings,
+    )
+
+
+def title(services: tuple[str, ...], nodes: int) -> str:
+    whose = f"of {services[0]}" if len(services) == 1 else f"of {len(services)} services"
+    return (
+        f"Bring Vault tokens {whose} to {counted('node', nodes)}"[:150] if nodes else f"Get Vault tokens {whose}"[:150]
+    )
+
+
+def notes(
+    services: tuple[Service, ...], stores: tuple[Step, ...], pushes: tuple[Step, ...], spare: int
+) -> tuple[Note, ...]:
+    found = [Note(label="Services", text=listed(tuple(one.name for one in services), 20))]
+    found += [Note(label="Places", text=f"{counted('node', len(pushes))}, {counted('schedd', len(stores))}")]
+    if spare:
+        found.append(Note(label="Left alone", text=f"{counted('place', spare)} had the same token a short while ago"))
+    return tuple(found)
+
+
+def nothing(services: tuple[Service, ...], places: int, warnings: tuple[str, ...]) -> Answer:
+    return Answer(
+        command=PUSH,
+        title=f"Nothing to do: the tokens of {counted('service', len(services))} were brought a short while ago",
+        notes=(Note(label="Places", text=str(places)),),
+        warnings=warnings,
+        quiet=not warnings,
+    )
+
+
+def unclear(said: tuple[str, ...]) -> tuple[str, ...]:
+    """What of the file was not understood, where it is told whole."""
+    if not said:
+        return ()
+    return (f"In the managedTokens file {counted('thing', len(said))} is unclear: `hivekeeper check` names them.",)
+
+
+def shortened(said: dict[str, None]) -> tuple[str, ...]:
+    lines = tuple(said)
+    more = len(lines) - MOST
+    return lines if more <= 0 else (*lines[:MOST], f"… and {more} more of that kind.")
+
+
+HANDLER = Handler(
+    name=PUSH,
+    summary="Bring valid Vault tokens of experiments to HTCondor and onto their nodes.",
+    ask=PushTokens,
+    settings=Settings,
+    plan=plan,
+    steps=(ObtainToken, StoreToken, PingNodes, PushToken, TellPeople),
+    example="dune",
+    inventory=held_by,
+    report=report,
+)

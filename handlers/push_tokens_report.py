@@ -1,0 +1,111 @@
+"""What became of a push: counts, what failed where and why, who must act, and what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.core.checklist import Offer
+from bot.core.grid import Held
+from bot.core.inventory import Credential
+from bot.core.plan import Note, Plan, Report, Step, Table
+from bot.core.ports import ReadTools
+from bot.core.records import Record
+from handlers.managed_mail import service_of
+from handlers.managed_records import BROUGHT, PING, fresh, said, signs_in, troubles
+from handlers.managed_state import Look
+from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
+from handlers.managed_tokens import ONBOARD, PUSH, configured, counted, inventory, listed
+
+ROWS, OFFERS = 30, 4
+
+
+def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
+    """Every service's token and each of its nodes, as remembered; nobody is asked."""
+    if not configured(tools.services):
+        return ()
+    found = inventory(tools)
+    look = Look(found, tools)
+    return tuple(one for service in found.services for one in look.of(service))
+
+
+def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
+    steps = tuple(step for _, _, step in plan.steps)
+    known = troubles(tools)
+    holds = held(steps, known, tools)
+    without = tuple(name for name, one in holds.items() if one is None)
+    stores, pushes = missed(steps, "store", holds, tools), missed(steps, "push", holds, tools)
+    rows = tuple((name, _why(known, f"obtain:{name}")) for name in without)
+    rows += tuple((where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
+                  for where in some if service_of(f":{where}") not in without)  # fmt: skip
+    return Report(
+        table=Table(head=("where", "what is in the way"), rows=rows[:ROWS]) if rows else None,
+        notes=counts(steps, without, stores, pushes),
+        warnings=(*silent(steps, tools), *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else [])),
+        offers=offers(without, known, tools),
+    )
+
+
+def held(steps: tuple[Step, ...], known: dict[str, Record], tools: ReadTools) -> dict[str, Held | None]:
+    """The token that each service of the run got last, as remembered: the bot may have been restarted since."""
+    got = {one.key: one for one in tools.records.all(BROUGHT["obtain"])}
+    names = tuple(step.service for step in steps if isinstance(step, ObtainToken))
+    return {name: _held(None if f"obtain:{name}" in known else got.get(name)) for name in names}
+
+
+def _held(got: Record | None) -> Held | None:
+    if got is None:
+        return None
+    return Held(service=got.key, expires_at=got.value["until"], fingerprint=got.value["fingerprint"], how="kept")
+
+
+def missed(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools) -> tuple[str, ...]:
+    """Where that token has not come."""
+    there = {one.key: one for one in tools.records.all(BROUGHT[stage])}
+    asked = tuple(
+        (step.where, step.service, step.after, step.uid if isinstance(step, PushToken) else None)
+        for step in steps
+        if isinstance(step, PushToken if stage == "push" else StoreToken)
+    )
+    return tuple(where for where, name, after, uid in asked if not fresh(there.get(where), holds.get(name), after, uid))
+
+
+def counts(
+    steps: tuple[Step, ...], without: tuple[str, ...], stores: tuple[str, ...], pushes: tuple[str, ...]
+) -> tuple[Note, ...]:
+    kinds = (
+        ("Tokens had", ObtainToken, len(without), "service"),
+        ("Stored", StoreToken, len(stores), "schedd"),
+        ("Pushed", PushToken, len(pushes), "node"),
+    )
+    totals = (
+        (label, sum(isinstance(step, kind) for step in steps), failed, what) for label, kind, failed, what in kinds
+    )
+    found = tuple(Note(label=label, text=f"{all_ - failed} of {counted(what, all_)}")
+                  for label, all_, failed, what in totals if all_)  # fmt: skip
+    if not (without or stores or pushes):
+        return found
+    return (*found, Note(label="Next", text=f"What is missing is tried by the next /{PUSH}; what was brought stays."))
+
+
+def silent(steps: tuple[Step, ...], tools: ReadTools) -> tuple[str, ...]:
+    """Nodes that did not answer before the push."""
+    names: dict[str, None] = {}
+    for step in steps:
+        found = tools.records.get(PING, step.service) if isinstance(step, PingNodes) else None
+        names |= dict.fromkeys(found.value["silent"] if found else ())
+    return (f"Did not answer when asked: {listed(tuple(names), 20)}.",) if names else ()
+
+
+def offers(without: tuple[str, ...], known: dict[str, Record], tools: ReadTools) -> tuple[Offer, ...]:
+    """To sign in, where nothing else helps."""
+    needy = tuple(name for name in without if (one := known.get(f"obtain:{name}")) and signs_in(one))
+    return tuple(
+        Offer(label=f"Sign in for {name}"[:75], command=ONBOARD, ask={"service": name})
+        for name in needy[:OFFERS]
+        if ONBOARD in tools.commands
+    )
+
+
+def _why(known: dict[str, Record], key: str) -> str:
+    found = known.get(key)
+    return said(found) if found is not None else "It was not done; see the steps above."
