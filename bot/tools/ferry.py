@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bot.core.errors import Refused, Told, Transient
@@ -67,8 +69,24 @@ class FerryAccounts:
 
 def check(settings: Ferry, resolve: Callable[[SecretSource], Secret]) -> str:
     """Does FERRY answer us? Refused or Transient when not."""
+    until = _ends(settings.cert) if settings.cert else ""
     FerryAccounts(settings, resolve).account(NOBODY)
-    return "it answers questions about accounts."
+    return "it answers questions about accounts" + (
+        f"; the client certificate is good until {until}." if until else "."
+    )
+
+
+def _ends(cert: Path) -> str:
+    """The day (UTC) when the certificate ends, "" when that cannot be read. Refused when it is over."""
+    from cryptography import x509
+
+    try:
+        ends = x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        return ""  # `_check_pair` tells
+    if ends < datetime.now(UTC):
+        raise Refused(f"FERRY's client certificate ended on {ends:%Y-%m-%d}.", f"Put a new one at {cert}.")
+    return f"{ends:%Y-%m-%d}"
 
 
 def _check_pair(cert: str, key: str) -> None:

@@ -27,7 +27,6 @@ from bot.managed import Smtp
 from bot.sources import SecretSource
 from bot.tools import mail_told
 from bot.tools.foreign_text import plain
-from bot.tools.http_answer import LOADING
 
 Resolve = Callable[[SecretSource], Secret]
 REMEMBERED = 2000  # keys
@@ -125,8 +124,7 @@ def connected(settings: Smtp, resolve: Resolve) -> Iterator[smtplib.SMTP]:
 
 def _context(settings: Smtp) -> ssl.SSLContext:
     try:
-        with LOADING:
-            return ssl.create_default_context(cafile=settings.ca_file)
+        return ssl.create_default_context(cafile=settings.ca_file)
     except (OSError, ValueError):
         raise Refused("The CA file for mail is not there, or is none.", "Check smtp.ca_file in the settings.") from None
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,7 +168,8 @@ def test_ferry_away_or_slow(asking: Asking, stand_in: FerryStandIn) -> None:
 def test_the_check(asking: Asking, stand_in: FerryStandIn) -> None:
     """It asks for a name that there is not, and says whether that may be asked."""
     settings = asking()._settings
-    assert "answers" in tool.check(settings, asking.resolve)
+    ends = x509.load_pem_x509_certificate(asking.pairs["hivekeeper"][0].read_bytes()).not_valid_after_utc
+    assert tool.check(settings, asking.resolve).endswith(f"good until {ends:%Y-%m-%d}.")
     stand_in.clients.clear()
     with pytest.raises(Refused, match="does not let the bot ask"):
         tool.check(settings, asking.resolve)
