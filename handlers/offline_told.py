@@ -79,7 +79,7 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
             Note(label="New offline token", text=looked.settings.token_page),
         ),
         warnings=looked.warnings(),
-        offers=account_offer(looked),
+        offers=(*inbox_offer(looked, tools), *account_offer(looked)),
         wanted=tuple(ways),
     )
 
@@ -109,6 +109,18 @@ def production(looked: Looked, tools: ReadTools) -> tuple[Note, ...]:
     except Refused as refusal:
         return (Note(label="Production", text=refusal.what),)
     return (Note(label="Production", text=f"The token in {ref} {why or 'is the same one'}."),)
+
+
+def inbox_offer(looked: Looked, tools: ReadTools) -> tuple[Offer, ...]:
+    """Another token that was handed in before, or was given to the bot and could not be kept in its place."""
+    try:
+        found = held(looked.settings.handed_in(looked.name), tools)
+    except Told:
+        return ()
+    same = found is None or (looked.found is not None and found.mark == looked.found.mark)
+    if found is None or same or unfit(found, looked.place, looked.subject, tools):
+        return ()
+    return (Offer(label="Use the token that waits", command=CURE, ask={"place": looked.name, "cure": "inbox"}),)
 
 
 def account_offer(looked: Looked) -> tuple[Offer, ...]:

@@ -174,8 +174,10 @@ def test_handed_in(world: Any) -> None:
         world.ask(**hand.ask)
     token = world.keep("handed in", world.realm.offline_token("ocm-ci"))
     world.change(INBOX, **{"ocm-ci": token})
+    assert [offer.ask for offer in world.answer().offers] == [hand.ask]
     world.apply(world.plan(**hand.ask))
     assert world.token() == token
+    assert world.answer(cure="hand").offers == ()
 
 
 def test_signing_in_needs_a_way(world: Any) -> None:
