@@ -6,6 +6,7 @@ approved; one of another session is not (Drifted).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -254,6 +255,10 @@ def whole(ref: SecretRef) -> SecretRef:
 
 def _saved(tools: Tools, spare: SecretRef, token: Secret, run: RunRef, trouble: Told) -> Refused:
     tools.vault.write(spare.path, {spare.field: token}, run=run.id)
+    with suppress(
+        Told
+    ):  # nobody undoes this, so no older value is left lying about; but the new one stands, that counts
+        tools.vault.retire(spare.path, run=run.id)
     return Refused(
         f"The new token could not be kept in its place: {trouble.what}",
         f"It waits in {spare}. {trouble.now} Then ask for /fix-offline-session with cure=inbox.",

@@ -75,6 +75,7 @@ def test_a_place_that_refuses(world: Any, monkeypatch: pytest.MonkeyPatch) -> No
     """Production's path may not be written: the new token waits in the inbox, and a plan goes on from there."""
     world.realm.rotate()
     plan, whole = world.plan(), world.tools.vault.write
+    world.change(INBOX, **{"ocm-ci": world.keep("before", world.realm.offline_token("somebody"))})
 
     def write(path: str, values: Any, *, run: str) -> None:
         if path == PRODUCTION:
@@ -85,6 +86,7 @@ def test_a_place_that_refuses(world: Any, monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(Refused, match="could not be kept") as told:
         world.apply(plan)
     assert "cure=inbox" in told.value.now
+    assert world.vault.get(f"{INBOX}-before-run-1") is None
     waits = world.keep("waits", world.there(INBOX, "ocm-ci"))
     world.apply(world.plan(cure="inbox"))
     world.keep("kept", world.token())
