@@ -19,6 +19,7 @@ from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.tokens import JwtClaims
 from handlers.offline_look import judged, span
 from handlers.offline_mends import MENDS, mend
+from handlers.offline_tokens import Settings
 
 NOTHING: Any = None  # systems that nothing here is asked of
 
@@ -198,3 +199,11 @@ def test_any_claims_can_be_told(claims: dict[str, Any]) -> None:
 def _encodable(claims: dict[str, Any]) -> bool:
     """PyJWT itself refuses issuers that are no text."""
     return isinstance(claims.get("iss", ""), str)
+
+
+def test_two_entries_for_one_place() -> None:
+    """Two names for the same token would refresh it apart from each other."""
+    place = {"path": "sd-uhc/sandbox"}
+    with pytest.raises(ValueError, match="the same place"):
+        Settings.model_validate({"places": {"one": place, "two": place}})
+    Settings.model_validate({"places": {"one": place, "two": {**place, "inside": ["other"]}}})
