@@ -10,15 +10,18 @@ from handlers import (
     fix_offline_session,
     keep_offline_alive,
     offline_session,
+    onboard_tokens,
     open_cie,
     pull_secret,
     push_tokens,
     refresh_ecr,
+    refresh_uids,
     rotate_hive_tokens,
     run_ci_jobs,
     runbook,
     secret_consumers,
     test_pull,
+    tokens_status,
 )
 
 HANDLERS: tuple[Handler, ...] = (
@@ -32,6 +35,9 @@ HANDLERS: tuple[Handler, ...] = (
     test_pull.HANDLER,
     pull_secret.HANDLER,
     push_tokens.HANDLER,
+    refresh_uids.HANDLER,
+    onboard_tokens.HANDLER,
+    tokens_status.HANDLER,
     diagnose_redhat_auth.HANDLER,
     open_cie.HANDLER,
     contact_redhat.HANDLER,

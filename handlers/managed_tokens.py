@@ -84,7 +84,11 @@ def unusable(account: str, value: Mapping[str, Any]) -> Refused | None:
             f"FERRY now says that {account} has the UID {becomes}, and it was {value.get('uid')}.",
             f"If that is right: /{REFRESH} {account} --accept.",
         ),
-        (not isinstance(value.get("uid"), int), f"FERRY has no UID for {account}.", f"When it has one, {ask}"),
+        (
+            value.get("bare") or not isinstance(value.get("uid"), int),
+            f"FERRY has no UID for {account}.",
+            f"When it has one, {ask}",
+        ),
     )
     return next((Refused(what, now) for so, what, now in reasons if so), None)
 
