@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from bot.core import sso, stamp
-from bot.core.errors import Drifted, Refused, Told, Unverified
+from bot.core.errors import Drifted, Refused, Told, Transient, Unverified
 from bot.core.plan import Premise, RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.secret import Secret, SecretRef
@@ -21,6 +21,7 @@ from handlers.offline_look import Held, held, judged
 from handlers.offline_mends import mend
 from handlers.steps import changed_by_others, fingerprint, listed, lookup, not_put_back, reading
 
+WAITS = "The bot has it in its memory for an hour: leave it running, and ask for the command again when Vault answers."
 BLANK = "nothing-here"  # stands for the token when only the rest of a document is compared
 
 
@@ -221,6 +222,10 @@ def keep(tools: Tools, places: tuple[SecretRef, ...], token: Secret, run: RunRef
             put(tools, ref, token, run)
         except (Refused, Drifted) as trouble:
             raise _saved(tools, spare, token, run, trouble) from None
+        except Transient as trouble:
+            raise Transient(
+                f"The token could not be kept in {ref} yet: {trouble.what}", WAITS, after=trouble.after
+            ) from None
 
 
 def put(tools: Tools, ref: SecretRef, token: Secret, run: RunRef) -> None:

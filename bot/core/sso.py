@@ -110,7 +110,8 @@ class Sso(Protocol):
 
     def refresh(self, realm: str, token: Secret, *, client: str = "") -> Refreshed:
         """A refresh grant for the token, as this client (empty: the realm's own). Asked again for the same token within
-        the realm's `least_seconds_between_probes`, the first answer is given again without asking."""
+        the realm's `least_seconds_between_probes`, the first answer is given again without asking; later,
+        for an hour, a token that was given in its place is tried instead of it, and given again."""
         ...
 
     def login(self, realm: str, account: str) -> Refreshed:

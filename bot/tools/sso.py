@@ -20,6 +20,7 @@ from bot.tools.kept import Kept
 from bot.tools.sso_wire import Endpoints
 
 Resolve = Callable[[SecretSource], Secret]
+Key = tuple[str, str, str]  # realm, client, fingerprint of a token
 KEPT_SECONDS = 3600.0  # the most that least_seconds_between_probes may be
 JUDGING = (400, 401)  # statuses with which the protocol says no
 
@@ -47,7 +48,8 @@ class Realms:
         self._realms, self._resolve, self._fingerprints = dict(realms), resolve, fingerprints
         self._clock, self._ticks = clock, ticks
         self._probes: Kept[Probe] = Kept()
-        self._when: dict[tuple[str, str, str], float] = {}  # of each key in it
+        self._when: dict[Key, float] = {}  # of each key in it
+        self._newer: dict[Key, Secret] = {}  # what the realm gave in a token's place
 
     def realms(self) -> tuple[str, ...]:
         return tuple(self._realms)
@@ -65,7 +67,7 @@ class Realms:
         key = realm, asking, self._fingerprints.of(token)
         least = at.realm.least_seconds_between_probes
         self._tidy()
-        probe = self._probes.get(key, lambda one: self._age(one) < least, lambda: self._probed(at, asking, token))
+        probe = self._probes.get(key, lambda one: self._age(one) < least, lambda: self._probed(at, key, token))
         self._when[key] = probe.at
         lives = probe.found.judged.access_seconds
         ended = lives is not None and self._age(probe) >= lives
@@ -103,17 +105,25 @@ class Realms:
         for key, when in list(self._when.items()):
             if self._ticks() - when > KEPT_SECONDS:
                 self._when.pop(key, None)
+                self._newer.pop(key, None)
                 self._probes.forget(key)
 
     def _age(self, probe: Probe) -> float:
         return self._ticks() - probe.at
 
-    def _probed(self, at: Endpoints, client: str, token: Secret) -> Probe:
-        form = {"grant_type": "refresh_token", "client_id": client, "refresh_token": token.reveal()}
+    def _probed(self, at: Endpoints, key: Key, token: Secret) -> Probe:
+        """A token whose successor is known is not sent again, for it may be spent: the successor is tried, and given
+        again. Whoever could not keep that the first time is here once more."""
+        newest = self._newer.get(key, token)
+        form = {"grant_type": "refresh_token", "client_id": key[1], "refresh_token": newest.reveal()}
         asked = self._ticks()
         found = self._judged(at, at.post(at.realm.token_url, form), "judge the token")
+        if found.judged.good and found.instead is None:
+            found = replace(found, instead=newest)
         if found.instead is not None and self._fingerprints.same(found.instead, token):
             found = replace(found, instead=None)
+        if found.instead is not None:
+            self._newer[key] = found.instead
         return Probe(asked, found)
 
     def _judged(self, at: Endpoints, answer: Answer, doing: str) -> Refreshed:

@@ -94,6 +94,32 @@ def test_a_place_that_refuses(world: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert world.good(world.token())
 
 
+@pytest.mark.parametrize("nth", [0, 2])
+def test_vault_is_away_for_longer_than_a_probe_is_remembered(
+    world: Any, nth: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The realm has spent the old token; whoever asks again for it, however often, gets its successor to keep."""
+    world.realm.rotate()
+    plan, whole, made = world.plan(), world.tools.vault.write, []
+
+    def write(path: str, values: Any, *, run: str) -> None:
+        made.append(path)
+        if nth < len(made) <= nth + 3:
+            raise Transient("Vault did not answer.", "It is tried again.", after=2.0)
+        whole(path, values, run=run)
+
+    monkeypatch.setattr(world.tools.vault, "write", write)
+    for _ in range(3):
+        with pytest.raises(Transient, match=r"could not be kept in .* yet: Vault did not answer") as told:
+            world.apply(plan)
+        assert "leave it running" in told.value.now
+        assert told.value.after == 2.0
+    world.apply(plan)
+    world.keep("kept", world.token())
+    assert world.there() == world.token()
+    assert world.good(world.token())
+
+
 @pytest.mark.parametrize("state", [500, 503, 429, "html", "empty"])
 def test_trouble_of_the_realm_is_no_verdict(world: Any, state: Any) -> None:
     """Errors, pages and nothing at all: tried again, never "invalid"; nothing is written."""

@@ -100,6 +100,35 @@ def test_rotation_is_survived(scene: Any) -> None:
     assert scene.open().refresh("redhat", again.instead).judged.good
 
 
+def test_a_successor_that_could_not_be_kept_yet_is_not_lost(scene: Any, canary: Any) -> None:
+    """Asked once more after the time between two probes, the spent token is not sent: its successor is, and the newest
+    is given. After an hour it is forgotten."""
+    scene.realm.rotate()
+    tool, token = scene.open(least_seconds_between_probes=60), scene.token()
+    first = tool.refresh("redhat", token).instead
+    scene.ticks = 61.0
+    found = tool.refresh("redhat", token)
+    assert found.judged.good
+    sent = [form["refresh_token"] for form in scene.realm.forms]
+    for number, one in enumerate((*sent, first.reveal(), found.instead.reveal())):
+        canary.add(f"sent {number}", one)
+    assert sent == [token.reveal(), first.reveal()]
+    assert found.instead.reveal() not in sent
+    scene.ticks += 3601.0
+    assert tool.refresh("redhat", token).judged.verdict == "stale_token"
+
+
+def test_the_successor_is_given_again_where_the_realm_gives_none(scene: Any) -> None:
+    """It is what has to be kept, until the realm says that the session is over."""
+    scene.realm.sessions.gives = "new"
+    tool, token = scene.open(least_seconds_between_probes=0), scene.token()
+    first = tool.refresh("redhat", token).instead
+    scene.realm.sessions.gives = "none"
+    assert tool.refresh("redhat", token).instead is first
+    scene.realm.end_session("ocm-ci")
+    assert tool.refresh("redhat", token).judged.verdict == "session_not_found"
+
+
 def test_a_token_is_not_tried_again_at_once(scene: Any) -> None:
     """Not before the settings let it; each token and each client has its own time."""
     tool, token = scene.open(least_seconds_between_probes=60), scene.token()
