@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal
 
 from bot.core.errors import Refused, Told
+from bot.tools.http_answer import LOADING
 from bot.tools.vault_session import VaultSession
 from bot.tools.vault_told import Doing, Reply, misshapen, refusal
 
@@ -179,7 +180,8 @@ def checked(path: str) -> str:
 
 
 def _quoted(path: str) -> str:
-    from hvac.utils import format_url  # loads hvac
+    with LOADING:  # of hvac
+        from hvac.utils import format_url
 
     return str(format_url("/v1/{path}", path=path))
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bot.core.errors import Told
 from bot.settings import Vault
+from bot.tools.http_answer import LOADING
 from bot.tools.vault_login import Exchange, Lease, Resolve, login, look_up, renew
 from bot.tools.vault_told import Doing, Reply, refusal
 
@@ -64,7 +65,8 @@ class VaultSession:
             return self._held
 
     def _log_in(self) -> Held:
-        from bot.tools.vault_wire import connect, exchange  # hvac and requests load here, at the first call
+        with LOADING:  # hvac and requests load here, at the first call, and not while another client loads
+            from bot.tools.vault_wire import connect, exchange
 
         client = connect(self._settings)
         send = partial(exchange, client, settings=self._settings)
