@@ -41,6 +41,15 @@ ON_CI = bool(os.environ.get("CI"))
 gc.set_threshold(50_000, 20, 20)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Contracts and stand-ins are about servers, whichever it is that answers: no part of the fast tests."""
+    about_servers = [Path(__file__).parent / name for name in ("contracts", "playground")]
+    for item in items:
+        if any(item.path.is_relative_to(folder) for folder in about_servers):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays."""
     gc.freeze()
