@@ -17,7 +17,7 @@ from bot.core.ports import ReadTools
 from bot.core.secret import SecretRef
 from handlers.offline_account import take_over
 from handlers.offline_cure import bring, refresh
-from handlers.offline_look import held, unfit
+from handlers.offline_look import held, older, unfit
 from handlers.offline_state import inventory
 from handlers.offline_steps import AccountLogsIn, RefreshToken, SameSession, TakeToken, TryToken
 from handlers.offline_tokens import CURE, Settings, chosen, needs
@@ -73,11 +73,12 @@ def automatic(ask: FixOfflineSession, looked: Looked, tools: ReadTools) -> Plan 
 
 
 def differs(looked: Looked, ref: SecretRef, tools: ReadTools) -> bool:
-    """Does production have a token that may stand here, and that is not the one which stands here?"""
+    """Does production have a token that may stand here, and that came after the one which stands here? A person may
+    have handed that one in when production's had died already."""
     found = held(ref, tools)
     if found is None:
         return False
-    if looked.found is not None and found.mark == looked.found.mark:
+    if looked.found is not None and (found.mark == looked.found.mark or older(found, looked.found)):
         return False
     return unfit(found, looked.place, looked.subject, tools) is None
 

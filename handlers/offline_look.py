@@ -95,6 +95,11 @@ def check(found: Held, place: Place, subject: str, tools: ReadTools) -> None:
         )
 
 
+def older(one: Held, other: Held) -> bool:
+    """Was the one issued before the other, as far as that can be known?"""
+    return one.issued_at is not None and other.issued_at is not None and one.issued_at < other.issued_at
+
+
 def used_at(found: Held, place: Place, tools: ReadTools) -> float | None:
     """When the token was last used as far as can be known (seconds since the epoch): issued, or refreshed by a run."""
     noted = tools.vault.stamp(place.path, place.noted)

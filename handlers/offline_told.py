@@ -7,7 +7,7 @@ from bot.core.errors import Refused, Told
 from bot.core.handing_in import Wanted
 from bot.core.plan import Answer, Note, Plan, Report, Table
 from bot.core.ports import ReadTools
-from handlers.offline_look import held, unfit
+from handlers.offline_look import held, older, unfit
 from handlers.offline_mends import mend
 from handlers.offline_state import inventory
 from handlers.offline_tokens import CURE, RUN, Settings, chosen
@@ -66,6 +66,7 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
     ways = [_wanted(looked, "", tools)] if cure != "sign-in" else []
     ways += [_wanted(looked, f"sso/{looked.place.realm}", tools)] if signs and cure != "hand" else []
     whose = f" as the account {looked.subject}" if looked.subject else ""
+    told, offer = production(looked, tools)
     return Answer(
         command=CURE,
         title=f"A person is needed for the offline token of {looked.name}"[:150],
@@ -75,11 +76,11 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
         ),
         notes=(
             *looked.notes(tools.now()),
-            *production(looked, tools),
+            *told,
             Note(label="New offline token", text=looked.settings.token_page),
         ),
         warnings=looked.warnings(),
-        offers=(*inbox_offer(looked, tools), *account_offer(looked)),
+        offers=(*offer, *inbox_offer(looked, tools), *account_offer(looked)),
         wanted=tuple(ways),
     )
 
@@ -98,17 +99,24 @@ def _wanted(looked: Looked, way: str, tools: ReadTools) -> Wanted:
     )
 
 
-def production(looked: Looked, tools: ReadTools) -> tuple[Note, ...]:
-    """Why production's token is no cure."""
+def production(looked: Looked, tools: ReadTools) -> tuple[tuple[Note, ...], tuple[Offer, ...]]:
+    """Why production's token is no cure; and a button that tries it all the same where nobody can know that."""
     if looked.place.production is None:
-        return ()
+        return (), ()
     ref = looked.place.production.ref
     try:
         found = held(ref, tools)
         why = "is not there" if found is None else unfit(found, looked.place, looked.subject, tools)
     except Refused as refusal:
-        return (Note(label="Production", text=refusal.what),)
-    return (Note(label="Production", text=f"The token in {ref} {why or 'is the same one'}."),)
+        return (Note(label="Production", text=refusal.what),), ()
+    here, offers = looked.found, tuple[Offer, ...]()
+    if found is not None and why is None and (here is None or found.mark != here.mark):
+        age = ", older than the one here" if here is not None and older(found, here) else ""
+        why = f"is another one{age}; nobody has tried it"
+        offers = (
+            Offer(label="Try production's token", command=CURE, ask={"place": looked.name, "cure": "production"}),
+        )
+    return (Note(label="Production", text=f"The token in {ref} {why or 'is the same one'}."),), offers
 
 
 def inbox_offer(looked: Looked, tools: ReadTools) -> tuple[Offer, ...]:

@@ -70,6 +70,21 @@ def test_a_dead_token_and_none_better(world: Any) -> None:
     assert any(note.label == "Verdict" and "no longer has" in note.text for note in answer.notes)
 
 
+def test_production_has_an_older_one(world: Any) -> None:
+    """What a person handed in has died since: production's token, from before that, is not proposed again and again,
+    but can be tried."""
+    world.place = {"probe": "planning"}
+    world.realm.off = -1000.0
+    before = world.realm.offline_token("ocm-ci")
+    world.realm.off = 0.0
+    world.change(PRODUCTION, token=before)
+    answer = world.answer()
+    assert answer.wanted
+    assert any("is another one, older than the one here" in note.text for note in answer.notes)
+    assert answer.offers[0].ask == {"place": "ocm-ci", "cure": "production"}
+    assert world.plan(cure="production")
+
+
 def test_nothing_better_is_known(world: Any) -> None:
     """The one that is there was not tried yet: that is a plan of one step."""
     world.place = {"production": None}
