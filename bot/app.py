@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import handlers
-from bot import callers, enabled, grid
+from bot import callers, enabled, figures, grid
 from bot.core import ask
 from bot.core.desk import AuditEntry, Desk
 from bot.core.diagnosis import AlertHandler
@@ -145,8 +145,7 @@ class Parts:
         """The same without anything that can write, also at run time."""
         whole = {field.name: getattr(self.tools, field.name) for field in fields(ReadTools)}
         names = ("pager", "tracker", "hook", "cases", "jenkins", "nodes", "vault_tokens", "credds")
-        callers = {name: whole[name] for name in names}
-        readers = {name: caller.reader for name, caller in callers.items() if caller.configured()}
+        readers = {name: whole[name].reader for name in names if whole[name].configured()}
         return ReadTools(**{**whole, **readers, "kubernetes": whole["kubernetes"].reader,
                             "vault": self._vault_reader or self.vault})  # fmt: skip
 
@@ -283,6 +282,7 @@ async def serve(settings: Settings) -> None:
     metrics = Metrics()
     gauges.offer(metrics.gauge, running.store)
     gauges.offer_credentials(metrics.families, running.store)
+    metrics.figures(lambda: figures.of(parts.handlers, parts.read_tools, running.store))
     try:
         alerts = await asyncio.to_thread(parts.alert_sources, running.desk)
         await slack.serve(

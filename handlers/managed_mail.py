@@ -13,7 +13,7 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
 from bot.core.value import Value
 from handlers.managed_records import LAST, TROUBLE, errors_of, over, said, signs_in, troubles, went_wrong
-from handlers.managed_tokens import PUSH, configured, counted, inventory, uid_of
+from handlers.managed_tokens import PUSH, counted, inventory, uid_of
 
 TOLD = "tokens.told"  # by receiver and trouble: they know of it
 AGAIN = 86400.0  # seconds until they are told once more
@@ -50,7 +50,7 @@ class TellPeople(Step):
         failed = {service_of(key) for key, one in troubles(tools).items() if one.run == run.id} & {*self.services}
         value = {"services": len(self.services), "failed": len(failed), "at": tools.now()}
         tools.records.put(LAST, PUSH, value, run=run.id)
-        if configured(tools.mail):
+        if tools.mail.configured():
             write(tools, run, inventory(tools))
 
     def undo(self, tools: Tools, run: RunRef) -> None:

@@ -18,6 +18,7 @@ BROUGHT: Mapping[str, str] = {"obtain": "tokens.obtained", "store": "tokens.stor
 TROUBLE = "tokens.trouble"  # by stage and place: "push:dune_pro@node.example.com"
 PING = "tokens.ping"  # by service
 LAST = "tokens.last"  # by command: how its last run ended
+BEGAN = "tokens.began"  # by stage: when its last run began with it
 
 
 def place(service: str, there: str) -> str:
@@ -50,11 +51,19 @@ def went_wrong(tools: Tools, run: RunRef, stage: Stage, where: str, told: Told) 
 @contextmanager
 def noting(tools: Tools, run: RunRef, stage: Stage, where: str) -> Iterator[None]:
     """Count what goes wrong in the block as this place's trouble."""
+    began(tools, run, stage)
     try:
         yield
     except Told as told:
         went_wrong(tools, run, stage, where, told)
         raise
+
+
+def began(tools: Tools, run: RunRef, stage: Stage) -> None:
+    """The first step of a stage says when that was."""
+    found = tools.records.get(BEGAN, stage)
+    if found is None or found.run != run.id:
+        tools.records.put(BEGAN, stage, {"at": tools.now()}, run=run.id)
 
 
 def trouble(tools: ReadTools, stage: Stage, where: str) -> Record | None:

@@ -13,7 +13,6 @@ from pydantic import StringConstraints
 
 from bot.core.errors import Refused
 from bot.core.grid import Inventory, Service
-from bot.core.outside import NotConfigured
 from bot.core.ports import ReadTools
 
 PUSH, REFRESH, ONBOARD, STATUS = "push-tokens", "refresh-uids", "onboard-tokens", "tokens"
@@ -25,15 +24,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=253)]
 
 
-def configured(system: object) -> bool:
-    """Do the settings name this system of `ReadTools`?"""
-    return not isinstance(system, NotConfigured)
-
-
 def inventory(tools: ReadTools) -> Inventory:
     """What the managedTokens file says now."""
-    if not configured(tools.services):
-        raise Refused("The settings name no managedTokens file.", "Set managed_tokens.file.")
     return tools.services.read()
 
 

@@ -12,6 +12,7 @@ from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer, Note, Plan, Stage, Step
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
+from handlers.managed_figures import PushFigures, of_pushes
 from handlers.managed_mail import TellPeople
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import (
@@ -20,7 +21,6 @@ from handlers.managed_tokens import (
     Host,
     Name,
     chosen,
-    configured,
     counted,
     inventory,
     listed,
@@ -38,6 +38,11 @@ class Settings(HandlerSettings):
     fresh_minutes: float = Field(
         default=30, gt=0, le=24 * 60, description="Minutes within which the same token is not brought there again."
     )
+    pushgateway: bool = Field(default=False, description="Also push figures to the Pushgateway of the settings.")
+
+    @property
+    def figures(self) -> tuple[PushFigures, ...]:
+        return (PushFigures(command=PUSH),) if self.pushgateway else ()
 
 
 class PushTokens(Ask):
@@ -65,7 +70,7 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
     if spare and not any(due):
         return nothing(services, spare, warnings)
-    return propose(ask, services, due, warnings, spare)
+    return propose(ask, services, due, warnings, spare, figures=settings.figures)
 
 
 def wanted(services: tuple[Service, ...], ask: PushTokens) -> tuple[tuple[Service, ...], dict[str, tuple[str, ...]]]:
@@ -86,7 +91,7 @@ def storing(
     services: tuple[Service, ...], after: float, tools: ReadTools
 ) -> tuple[tuple[StoreToken, ...], tuple[str, ...]]:
     """One step for each service and schedd, and what is to be warned of: tokens are pushed all the same."""
-    if not configured(tools.credds):
+    if not tools.credds.configured():
         return (), ("Tokens are not stored in HTCondor: the settings have no credd.",)
     lists = each(tools.credds.schedds, services)
     failed = dict.fromkeys(f"Not stored in HTCondor: {one}" for one in lists if isinstance(one, Told))
@@ -119,7 +124,7 @@ def missing(steps: tuple[Bringing, ...], tools: ReadTools) -> tuple[Bringing, ..
 
 def propose(
     ask: PushTokens, services: tuple[Service, ...], due: tuple[tuple[StoreToken, ...], tuple[PushToken, ...]],
-    warnings: tuple[str, ...], spare: int,
+    warnings: tuple[str, ...], spare: int, *, figures: tuple[Step, ...],
 ) -> Plan:  # fmt: skip
     stores, pushes = due
     concerned = tuple(dict.fromkeys(one.name for one in services))
@@ -128,7 +133,9 @@ def propose(
         nodes.setdefault(step.service, []).append(step.node)
     pings = tuple(PingNodes(service=name, nodes=tuple(some)) for name, some in nodes.items())
     obtains = tuple(ObtainToken(service=name) for name in concerned)
-    stages: tuple[tuple[Step, ...], ...] = (obtains, stores, pings, pushes, (TellPeople(services=concerned),))
+    stages: tuple[tuple[Step, ...], ...] = (
+        obtains, stores, pings, pushes, (TellPeople(services=concerned),), figures,
+    )  # fmt: skip
     return Plan(
         command=PUSH,
         title=title(concerned, len({node for some in nodes.values() for node in some})),
@@ -187,8 +194,9 @@ HANDLER = Handler(
     ask=PushTokens,
     settings=Settings,
     plan=plan,
-    steps=(ObtainToken, StoreToken, PingNodes, PushToken, TellPeople),
+    steps=(ObtainToken, StoreToken, PingNodes, PushToken, TellPeople, PushFigures),
     example="dune",
     inventory=held_by,
+    figures=of_pushes,
     report=report,
 )

@@ -14,14 +14,14 @@ from handlers.managed_mail import service_of
 from handlers.managed_records import BROUGHT, PING, fresh, said, signs_in, troubles
 from handlers.managed_state import Look
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
-from handlers.managed_tokens import ONBOARD, PUSH, configured, counted, inventory, listed
+from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed
 
 ROWS, OFFERS = 30, 4
 
 
 def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
     """Every service's token and each of its nodes, as remembered; nobody is asked."""
-    if not configured(tools.services):
+    if not tools.services.configured():
         return ()
     found = inventory(tools)
     look = Look(found, tools)

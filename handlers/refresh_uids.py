@@ -18,7 +18,8 @@ from bot.core.inventory import Credential
 from bot.core.plan import Note, Plan, RunRef, Stage, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
-from handlers.managed_tokens import REFRESH, SUBJECT, UID, Name, configured, counted, inventory, listed, unusable
+from handlers.managed_figures import PushFigures, of_uids
+from handlers.managed_tokens import REFRESH, SUBJECT, UID, Name, counted, inventory, listed, unusable
 from handlers.refresh_uids_report import report
 
 DAY = 86400.0
@@ -27,7 +28,13 @@ SOON = 30  # days until an account ends
 
 
 class Settings(HandlerSettings):
-    """Nothing is to be set."""
+    """Whether FERRY's last answer is a figure."""
+
+    pushgateway: bool = Field(default=False, description="Also push figures to the Pushgateway of the settings.")
+
+    @property
+    def figures(self) -> tuple[PushFigures, ...]:
+        return (PushFigures(command=REFRESH),) if self.pushgateway else ()
 
 
 class RefreshUids(Ask):
@@ -90,7 +97,7 @@ def confirmed(tools: ReadTools, account: str, value: Mapping[str, Any], after: f
     return found is not None and found.value == value and found.seen_at >= after
 
 
-def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:  # noqa: ARG001  what every plan gets
+def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:
     """Ask FERRY of every account at once. Who cannot be asked about stays as remembered."""
     accounts = chosen(ask, tools)
     answers = dict(zip(accounts, each(tools.ferry.account, accounts), strict=True))
@@ -100,12 +107,12 @@ def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:  # noq
     before = {one.key: one.value for one in tools.records.all(UID)}
     values = {name: merged(before.get(name), told, accept=ask.accept)
               for name, told in answers.items() if not isinstance(told, Told)}  # fmt: skip
-    return propose(ask, values, before, failed, tools.now())
+    return propose(ask, values, before, failed, tools.now(), figures=settings.figures)
 
 
 def chosen(ask: RefreshUids, tools: ReadTools) -> tuple[str, ...]:
     """The accounts whose UID is not set in the file."""
-    if not configured(tools.ferry):
+    if not tools.ferry.configured():
         raise Refused("FERRY is not in the settings.", "Set ferry.address, or desiredUIDOverride of each role.")
     if ask.accept and not ask.account:
         raise Refused("A changed UID is accepted for an account by its name.", f"Type /{REFRESH} ACCOUNT --accept.")
@@ -135,7 +142,7 @@ def merged(before: Mapping[str, Any] | None, told: Account | None, *, accept: bo
 
 def propose(
     ask: RefreshUids, values: Mapping[str, dict[str, Any]], before: Mapping[str, dict[str, Any]],
-    failed: Mapping[str, Told], now: float,
+    failed: Mapping[str, Told], now: float, *, figures: tuple[Step, ...],
 ) -> Plan:  # fmt: skip
     after = float(int(now))
     news = {name: value for name, value in values.items() if value != before.get(name)}
@@ -150,7 +157,7 @@ def propose(
         title=title(news, same),
         subject=SUBJECT,
         ask=ask.model_dump(mode="json"),
-        stages=(Stage(steps=tuple(steps)),),
+        stages=tuple(Stage(steps=some) for some in (tuple(steps), figures) if some),
         on_failure="go_on",
         notes=(Note(label="Unchanged", text=listed(tuple(same), 20)),) if same else (),
         warnings=warnings(values, {**before, **values}, failed, now),
@@ -188,7 +195,7 @@ def _ends_soon(day: str, now: float) -> bool:
 
 def refreshed(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
     """How long ago FERRY was asked with success, for the account for which that is longest ago."""
-    if not configured(tools.services) or not configured(tools.ferry):
+    if not tools.services.configured() or not tools.ferry.configured():
         return ()
     accounts = {one.account for one in inventory(tools).services if one.uid is None}
     seen = [one.seen_at for one in tools.records.all(UID) if one.key in accounts]
@@ -213,8 +220,9 @@ HANDLER = Handler(
     ask=RefreshUids,
     settings=Settings,
     plan=plan,
-    steps=(KeepUid, ConfirmUids),
+    steps=(KeepUid, ConfirmUids, PushFigures),
     example="dunepro",
     inventory=refreshed,
     report=report,
+    figures=of_uids,
 )

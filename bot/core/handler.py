@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from bot.core.grid import Figure
 from bot.core.inventory import Credential
 from bot.core.kubernetes import Access
 from bot.core.plan import Answer, Plan, Premise, Report, Step
@@ -66,3 +67,5 @@ class Handler:
     """Of its settings: the credentials it looks after, as they are now."""
     report: Callable[[Plan, Any, ReadTools], Report] | None = None
     """Of a plan that was applied (wholly or partly) and its settings: what is to be seen now."""
+    figures: Callable[[ReadTools], tuple[Figure, ...]] | None = None
+    """For /metrics, each time that somebody asks: made of what is remembered, so that no other system is asked."""

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from bot.core.alert import Notice
+from bot.core.grid import Figure
 
 # Seconds. Slack gives up at three; a store that answers stays under 0.1.
 ACK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3)
@@ -61,6 +62,10 @@ class Metrics:
         """Gauges with labels, read all at once when Prometheus asks; none of them when they cannot be read just now."""
         self.registry.register(_Families(read))
 
+    def figures(self, read: Callable[[], Iterable[Figure]]) -> None:
+        """Handlers' own figures, by names that others may know already; none when they cannot be read just now."""
+        self.registry.register(_Figures(read))
+
     @contextmanager
     def acknowledging(self, kind: str) -> Iterator[None]:
         """Counts one payload and times it until it is answered."""
@@ -89,6 +94,26 @@ class _Families(Collector):
             for values, number in samples:
                 family.add_metric(values, number)
             yield family
+
+
+class _Figures(Collector):
+    def __init__(self, read: Callable[[], Iterable[Figure]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterator[GaugeMetricFamily]:
+        """Nothing is read before somebody asks."""
+        return iter(())
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            found = tuple(self._read())
+        except Exception:  # as for one gauge
+            return
+        families: dict[str, GaugeMetricFamily] = {}
+        for one in found:
+            family = families.setdefault(one.name, GaugeMetricFamily(one.name, one.help))
+            family.add_sample(one.name, one.labels, one.value)
+        yield from families.values()
 
 
 def _or_nan(value: Callable[[], float]) -> float:

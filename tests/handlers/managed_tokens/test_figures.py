@@ -1,0 +1,94 @@
+"""Figures by the names that people know from upstream, on /metrics and at the Pushgateway."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.core.errors import Transient
+from bot.core.grid import Account, Figure
+from bot.edges.metrics import Metrics
+from bot.figures import of
+from handlers.push_tokens import HANDLER as PUSH
+from handlers.refresh_uids import HANDLER as REFRESH
+
+NODE = "dune_pro@gpvm1.example.com"
+
+
+class Gateway:
+    def __init__(self) -> None:
+        self.groups: dict[str, tuple[Figure, ...]] = {}
+
+    def push(self, figures: tuple[Figure, ...], grouping: dict[str, str]) -> None:
+        self.groups[grouping["executable"]] = figures
+
+
+def figures(scene: Any) -> dict[tuple[str, ...], float]:
+    assert PUSH.figures is not None
+    return {
+        (f.name.removeprefix("managed_tokens_"), *f.labels.values()): f.value for f in PUSH.figures(scene.read_tools)
+    }
+
+
+def test_a_run_can_be_seen_in_figures(scene: Any) -> None:
+    """When each token came where, how often in a row it did not, and how many services have a failure."""
+    scene.grid.broken[NODE] = Transient("It does not answer.")
+    scene.apply(scene.plan(PUSH))
+    found = figures(scene)
+    assert found["last_token_push_timestamp", "dune_pro", "gpvm2.example.com"] == scene.grid.now
+    assert ("last_token_push_timestamp", "dune_pro", "gpvm1.example.com") not in found
+    assert found["current_push_error_count", "dune_pro", "gpvm1.example.com"] == 1
+    assert found["current_setup_error_count", "dune_pro"] == 0
+    assert found["failed_services_push_count",] == 1
+    assert found["last_token_store_timestamp", "nova_pro", "s1.example.com"] == scene.grid.now
+    assert {key[-1] for key in found if key[0] == "stage_duration_seconds"} == {"obtain", "store", "push"}
+
+
+def test_what_is_over_is_zero_and_what_is_gone_is_gone(scene: Any) -> None:
+    """A node that the file has no more has no figures."""
+    scene.grid.broken[NODE] = Transient("It does not answer.")
+    scene.apply(scene.plan(PUSH))
+    scene.grid.broken.clear()
+    scene.apply(scene.plan(PUSH))
+    assert figures(scene)["current_push_error_count", "dune_pro", "gpvm1.example.com"] == 0
+    assert figures(scene)["failed_services_push_count",] == 0
+    scene.file({**scene.document, "experiments": {"nova": scene.document["experiments"]["nova"]}})
+    assert not any("dune_pro" in key for key in figures(scene))
+
+
+def test_each_command_has_a_group_of_its_own(scene: Any) -> None:
+    """So that no push wipes what the other one has pushed."""
+    gateway = Gateway()
+    scene.tools = replace(scene.tools, pushgateway=gateway)
+    scene.grid.accounts |= {
+        name: Account(name=name, uid=uid, active=True) for name, uid in (("dunepro", 501), ("novapro", 502))
+    }
+    for handler in (PUSH, REFRESH):
+        assert scene.apply(scene.ask(handler, {"pushgateway": True})) == {}
+    assert set(gateway.groups) == {"push-tokens", "refresh-uids"}
+    assert [f.name for f in gateway.groups["refresh-uids"]] == ["managed_tokens_last_ferry_refresh"]
+
+
+def test_they_stand_on_the_metrics_page(scene: Any, memory: Any) -> None:
+    """By upstream's names, without a prefix of ours; when they cannot be read the page still comes."""
+    scene.apply(scene.plan(PUSH))
+    metrics = Metrics()
+    metrics.figures(lambda: of({PUSH.name: PUSH, REFRESH.name: REFRESH}, scene.read_tools, memory))
+    text = metrics.text().decode()
+    assert 'managed_tokens_last_token_push_timestamp{node="gpvm1.example.com",service="dune_pro"} 1.9e+09' in text
+    assert "managed_tokens_failed_services_push_count 0.0" in text
+    scene.path.unlink()
+    assert "push_count" not in metrics.text().decode()
+
+
+@pytest.mark.parametrize("handler", [PUSH, REFRESH])
+def test_without_settings_there_are_none(scene: Any, handler: Any) -> None:
+    """An organisation without grid experiments sees nothing of all this."""
+    from bot.core.ports import ReadTools
+
+    names = ("vault", "fingerprints", "tokens", "documents", "clusters", "jobs", "now")
+    bare = ReadTools(**{name: getattr(scene.tools, name) for name in names})
+    assert handler.figures(replace(bare, records=scene.reader)) == ()
+    assert handler.inventory(handler.settings(), replace(bare, records=scene.reader)) == ()
