@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bot.core.checklist import Offer
-from bot.core.errors import Told
+from bot.core.errors import Told, Transient
 from bot.core.inventory import Credential
 from bot.core.plan import Plan, Report, Table
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.ecr_look import span
 from handlers.pull_secret_case import Case, judge
-from handlers.pull_secret_clusters import COMMAND, NAME, Settings
+from handlers.pull_secret_clusters import COMMAND, NAME, TRANSFER, Settings
 from handlers.pull_secret_look import Seen, held, look
 from handlers.pull_secret_pools import Pool, after, all_told, pools
 from handlers.pull_secret_steps import ConfirmAccepted, RestorePullSecret, Sync, WritePullSecret
@@ -44,9 +44,27 @@ def credential(name: str, found: Seen | Told, tools: ReadTools) -> Credential:
         return Credential(name=where, state="fresh", written_at=written)
     state = "degraded" if found.window.degraded else "due" if found.window.transfer else "unknown"
     alarm = "closed" if found.closed(now) else alarm_of(found, now)
+    told = str(case.trouble)
+    if isinstance(case.trouble, Transient) and found.window.transfer is not None:
+        alarm, told = ("", told) if synced(found) else (alarm, f"{case.trouble.what} {_last_seen(case, now)}")
     return Credential.model_validate(
-        {"name": where, "state": state, "written_at": written, "told": str(case.trouble)[:300], "alarm": alarm}
+        {"name": where, "state": state, "written_at": written, "told": told[:300], "alarm": alarm}
     )
+
+
+def synced(found: Seen) -> bool:
+    """Did the bot bring what the transfer that was seen last had?"""
+    transfer = found.window.transfer
+    return transfer is not None and found.held.secret.annotations.get(TRANSFER) == transfer.id
+
+
+def _last_seen(case: Case, now: float) -> str:
+    """What is known while OCM does not say."""
+    closes = case.seen.closes_at
+    left = (
+        "" if closes is None else ", and its time is over" if closes <= now else f", and has {span(closes - now)} left"
+    )
+    return f"The transfer {people(case)} was open when OCM last said{left}."
 
 
 def alarm_of(found: Seen, now: float) -> str:

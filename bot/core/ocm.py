@@ -28,7 +28,8 @@ class Window(Value):
     """What OCM said. `reason` is the word of the upstream's decision table (NoClusterTransfer, NoNewData, Disconnected,
     MoreAcceptedClusterTransfers, UnexpectedData, DataCorrupted, Unauthorized, Forbidden, InternalServerError, …), or
     ours for the one accepted transfer, AcceptedClusterTransfer: what its document changes is for others to say;
-    `healthy`: by that table; `told`: one sentence of ours; `degraded`: OCM itself fails (status 500 and above)."""
+    `healthy`: by that table; `told`: one sentence of ours; `degraded`: OCM itself fails (status 500 and above).
+    `transfer`: the accepted one; while OCM fails, or cannot be reached, the one that it showed last."""
 
     reason: str
     healthy: bool

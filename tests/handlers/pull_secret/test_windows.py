@@ -135,6 +135,31 @@ def test_alarms(world: Any) -> None:
     assert "its pull secret was not synced" in found.told
 
 
+def test_alarms_while_ocm_fails(world: Any) -> None:
+    """The time of a transfer that was seen runs on: who can still call somebody is told, and what is over, too."""
+    world.open(days=3)
+    assert world.inventory()["one/pull-secret"].alarm == ""
+    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(503)))
+    seen = []
+    for hours in (0, 25, 23, 20, 6):
+        world.ahead += hours * HOUR
+        found = world.inventory()["one/pull-secret"]
+        seen.append((found.state, found.alarm))
+    assert seen == [("degraded", alarm) for alarm in ("", "48h", "24h", "6h", "closed")]
+    assert "trouble of its own (503)" in found.told
+    assert found.told.endswith("The transfer joe → jack was open when OCM last said, and its time is over.")
+
+
+def test_no_alarm_while_ocm_fails_after_a_sync(world: Any) -> None:
+    """The bot has brought what the transfer had: nobody is called, however little time it has left."""
+    world.open(days=1)
+    world.apply(world.plan("one"))
+    assert world.inventory()["one/pull-secret"].state == "fresh"
+    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(503)))
+    found = world.inventory()["one/pull-secret"]
+    assert (found.state, found.alarm) == ("degraded", "")
+
+
 def test_what_waits_is_offered(world: Any) -> None:
     """A window that is open: who hands it to whom, what is left, and a button; the time of its end, so that a schedule
     that would come too late comes early."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+import pytest
+
 from bot.core.secret import Secret
 from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.ocm_remembered import RememberedOcm
@@ -45,6 +47,26 @@ def test_a_document_is_not_kept(place: Any, canary: Any) -> None:
     assert not ocm._known
     assert ocm.offered(place.cluster, Secret(place.auth), within=HOUR).document is not None
     assert len(place.ocm.log) == 3
+
+
+@pytest.mark.parametrize("fault", [Fault(answer=error(503)), Fault(cut=0)], ids=["fails", "away"])
+def test_a_transfer_is_not_forgotten_while_ocm_fails(place: Any, fault: Fault) -> None:
+    """Its time runs on: the failure comes with the transfer, also when it is only remembered; a window that was closed
+    by OCM's own word is forgotten."""
+    ocm, _ = remembered(place)
+    ask = lambda within=0.0: ocm.offered(place.cluster, Secret(place.auth), within=within)  # noqa: E731
+    place.open_window()
+    shown = ask().window.transfer
+    place.ocm.faults.add(fault)
+    for within in (0, HOUR):
+        failed = ask(within)
+        assert failed.document is None
+        assert failed.window.transfer == shown
+    place.ocm.faults.clear()
+    place.ocm.close(place.cluster)
+    assert ask().window.transfer is None
+    place.ocm.faults.add(fault)
+    assert ask().window.transfer is None
 
 
 def test_another_token_or_address_is_another_question(place: Any) -> None:
