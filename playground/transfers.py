@@ -55,7 +55,7 @@ class Transfers:
     ) -> None:
         self.ocm = OcmStandIn(now)
         self.registries = {host: RegistryStandIn(host, self._whose, kind="quay") for host in REGISTRIES}
-        self.passwords: list[str] = []
+        self.secrets: list[str] = []  # every password that was given out, also as a pull secret writes it
         self._clusters, self._bot, self._now = clusters, bot, now
 
     def start_over(self) -> None:
@@ -73,17 +73,18 @@ class Transfers:
 
     def good(self, password: str) -> bool:
         """Was it given out by OCM or a registry of ours?"""
-        return password in self.passwords
+        return password in self.secrets
 
     def _whose(self, user: str, password: str) -> str | None:
         return user if self.good(password) else None
 
     def _auths(self, hosts: Iterable[str]) -> dict[str, dict[str, str]]:
-        return {host: {"auth": encoded(f"{host.partition('.')[0]}:{self._password()}")} for host in hosts}
+        return {host: {"auth": self._auth(host.partition(".")[0])} for host in hosts}
 
-    def _password(self) -> str:
-        self.passwords.append(secrets.token_hex(16))
-        return self.passwords[-1]
+    def _auth(self, user: str) -> str:
+        password = secrets.token_hex(16)
+        self.secrets += [password, encoded(f"{user}:{password}")]
+        return self.secrets[-1]
 
     # --- what happens to them --------------------------------------------------------------------------------
 

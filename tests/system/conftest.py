@@ -99,7 +99,8 @@ def watched(canary: Any) -> Callable[[Any], Any]:
 def files(scene: Any) -> str:
     """The bot's log, the database and all else it has written, but for the files where secrets are given to it."""
     hidden = {"bot-token", "app-token", "signing-secret", "vault-token", "fingerprint-key", "encryption.key",
-              "encryption-key", "aws-key", "cluster-rosa-dev", "cluster-rosa-prod"}  # fmt: skip
+              "encryption-key", "aws-key", "cluster-rosa-dev", "cluster-rosa-prod",
+              "jenkins-token"}  # fmt: skip
     found = [path for path in scene.demo.folder.rglob("*") if path.is_file() and path.name not in hidden]
     return "\n".join(f"{path.name}\n{path.read_bytes().decode('latin-1')}" for path in found)
 

@@ -97,7 +97,8 @@ class Scene:
         for path in self.vault.paths():
             for name, value in (self.vault.get(path) or {}).items():
                 self._hide(f"{path} {name}", str(value))
-        for name in ("bot-token", "app-token", "signing-secret", "vault-token", "fingerprint-key"):
+        for name in ("bot-token", "app-token", "signing-secret", "vault-token", "fingerprint-key",
+                     "jenkins-token"):  # fmt: skip
             self.canary.add(name, (self.demo.folder / name).read_text())
         self.canary.add("encryption-key", self._key.decode())
 
