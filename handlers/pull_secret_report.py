@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.checklist import Offer
-from bot.core.errors import Told, Transient
+from bot.core.errors import Told
 from bot.core.inventory import Credential
 from bot.core.plan import Plan, Report, Table
 from bot.core.ports import ReadTools
@@ -45,7 +45,7 @@ def credential(name: str, found: Seen | Told, tools: ReadTools) -> Credential:
     state = "degraded" if found.window.degraded else "due" if found.window.transfer else "unknown"
     alarm = "closed" if found.closed(now) else alarm_of(found, now)
     told = str(case.trouble)
-    if isinstance(case.trouble, Transient) and found.window.transfer is not None:
+    if not found.window.said and found.window.transfer is not None:
         alarm, told = ("", told) if synced(found) else (alarm, f"{case.trouble.what} {_last_seen(case, now)}")
     return Credential.model_validate(
         {"name": where, "state": state, "written_at": written, "told": told[:300], "alarm": alarm}

@@ -182,7 +182,7 @@ class ConfirmAccepted(Step):
 
 def accepted(window: Window) -> bool:
     """Did OCM take the token, whatever it has to say? A cluster without one has none to be taken."""
-    return window.reason == "NoToken" or (window.status is not None and 200 <= window.status < 300)
+    return window.reason == "NoToken" or window.said
 
 
 class WatchPools(Step):

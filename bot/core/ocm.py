@@ -29,7 +29,7 @@ class Window(Value):
     MoreAcceptedClusterTransfers, UnexpectedData, DataCorrupted, Unauthorized, Forbidden, InternalServerError, …), or
     ours for the one accepted transfer, AcceptedClusterTransfer: what its document changes is for others to say;
     `healthy`: by that table; `told`: one sentence of ours; `degraded`: OCM itself fails (status 500 and above).
-    `transfer`: the accepted one; while OCM fails, or cannot be reached, the one that it showed last."""
+    `transfer`: the accepted one; where OCM did not say, the one that it showed last."""
 
     reason: str
     healthy: bool
@@ -37,6 +37,11 @@ class Window(Value):
     status: int | None = None
     degraded: bool = False
     transfer: Transfer | None = None
+
+    @property
+    def said(self) -> bool:
+        """Did OCM say how it is, for better or worse? Else it refused, failed, or could not be reached."""
+        return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """OCM, asked no more often than clusters themselves would: what it said is remembered for those who need not know anew.
 
-In memory only, and never a document: while a window is open, each question is asked. While OCM then fails, the transfer
-that it showed last is told with the failure, for its time runs on.
+In memory only, and never a document: while a window is open, each question is asked. While OCM then does
+not say, the transfer that it showed last is told with the trouble, for its time runs on.
 """
 
 from __future__ import annotations
@@ -67,11 +67,11 @@ class RememberedOcm:
         now = self._ticks()
         with self._lock:
             self._tidy(now)
-            if failed and key in self._open:
+            if not found.window.said and key in self._open:
                 found = replace(found, window=found.window.model_copy(update={"transfer": self._open[key][1]}))
-            elif not failed and found.window.transfer:
+            elif found.window.transfer is not None:
                 self._open[key] = now, found.window.transfer
-            elif not failed:
+            else:
                 self._open.pop(key, None)
             if found.document is None:
                 self._known[key] = Answered(now, found.window, failures)

@@ -135,18 +135,19 @@ def test_alarms(world: Any) -> None:
     assert "its pull secret was not synced" in found.told
 
 
-def test_alarms_while_ocm_fails(world: Any) -> None:
+@pytest.mark.parametrize(("status", "state"), [(503, "degraded"), (401, "due"), (429, "due")])
+def test_alarms_while_ocm_does_not_say(world: Any, status: int, state: str) -> None:
     """The time of a transfer that was seen runs on: who can still call somebody is told, and what is over, too."""
     world.open(days=3)
     assert world.inventory()["one/pull-secret"].alarm == ""
-    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(503)))
+    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(status)))
     seen = []
     for hours in (0, 25, 23, 20, 6):
         world.ahead += hours * HOUR
         found = world.inventory()["one/pull-secret"]
         seen.append((found.state, found.alarm))
-    assert seen == [("degraded", alarm) for alarm in ("", "48h", "24h", "6h", "closed")]
-    assert "trouble of its own (503)" in found.told
+    assert seen == [(state, alarm) for alarm in ("", "48h", "24h", "6h", "closed")]
+    assert f"({status})" in found.told
     assert found.told.endswith("The transfer joe → jack was open when OCM last said, and its time is over.")
 
 
