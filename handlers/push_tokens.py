@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 from pydantic import Field
 
 from bot.core.errors import Refused, Told
@@ -26,9 +24,8 @@ from handlers.managed_tokens import (
     listed,
     uid_of,
 )
-from handlers.push_tokens_report import held_by, report
+from handlers.push_tokens_report import held_by, missed, report
 
-Bringing = TypeVar("Bringing", StoreToken, PushToken)
 MOST = 20  # warnings of a kind that are shown
 
 
@@ -64,7 +61,7 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     after = float(int(tools.now() - settings.fresh_minutes * 60))
     stores, unlisted = storing(services, after, tools)
     pushes = pushing(services, nodes, uids, after)
-    due = missing(stores, tools), missing(pushes, tools)
+    due = missing(services, stores, pushes, tools)
     stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
     warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
     spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
@@ -116,10 +113,13 @@ def pushing(
     )
 
 
-def missing(steps: tuple[Bringing, ...], tools: ReadTools) -> tuple[Bringing, ...]:
-    """Those that are not done. What cannot be told is tried."""
-    done = each(lambda step: step.done(tools), steps)
-    return tuple(step for step, so in zip(steps, done, strict=True) if so is not True)
+def missing(
+    services: tuple[Service, ...], stores: tuple[StoreToken, ...], pushes: tuple[PushToken, ...], tools: ReadTools
+) -> tuple[tuple[StoreToken, ...], tuple[PushToken, ...]]:
+    """Those that have not brought the token that is held now."""
+    holds = {one.name: tools.vault_tokens.held(one) for one in services}
+    stored, pushed = {*missed(stores, "store", holds, tools)}, {*missed(pushes, "push", holds, tools)}
+    return tuple(one for one in stores if one.where in stored), tuple(one for one in pushes if one.where in pushed)
 
 
 def propose(

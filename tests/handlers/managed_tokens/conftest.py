@@ -175,9 +175,15 @@ class Scene:
         self.tools.records.put("tokens.uid", account, value, run="earlier")
 
 
-@pytest.fixture(scope="module")
+def unsynchronised(connection: Any, _record: Any) -> None:
+    """The power stays on in these tests, and the disk belongs to others too."""
+    connection.execute("PRAGMA synchronous=OFF")
+
+
+@pytest.fixture(scope="session")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.Engine]:
     engine = store.connect(Settings(data_dir=tmp_path_factory.mktemp("store")))
+    sa.event.listen(engine, "connect", unsynchronised)
     schema.migrate(engine)
     yield engine
     engine.dispose()
