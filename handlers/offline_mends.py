@@ -12,8 +12,8 @@ MENDS: Mapping[Verdict, str] = {
     "session_not_found": f"A new token is needed: production's if it has another one, else ask for {HAND}.",
     "session_not_active": "A new token is needed; this one will be “not found” from now on. Production's if it has "
     f"another one, else ask for {HAND}.",
-    "stale_token": "Whoever used it last has its successor: find out who that is. If nobody kept it, as when the bot was "
-    f"stopped in the middle, ask for {HAND}. Give each user of it a token of its own.",
+    "stale_token": "Whoever used it last has its successor: find out who that is. If nobody kept it, as when the bot "
+    f"was stopped in the middle, ask for {HAND}. Give each user of it a token of its own.",
     "wrong_client": f"A token is needed that was issued for the client the consumer logs in as: ask for {HAND}.",
     "ordinary_session": f"A token is needed from a login with the scope offline_access: ask for {HAND}.",
     "token_not_active": f"An offline token has no end, so this is none: ask for {HAND}.",
