@@ -173,7 +173,7 @@ def inventory(scene: Any) -> tuple[Any, ...]:
 
 def hourly(scene: Any, hours: int) -> None:
     for _ in range(hours):
-        scene.apply(scene.plan(HANDLER))
+        scene.apply(scene.plan(HANDLER, service=["dune_pro"]))
         scene.grid.now += 3600
 
 
@@ -183,11 +183,11 @@ def test_the_threshold_counts_from_the_first_error(scene: Any) -> None:
     scene.grid.broken |= dict.fromkeys(DUNE, AWAY)
     hourly(scene, 1)
     assert scene.grid.mails == []
-    hourly(scene, 10)
+    hourly(scene, 5)
     assert sorted(to for to, _, _ in scene.grid.mails) == [("admins@example.com",), ("dune@example.com",)]
     assert all(body.count("does not answer") == 2 for _, _, body in scene.grid.mails)
     scene.grid.broken.clear()
-    hourly(scene, 3)
+    hourly(scene, 2)
     assert [subject for _, subject, _ in scene.grid.mails[2:]] == [
         "Vault tokens of dune: 2 over",
         "Vault tokens: 2 over",
