@@ -17,7 +17,7 @@ from handlers.managed_tokens import PUSH, counted, inventory, uid_of
 
 TOLD = "tokens.told"  # by receiver and trouble: they know of it
 AGAIN = 86400.0  # seconds until they are told once more
-ADMINS = "admins"
+ADMINS = "the admins"  # as no experiment can be called
 LINES = 200
 
 

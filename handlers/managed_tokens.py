@@ -20,7 +20,8 @@ ALL = "all"
 SUBJECT = "managed-tokens"  # never two runs at once: both would write the same files
 UID = "tokens.uid"  # kind of record, by account
 SIGN_IN = "needs somebody to sign in"  # what `bot.core.grid.VaultTokens` says when only a person can help
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=128)]
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=130)]
+AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=32)]
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=253)]
 
 

@@ -19,7 +19,7 @@ from bot.core.plan import Note, Plan, RunRef, Stage, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from handlers.managed_figures import PushFigures, of_uids
-from handlers.managed_tokens import REFRESH, SUBJECT, UID, Name, counted, inventory, listed, unusable
+from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable
 from handlers.refresh_uids_report import report
 
 DAY = 86400.0
@@ -40,7 +40,7 @@ class Settings(HandlerSettings):
 class RefreshUids(Ask):
     """What a person types after /refresh-uids."""
 
-    account: tuple[Name, ...] = Field(
+    account: tuple[AccountName, ...] = Field(
         default=(), max_length=200, description="UNIX accounts of services; all of them if left out.",
         json_schema_extra={"positional": True},
     )  # fmt: skip

@@ -16,7 +16,7 @@ from handlers.managed_records import LAST
 from handlers.managed_state import Look, span
 from handlers.managed_tokens import PUSH, STATUS, Name, chosen, counted, inventory
 
-ROWS, OFFERS = 60, 4
+ROWS, OFFERS, MOST = 60, 4, 200
 
 
 class Settings(HandlerSettings):
@@ -86,7 +86,7 @@ def offers(bad: tuple[tuple[Service, Credential], ...], tools: ReadTools) -> tup
     """What only a person can do first, then one push for all that is not fresh."""
     asked = tuple(one.offer for _, one in bad if one.alarm == "sign in" and one.offer is not None)
     names = tuple(dict.fromkeys(service.name for service, _ in bad))
-    push = (Offer(label="Push what is missing", command=PUSH, ask={"service": list(names)}),) if names else ()
+    push = (Offer(label="Push what is missing", command=PUSH, ask={"service": list(names[:MOST])}),) if names else ()
     return tuple(one for one in (*asked[:OFFERS], *push) if one.command in tools.commands)
 
 
