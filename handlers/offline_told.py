@@ -8,7 +8,7 @@ from bot.core.handing_in import Wanted
 from bot.core.plan import Answer, Note, Plan, Report, Table
 from bot.core.ports import ReadTools
 from handlers.offline_look import held, older, unfit
-from handlers.offline_mends import mend
+from handlers.offline_mends import HERE, mend
 from handlers.offline_state import inventory
 from handlers.offline_tokens import CURE, RUN, Settings, chosen
 from handlers.offline_verdict import Looked
@@ -48,7 +48,7 @@ def owner_first(looked: Looked, tools: ReadTools) -> Answer:
         command=CURE,
         title=f"A new offline token would not help {looked.name}"[:150],
         text=(looked.judged.told, mend(looked.judged)),
-        notes=looked.notes(tools.now()),
+        notes=looked.facts(tools.now()),
         warnings=looked.warnings(),
         offers=account_offer(looked),
     )
@@ -65,17 +65,18 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
         )
     ways = [_wanted(looked, "", tools)] if cure != "sign-in" else []
     ways += [_wanted(looked, f"sso/{looked.place.realm}", tools)] if signs and cure != "hand" else []
-    whose = f" as the account {looked.subject}" if looked.subject else ""
+    kept = "" if looked.place.subject else ", which the token was for,"
+    whose = f" as the account {looked.subject}{kept}" if looked.subject else ""
     told, offer = production(looked, tools)
     return Answer(
         command=CURE,
         title=f"A person is needed for the offline token of {looked.name}"[:150],
         text=(
-            f"Somebody who may signs in{whose} and hands the new token in, here and to the bot alone: it goes into "
-            "Vault, and a plan is made with it. Never paste it into a channel.",
+            f"Somebody who may signs in{whose} and hands the new token in here, where only the bot sees it: it "
+            "goes into Vault, and a plan is made with it. Never paste it into a channel.",
         ),
         notes=(
-            *looked.notes(tools.now()),
+            *looked.notes(tools.now(), HERE),
             *told,
             Note(label="New offline token", text=looked.settings.token_page),
         ),

@@ -9,7 +9,7 @@ from bot.core.plan import Note
 from bot.core.ports import ReadTools
 from bot.core.sso import Judged
 from handlers.offline_look import Held, held, unfit, used_at
-from handlers.offline_mends import mend
+from handlers.offline_mends import HAND, mend
 from handlers.offline_tokens import Place, Settings
 
 ABSENT = "is not there"
@@ -38,12 +38,16 @@ class Looked:
             return f"The token in {self.place.ref} {self.why}."
         return self.judged.told if self.judged else "It was not tried: trying it is a step of a plan here."
 
-    def notes(self, now: float) -> tuple[Note, ...]:
+    def notes(self, now: float, hand: str = HAND) -> tuple[Note, ...]:
+        """The verdict first. `hand`: how somebody hands a new token in."""
+        mended = mend(self.judged, hand) if self.judged and self.why is None else ""
+        cure = (Note(label="Cure", text=mended),) if mended else ()
+        return (Note(label="Verdict", text=self.state), *cure, *self.facts(now))
+
+    def facts(self, now: float) -> tuple[Note, ...]:
         there = () if self.found is None else (Note(label="Token now", text=self.found.told(now)),)
         used = () if self.used_at is None else (Note(label="Last refreshed", text=self.name, at=self.used_at),)
-        mended = mend(self.judged) if self.judged and self.why is None else ""
-        cure = (Note(label="Cure", text=mended),) if mended else ()
-        return (*there, Note(label="Verdict", text=self.state), *cure, *used)
+        return (*there, *used)
 
     def warnings(self) -> tuple[str, ...]:
         if not self.spends:

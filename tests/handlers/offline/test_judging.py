@@ -57,6 +57,17 @@ def test_what_no_token_mends(world: Any, answer: Any, words: str) -> None:
     assert "would not help" in told.title
     assert words in " ".join(told.text)
     assert told.wanted == ()
+    assert {note.label for note in told.notes} == {"Token now", "Last refreshed"}, "what is said is said once"
+
+
+def test_the_verdict_comes_first_and_points_at_the_button(world: Any) -> None:
+    """Where the button is in the same message nobody is told to type a command; elsewhere they are."""
+    world.place = {"probe": "planning", "production": None}
+    answer = world.answer()
+    assert [note.label for note in answer.notes[:2]] == ["Verdict", "Cure"]
+    assert "use a button of this message" in answer.notes[1].text
+    assert "cure=hand" not in answer.model_dump_json()
+    assert "ask for /fix-offline-session with cure=hand" in mend(Judged(verdict="stale_token", told="x"))
 
 
 def test_a_dead_token_and_none_better(world: Any) -> None:
