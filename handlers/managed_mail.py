@@ -141,7 +141,7 @@ def _due(one: Record, heard: Record | None, threshold: int, now: float) -> bool:
 def _digest(audience: str, to: tuple[str, ...], news: Mapping[str, Record], past: tuple[str, ...]) -> Digest:
     whose = "" if audience == ADMINS else f" of {audience}"
     parts = [f"{counted('trouble', len(news))}" if news else "", f"{len(past)} over" if past else ""]
-    lines = [f"- {where(key)}: {said(one)} ({counted('time', errors_of(one))} in a row)" for key, one in news.items()]
+    lines = [f"- {line(key, one)} ({counted('time', errors_of(one))} in a row)" for key, one in news.items()]
     lines += [f"- {where(key)}: over." for key in past]
     more = [f"… and {len(lines) - LINES} more."] if len(lines) > LINES else []
     ending = "Until these are mended, the tokens there stay as they were, and end at their time." if news else ""
@@ -155,6 +155,12 @@ def _digest(audience: str, to: tuple[str, ...], news: Mapping[str, Record], past
             ["Bringing Vault tokens to where grid jobs look for them:", "", *lines[:LINES], *more, "", ending]
         ),
     )
+
+
+def line(key: str, one: Record) -> str:
+    """The place before what is said of it, where that does not begin with it anyway."""
+    told, place = said(one), where(key)
+    return told if told.startswith(f"{place} ") else f"{place}: {told}"
 
 
 def where(key: str) -> str:

@@ -64,7 +64,11 @@ class Look:
         alarm = self._often(failed) if failed is not None else ""
         if state == "expired":
             alarm = "expired"
+        elif had is not None and (_until(had) or 0) - self.now < SOON:
+            alarm = alarm or "ends soon"
         why = said(failed) if failed is not None else ("" if state == "fresh" else self._why(had))
+        if told and failed is None and state != "fresh":
+            why = f"It waits for {service.name} itself, whose trouble is told apart."
         return Credential(
             name=where[:200],
             state="degraded" if failed is not None and state in ("fresh", "due") else state,
@@ -88,6 +92,8 @@ class Look:
             return f"It was never pushed: /{PUSH} does."
         if (_until(had) or 0) <= self.now:
             return f"The token there has ended, and jobs find none that works: /{PUSH}"
+        if (_until(had) or 0) - self.now < SOON:
+            return f"The token there ends in {span((_until(had) or 0) - self.now)}, and no new one came: /{PUSH}"
         return f"It was pushed {span(self.now - had.seen_at)} ago; an hourly schedule brings it anew."
 
     def _often(self, failed: Record) -> str:

@@ -14,7 +14,7 @@ from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from handlers.managed_records import BROUGHT, PING, brought, fresh, noting, place, trouble
-from handlers.managed_tokens import counted, named, uid_of
+from handlers.managed_tokens import named, uid_of
 
 PINGS = 64  # at the same time
 NAMED = 100  # nodes that did not answer
@@ -77,7 +77,8 @@ class PingNodes(Step):
     nodes: tuple[str, ...]
 
     def says(self) -> str:
-        return f"See whether the {counted('node', len(self.nodes))} of {self.service} answer"
+        which = "the node" if len(self.nodes) == 1 else f"the {len(self.nodes)} nodes"
+        return f"See whether {which} of {self.service} can be reached"
 
     def done(self, tools: ReadTools) -> bool:
         return tools.records.get(PING, self.service) is not None

@@ -17,6 +17,7 @@ from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed
 
 ROWS, OFFERS = 30, 4
+SERVICES, NODES = 200, 500  # that can be named in one command
 
 
 def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
@@ -42,7 +43,19 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
         notes=counts(steps, without, stores, pushes),
         warnings=(*silent(steps, tools), *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else [])),
         offers=offers(without, known, tools),
+        again=again(plan, without, stores, pushes),
     )
+
+
+def again(
+    plan: Plan, without: tuple[str, ...], stores: tuple[str, ...], pushes: tuple[str, ...]
+) -> dict[str, Any] | None:
+    """Just what is missing, also when it is asked for so late that everything would be due."""
+    services = tuple(dict.fromkeys((*without, *(where.partition("@")[0] for where in (*stores, *pushes)))))
+    nodes = tuple(dict.fromkeys(where.partition("@")[2] for where in pushes)) if not (without or stores) else ()
+    if not services or len(services) > SERVICES or len(nodes) > NODES:
+        return None
+    return {**plan.ask, "service": list(services), "node": list(nodes) or plan.ask["node"]}
 
 
 def held(steps: tuple[Step, ...], known: dict[str, Record], tools: ReadTools) -> dict[str, Held | None]:

@@ -91,6 +91,27 @@ def test_the_report_counts_and_offers_to_sign_in(scene: Any) -> None:
     assert report.warnings == ("Did not answer when asked: n1.example.com.",)
 
 
+def test_asking_again_late_asks_for_what_has_failed(scene: Any) -> None:
+    """The button names services, and nodes where nothing but their pushes failed; a run that went well names nothing."""
+    scene.grid.broken[NODE] = AWAY
+    plan = scene.plan(HANDLER)
+    scene.apply(plan)
+    left = scene.report(HANDLER, plan).again
+    assert left == {"service": ["dune_pro"], "node": ["gpvm1.example.com"], "test": False}
+    scene.grid.now += 86400
+    scene.grid.broken["dune_pro@s1.example.com"] = Transient("The schedd is away.")
+    late = scene.plan(HANDLER, **left)
+    assert [step.where for *_, step in late.steps if step.kind == "tokens.push"] == [NODE]
+    scene.apply(late)
+    assert scene.report(HANDLER, late).again == left
+    whole = scene.plan(HANDLER)
+    scene.apply(whole)
+    assert scene.report(HANDLER, whole).again == {"service": ["dune_pro"], "node": [], "test": False}
+    scene.grid.broken.clear()
+    scene.apply(whole)
+    assert scene.report(HANDLER, whole).again is None
+
+
 def test_a_test_pushes_nothing(scene: Any) -> None:
     """Tokens are had and stored; nodes and UIDs are nobody's business."""
     scene.tools.records.drop("tokens.uid", "novapro")
@@ -234,5 +255,7 @@ def test_the_inventory_says_how_each_node_is(scene: Any) -> None:
     scene.grid.now += 4 * 3600
     assert {one.state for one in inventory(scene)} == {"due"}
     assert not any(one.alarm for one in inventory(scene))
-    scene.grid.now += 7 * 86400
+    scene.grid.now += 7 * 86400 - 8 * 3600
+    assert {one.alarm for one in inventory(scene) if "@" in one.name} == {"ends soon"}
+    scene.grid.now += 8 * 3600
     assert {one.alarm for one in inventory(scene) if "@" in one.name} == {"expired"}
