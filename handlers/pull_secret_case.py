@@ -24,11 +24,11 @@ from handlers.pull_secret_look import Seen
 from handlers.pull_secret_pools import before
 
 SOON = 6 * 3600.0  # seconds before its end from which a window closes soon
-LATER = "Nothing was changed; ask again when OCM answers."
+LATER = "Ask again when OCM answers."
 CURES = {
     "Unauthorized": "The cluster's owner puts a pull secret into the cluster that OCM accepts.",
     "Forbidden": "Compare the cluster's id and owner in OCM with those of its pull secret.",
-    "MoreAcceptedClusterTransfers": "Nothing was changed. Somebody ends all of the transfers but one in OCM.",
+    "MoreAcceptedClusterTransfers": "Somebody ends all of the transfers but one in OCM.",
     "DataCorrupted": AGAIN,
 }
 NO_NEW_DATA = "NoNewData"

@@ -18,7 +18,7 @@ EMPTY = '{"auths":{}}'
 REFUSING = ("unauthorized", "expired", "denied")
 MOST_TRIED = 40  # registries of one document
 SHOWN = 5  # problems in one sentence
-AGAIN = "Nothing was changed. The transfer's recipient gives OCM the right pull secret, and starts the transfer anew."
+AGAIN = "The transfer's recipient gives OCM the right pull secret, and starts the transfer anew."
 
 
 class Row(Value):
