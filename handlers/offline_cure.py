@@ -9,6 +9,7 @@ from bot.core.plan import Change, Note, Plan, Stage
 from bot.core.ports import ReadTools
 from bot.core.secret import SecretRef
 from handlers.offline_look import Held, check, held
+from handlers.offline_mends import HAND
 from handlers.offline_steps import Asked, RefreshToken, SameSession, TakeToken, TryToken, put_into, rest, whole
 from handlers.offline_tokens import CURE
 from handlers.offline_verdict import Looked
@@ -22,10 +23,7 @@ SHARED = (
 
 def bring(looked: Looked, source: SecretRef, ask: dict[str, Any], tools: ReadTools) -> Plan:
     """Try the token there, put it into the place, and try it once more from there."""
-    found = held(source, tools)
-    if found is None:
-        raise Refused(f"There is no token in {source}.", "Put one there, or ask with another cure=.")
-    check(found, looked.place, looked.subject, tools)
+    found = fitting(looked, source, tools)
     target, asked = looked.place.ref, asked_as(looked, tools)
     before, spare = whole(target), looked.settings.handed_in(looked.name)
     put_into(tools, target, found.token)  # tried here, so that what cannot be done is never proposed
@@ -55,6 +53,21 @@ def bring(looked: Looked, source: SecretRef, ask: dict[str, Any], tools: ReadToo
         notes=(*looked.notes(tools.now()), Note(label="New token", text=found.told(tools.now()))),
         warnings=(*looked.warnings(), *warnings(looked, found, source)),
     )
+
+
+def fitting(looked: Looked, source: SecretRef, tools: ReadTools) -> Held:
+    """The token there. Refused when there is none, or none that may stand in the place."""
+    handed = source == looked.settings.handed_in(looked.name)
+    other = f": {HAND}." if handed else ", or correct the place in the settings."
+    now = f"Nothing was changed. Put the right token there{other}"
+    try:
+        found = held(source, tools)
+    except Refused as refusal:
+        raise Refused(refusal.what, now if handed else refusal.now) from None
+    if found is None:
+        raise Refused(f"There is no token in {source}.", "Put one there, or ask with another cure=.")
+    check(found, looked.place, looked.subject, tools, now)
+    return found
 
 
 def refresh(looked: Looked, ask: dict[str, Any], tools: ReadTools) -> Plan:

@@ -86,13 +86,10 @@ def unfit(found: Held, place: Place, subject: str, tools: ReadTools) -> str | No
     return None
 
 
-def check(found: Held, place: Place, subject: str, tools: ReadTools) -> None:
-    """Refused for a token that may not stand in the place."""
+def check(found: Held, place: Place, subject: str, tools: ReadTools, now: str) -> None:
+    """Refused for a token that may not stand in the place. `now`: what to do then."""
     if why := unfit(found, place, subject, tools):
-        raise Refused(
-            f"The token in {found.ref} {why}.",
-            "Nothing was changed. Put the right token there, or correct the place in the settings.",
-        )
+        raise Refused(f"The token in {found.ref} {why}.", now)
 
 
 def older(one: Held, other: Held) -> bool:

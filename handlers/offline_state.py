@@ -54,7 +54,7 @@ def _dated(name: str, used_at: float | None, ends: float | None, now: float, off
     word = f"{next(days for days in BEFORE if left <= days * DAY)}d"
     if left <= 0:
         state: Freshness = "expired"
-        told = "Not refreshed for so long that its session has probably ended: whoever owns it tries it."
+        told = "Not refreshed for so long that its session has probably ended: fix it."
     else:
         state, told = "due", f"Its session ends in {span(left)} if nobody uses it: keep it alive, or fix it."
     return Credential(

@@ -180,6 +180,19 @@ def test_handed_in(world: Any) -> None:
     assert world.answer(cure="hand").offers == ()
 
 
+@pytest.mark.parametrize(
+    "make", [lambda realm: realm.offline_token("somebody"), lambda realm: "gobbledygook"], ids=["whose", "what"]
+)
+def test_the_wrong_one_was_handed_in(world: Any, make: Any) -> None:
+    """Who did so is told how to hand in another one, not to look into Vault."""
+    world.change(INBOX, **{"ocm-ci": world.keep("wrong", make(world.realm))})
+    with pytest.raises(Refused) as told:
+        world.ask(cure="inbox")
+    assert told.value.now == (
+        "Nothing was changed. Put the right token there: ask for /fix-offline-session with cure=hand."
+    )
+
+
 def test_signing_in_needs_a_way(world: Any) -> None:
     """Only where the realm lets people."""
     assert [one.way for one in world.answer(cure="sign-in").wanted] == ["sso/redhat"]
