@@ -64,7 +64,7 @@ class Look:
         alarm = self._often(failed) if failed is not None else ""
         if state == "expired":
             alarm = "expired"
-        elif had is not None and (_until(had) or 0) - self.now < SOON:
+        elif self._soon(had):
             alarm = alarm or "ends soon"
         why = said(failed) if failed is not None else ("" if state == "fresh" else self._why(had))
         if told and failed is None and state != "fresh":
@@ -85,14 +85,21 @@ class Look:
         left = (_until(had) or 0) - self.now
         if left <= 0:
             return "expired"
-        return "due" if left < SOON or self.now - had.seen_at > LATE else "fresh"
+        return "due" if self._soon(had) or self.now - had.seen_at > LATE else "fresh"
+
+    def _soon(self, had: Record | None) -> bool:
+        """In half a day, or in the last quarter of a token that never lives long."""
+        if had is None:
+            return False
+        until = float(had.value["until"])
+        return until - self.now < min(SOON, (until - had.since) / 4)
 
     def _why(self, had: Record | None) -> str:
         if had is None:
             return f"It was never pushed: /{PUSH} does."
         if (_until(had) or 0) <= self.now:
             return f"The token there has ended, and jobs find none that works: /{PUSH}"
-        if (_until(had) or 0) - self.now < SOON:
+        if self._soon(had):
             return f"The token there ends in {span((_until(had) or 0) - self.now)}, and no new one came: /{PUSH}"
         return f"It was pushed {span(self.now - had.seen_at)} ago; an hourly schedule brings it anew."
 

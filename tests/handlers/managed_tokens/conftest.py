@@ -54,6 +54,7 @@ class Grid:
     broken: dict[str, Told] = field(default_factory=dict)
     holds: dict[str, Held] = field(default_factory=dict)
     generation: int = 1
+    life: float = 7 * 86400.0
     stored: list[str] = field(default_factory=list)
     pushed: list[tuple[str, int]] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
@@ -71,7 +72,7 @@ class Grid:
     def obtain(self, service: Service) -> Held:
         self._fails(service.name)
         mark = f"{self.generation:08x}"
-        held = Held(service=service.name, expires_at=self.now + 7 * 86400, fingerprint=mark, how="login")
+        held = Held(service=service.name, expires_at=self.now + self.life, fingerprint=mark, how="login")
         return self.holds.setdefault(service.name, held)
 
     def forget(self, service: Service) -> None:

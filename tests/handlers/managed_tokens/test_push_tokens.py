@@ -259,3 +259,12 @@ def test_the_inventory_says_how_each_node_is(scene: Any) -> None:
     assert {one.alarm for one in inventory(scene) if "@" in one.name} == {"ends soon"}
     scene.grid.now += 8 * 3600
     assert {one.alarm for one in inventory(scene) if "@" in one.name} == {"expired"}
+
+
+def test_a_short_life_is_no_alarm(scene: Any) -> None:
+    """Where tokens live for hours only, one that was just brought is fresh, until its last quarter."""
+    scene.grid.life = 4 * 3600.0
+    scene.apply(scene.plan(HANDLER))
+    assert {(one.state, one.alarm) for one in inventory(scene)} == {("fresh", "")}
+    scene.grid.now += 3.5 * 3600
+    assert {one.alarm for one in inventory(scene) if "@" in one.name} == {"ends soon"}
