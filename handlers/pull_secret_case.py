@@ -25,7 +25,11 @@ from handlers.pull_secret_pools import before
 
 SOON = 6 * 3600.0  # seconds before its end from which a window closes soon
 LATER = "Ask again when OCM answers."
+ADDRESS = "Check ocm.address in the settings, and the endpoint in the cluster's insights-config, if it names one."
 CURES = {
+    "BadRequest": ADDRESS,
+    "NotFound": ADDRESS,
+    "TooManyRequests": "Ask again in some minutes; if it goes on, look at the cluster less often.",
     "Unauthorized": "The cluster's owner puts a pull secret into the cluster that OCM accepts.",
     "Forbidden": "Compare the cluster's id and owner in OCM with those of its pull secret.",
     "MoreAcceptedClusterTransfers": "Somebody ends all of the transfers but one in OCM.",

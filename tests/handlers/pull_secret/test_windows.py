@@ -51,6 +51,17 @@ def test_ocm_says_no(world: Any, answer: Answer, word: str, kind: type[Exception
     assert world.writes() == []
 
 
+@pytest.mark.parametrize(
+    ("status", "words"), [(400, "ocm.address"), (401, "pull secret"), (404, "ocm.address"), (429, "some minutes")]
+)
+def test_what_to_do_about_it(world: Any, status: int, words: str) -> None:
+    """Where the trouble is: an address is not mended at the cluster."""
+    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(status)))
+    with pytest.raises(Refused) as told:
+        world.ask("sync", "one")
+    assert words in told.value.now
+
+
 def test_ocm_fails_for_all(world: Any) -> None:
     """Then it is only temporarily away, and is asked again by whoever asks for plans; a healthy cluster among them makes
     it an answer."""
