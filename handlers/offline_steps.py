@@ -21,7 +21,7 @@ from handlers.offline_look import Held, held, judged
 from handlers.offline_mends import mend
 from handlers.steps import changed_by_others, fingerprint, listed, lookup, not_put_back, reading
 
-WAITS = "The bot has it in its memory for an hour: leave it running, and ask for the command again when Vault answers."
+WAITS = "The bot has it in its memory for an hour: leave it running, and ask for the command again when Vault takes it."
 BLANK = "nothing-here"  # stands for the token when only the rest of a document is compared
 
 
@@ -259,10 +259,12 @@ def whole(ref: SecretRef) -> SecretRef:
 
 
 def _saved(tools: Tools, spare: SecretRef, token: Secret, run: RunRef, trouble: Told) -> Refused:
-    tools.vault.write(spare.path, {spare.field: token}, run=run.id)
-    with suppress(
-        Told
-    ):  # nobody undoes this, so no older value is left lying about; but the new one stands, that counts
+    try:
+        tools.vault.write(spare.path, {spare.field: token}, run=run.id)
+    except Told as second:
+        what = f"The new token could be kept neither in its place nor in {spare}: {trouble.what} {second.what}"
+        return Refused(what, WAITS)
+    with suppress(Told):  # nobody undoes this, so no older value is left lying about; the new one stands, that counts
         tools.vault.retire(spare.path, run=run.id)
     return Refused(
         f"The new token could not be kept in its place: {trouble.what}",

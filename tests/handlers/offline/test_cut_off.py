@@ -94,6 +94,28 @@ def test_a_place_that_refuses(world: Any, monkeypatch: pytest.MonkeyPatch) -> No
     assert world.good(world.token())
 
 
+@pytest.mark.parametrize("second", [Refused("No (403).", "Ask."), Transient("Vault did not answer.", "Wait.")], ids=str)
+def test_every_place_refuses(world: Any, second: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the inbox takes it: both are told, and that the bot still has the token; once Vault takes it the same
+    plan goes on to the end."""
+    world.realm.rotate()
+    plan, whole = world.plan(), world.tools.vault.write
+
+    def write(path: str, values: Any, *, run: str) -> None:
+        raise second if path == INBOX else Refused(f"Vault refused to write {path} (403).", "Ask for the right.")
+
+    monkeypatch.setattr(world.tools.vault, "write", write)
+    with pytest.raises(Refused, match="neither in its place nor in") as told:
+        world.apply(plan)
+    assert "leave it running" in told.value.now
+    assert PRODUCTION in told.value.what
+    monkeypatch.setattr(world.tools.vault, "write", whole)
+    world.apply(plan)
+    world.keep("kept", world.token())
+    assert world.there() == world.token()
+    assert world.good(world.token())
+
+
 @pytest.mark.parametrize("nth", [0, 2])
 def test_vault_is_away_for_longer_than_a_probe_is_remembered(
     world: Any, nth: int, monkeypatch: pytest.MonkeyPatch
