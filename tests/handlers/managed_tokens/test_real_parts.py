@@ -21,7 +21,7 @@ from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.kerberos import Tickets
 from bot.tools.nodes import SshNodes
 from bot.tools.vault_tokens import VaultTokens
-from handlers.onboard_tokens import ONBOARD
+from handlers.managed_tokens import ONBOARD
 from handlers.push_tokens import HANDLER
 from playground.server import run_in_thread
 from playground.ssh_node import Node
@@ -106,6 +106,7 @@ def test_vault_without_a_refresh_token_leads_to_a_sign_in(site: Site) -> None:
     plan = site.scene.plan(HANDLER)
     site.scene.apply(plan)
     assert [offer.command for offer in site.scene.report(HANDLER, plan).offers] == [ONBOARD]
+    assert HANDLER.inventory is not None
     inventory = HANDLER.inventory(HANDLER.settings(), site.scene.read_tools)
     assert [(one.name, one.alarm) for one in inventory if one.alarm] == [("dune_pro", "sign in")]
     assert not any(site.there(name) for name in NODES)
