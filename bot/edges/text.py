@@ -42,8 +42,14 @@ def plain(text: str, limit: int) -> str:
 
 def mrkdwn(text: str, limit: int) -> str:
     """Foreign text for a mrkdwn object: it formats nothing, mentions nobody, links nowhere."""
-    text = _OUTER.sub(lambda m: "ˍ" * len(m[0]), clean(text, limit).translate(_MARKUP))
-    return _escaped(re.sub(r"^>+", lambda m: "›" * len(m[0]), text), limit)
+    text = _still(clean(text, limit).translate(_MARKUP))
+    # Once more after the cut: it may go through a word, and leave an underscore at its end.
+    return _still(_escaped(re.sub(r"^>+", lambda m: "›" * len(m[0]), text), limit))
+
+
+def _still(text: str) -> str:
+    """Underscores outside words, which would begin or end slanted text, become look-alikes of the same length."""
+    return _OUTER.sub(lambda m: "ˍ" * len(m[0]), text)
 
 
 def notice(text: str, limit: int) -> str:
