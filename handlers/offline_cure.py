@@ -86,6 +86,8 @@ def refresh(looked: Looked, ask: dict[str, Any], tools: ReadTools) -> Plan:
 
 
 def refreshing(looked: Looked, found: Held, refs: tuple[SecretRef, ...], tools: ReadTools) -> RefreshToken:
+    """What was noted in this very second was another refresh, so the step's own note has to be later."""
+    before = tools.vault.stamp(looked.place.path, looked.place.noted)
     return RefreshToken(
         places=refs,
         session=found.session,
@@ -93,7 +95,7 @@ def refreshing(looked: Looked, found: Held, refs: tuple[SecretRef, ...], tools: 
         spare=looked.settings.handed_in(looked.name),
         noted=looked.place.noted,
         failed=looked.place.failed,
-        since=float(int(tools.now())),
+        since=float(max(int(tools.now()), int(before or 0) + 1)),
     )
 
 

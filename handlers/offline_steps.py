@@ -160,7 +160,8 @@ class RefreshToken(Step):
         return max(found, key=lambda one: one.issued_at or 0.0).token
 
     def _note(self, tools: Tools, name: str, run: RunRef) -> None:
-        tools.vault.write(self.places[0].path, {name: stamp.noted(tools.now())}, run=run.id)
+        at = max(tools.now(), self.since)
+        tools.vault.write(self.places[0].path, {name: stamp.noted(at)}, run=run.id)
 
 
 class AccountLogsIn(Step):

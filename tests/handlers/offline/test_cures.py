@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,22 @@ def test_applying_again_does_nothing(world: Any) -> None:
     asked = len(world.realm.forms)
     assert all(step.done(world.read_tools) for _, _, step in plan.steps)
     assert len(world.realm.forms) == asked
+
+
+def test_two_cures_in_one_second(world: Any) -> None:
+    """The note of the first is not taken for the second's: that one is tried from its new place, too."""
+    at = world.tools.now()
+    world.tools = replace(world.tools, now=lambda: at)
+    world.apply(world.plan())
+    world.change(PRODUCTION, token=world.keep("again", world.realm.recycle("ocm-ci")))
+    plan, before = world.plan(), len(world.realm.forms)
+    *_, last = (step for _, _, step in plan.steps)
+    world.apply(plan, steps=2)
+    assert not last.done(world.read_tools)
+    world.apply(plan)
+    assert last.done(world.read_tools)
+    assert world.realm.forms[-1]["refresh_token"] == world.token()
+    assert len(world.realm.forms) > before
 
 
 def test_a_bad_token_of_production_is_never_written(world: Any) -> None:
