@@ -93,7 +93,10 @@ def _read() -> str:
     """From the terminal without echo, else all of standard input."""
     if sys.stdin.isatty():
         return str(click.prompt("Secret", hide_input=True, err=True))
-    return sys.stdin.read(4 * handing_in.LONGEST)
+    try:
+        return sys.stdin.read(4 * handing_in.LONGEST)
+    except UnicodeDecodeError:
+        raise Refused("What came in is no text.", "Copy it anew, in one piece. Nothing was kept.") from None
 
 
 def wanted(line: Line, run: str) -> RunView:

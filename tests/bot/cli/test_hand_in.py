@@ -66,6 +66,14 @@ def test_at_a_terminal_it_is_asked_for_without_echo(
     assert terminal.vault.vault.get(PATH) == {"token": token}
 
 
+def test_bytes_that_are_no_text(terminal: Any, answered: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong file was piped in: that is said, and no byte of it."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"made-up\xff\xfe"), encoding="utf-8"))
+    terminal.type("hand-in", answered, "the token")
+    assert (terminal.code, "is no text" in terminal.told, "0xff" in terminal.told) == (1, True, False)
+    assert terminal.vault.vault.get(PATH) is None
+
+
 @pytest.mark.parametrize(
     ("name", "typed", "words"),
     [
