@@ -24,7 +24,7 @@ OCM, BASIC, OTHER = "cloud.openshift.com", "registry.example.com", "mirror.examp
 BOT = "system:serviceaccount:hivekeeper:hivekeeper"
 NAMES = [f"c{n}" for n in range(100)]
 DEAD, HANGING = "c3", "c4"
-SLOW, PATIENCE = 0.05, 4.0  # seconds: of each answer, and for a cluster that gives none
+SLOW, PATIENCE = 0.05, 6.0  # seconds: of each answer, and for a cluster that gives none
 
 
 class Paths:
