@@ -49,7 +49,9 @@ def test_a_document_is_not_kept(place: Any, canary: Any) -> None:
     assert len(place.ocm.log) == 3
 
 
-@pytest.mark.parametrize("fault", [Fault(answer=error(503)), Fault(answer=error(429)), Fault(cut=0)], ids=["busy", "often", "cut"])
+@pytest.mark.parametrize(
+    "fault", [Fault(answer=error(503)), Fault(answer=error(429)), Fault(cut=0)], ids=["busy", "often", "cut"]
+)
 def test_a_transfer_is_not_forgotten_while_ocm_does_not_say(place: Any, fault: Fault) -> None:
     """Its time runs on: the trouble comes with the transfer, also when it is only remembered; a window that was closed
     by OCM's own word is forgotten."""
