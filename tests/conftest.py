@@ -31,7 +31,7 @@ __all__ = ["kdc", "kerberos", "kube", "make_sshd"]  # fixtures of Kerberos, of a
 
 # A busy machine is no defect: what takes long is for the benchmarks to say.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", settings.get_profile("patient"), max_examples=30)  # for `scripts/test fast`
+settings.register_profile("quick", settings.get_profile("patient"), max_examples=12)  # for `scripts/test fast`
 settings.load_profile("patient")
 
 ON_CI = bool(os.environ.get("CI"))
@@ -43,10 +43,12 @@ gc.set_threshold(50_000, 20, 20)
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Contracts and stand-ins are about servers, whichever it is that answers: no part of the fast tests."""
-    about_servers = [Path(__file__).parent / name for name in ("contracts", "playground")]
+    """Contracts, stand-ins, Amazon, pushes over SSH and broken servers are about servers, whichever it is that answers;
+    what is proposed at a terminal is about a bot beside it: no part of the fast tests."""
+    names = ("contracts", "playground", "bot/tools/nodes", "bot/tools/aws", "bot/cli/test_propose.py")
+    about_servers = [Path(__file__).parent / name for name in names]
     for item in items:
-        if any(item.path.is_relative_to(folder) for folder in about_servers):
+        if item.path.stem.endswith("faults") or any(item.path.is_relative_to(folder) for folder in about_servers):
             item.add_marker(pytest.mark.slow)
 
 

@@ -238,6 +238,7 @@ class Line:
         self.turn.release()
 
 
+@pytest.mark.slow
 def test_no_click_finds_the_store_busy_while_many_steps_are_recorded(
     bench: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
