@@ -72,9 +72,13 @@ class Queues:
 
     def __init__(self, engine: sa.Engine, cipher: Cipher) -> None:
         refuse_pickle()
-        self._client = DBOSClient(
-            system_database_engine=engine, serializer=SealedJson(cipher),  # type: ignore[arg-type]  # same shape
-            application_name=APP, lazy=True, retry_connection_errors=False,
+        # What reads before it writes must say so at once, or another process's write in between makes it fail.
+        self._client, self._writer = (
+            DBOSClient(
+                system_database_engine=one, serializer=SealedJson(cipher),  # type: ignore[arg-type]  # same shape
+                application_name=APP, lazy=True, retry_connection_errors=False,
+            )
+            for one in (engine, engine.execution_options(hivekeeper_writes=True))
         )  # fmt: skip
 
     def open(self, names: tuple[str, ...], by_subject: tuple[str, ...]) -> None:
@@ -82,9 +86,9 @@ class Queues:
         at once. Transient when the store is away."""
         try:
             for name in names:
-                self._client.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL[name])
+                self._writer.register_queue(name, worker_concurrency=WORKERS, polling_interval_sec=POLL[name])
             for name in by_subject:
-                self._client.register_queue(
+                self._writer.register_queue(
                     name, partition_concurrency=1, global_concurrency=AT_ONCE, worker_concurrency=WORKERS,
                     polling_interval_sec=POLL[name],
                 )  # fmt: skip
@@ -123,11 +127,12 @@ class Queues:
             load_input=False, load_output=False,
         )  # fmt: skip
         if old:
-            self._client.delete_workflows([one.workflow_id for one in old])
+            self._writer.delete_workflows([one.workflow_id for one in old])
         return len(old)
 
     def close(self) -> None:
         self._client.destroy()
+        self._writer.destroy()
 
 
 def workflow(work: str, run: str, turn: int = 1) -> str:

@@ -121,14 +121,16 @@ def _transport(settings: Cluster) -> Any:
     from urllib3 import Retry
 
     import bot.tools.http_session  # noqa: F401 - it loads requests, and this is where loading is done
+    from bot.tools.connections import keep_fresh
 
     ca_file = str(settings.ca_file) if settings.ca_file else certifi.where()
     configuration = Configuration(
         host=settings.address.rstrip("/"), ssl_ca_cert=ca_file, proxy="", no_proxy="",
         retries=Retry(total=False), connection_pool_maxsize=CONNECTIONS,
     )  # fmt: skip
-    configuration.keep_alive = True  # between two runs connections idle for hours: one that died is to be known as dead
-    return RESTClientObject(configuration)
+    transport = RESTClientObject(configuration)
+    keep_fresh(transport.pool_manager)
+    return transport
 
 
 def lower(where: str) -> str:

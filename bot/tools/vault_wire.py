@@ -20,6 +20,7 @@ from requests.exceptions import InvalidURL
 from bot.core.errors import Refused, Told, Transient
 from bot.settings import Vault
 from bot.tools.address import host, is_http
+from bot.tools.connections import keep_fresh
 from bot.tools.tls import distrusted
 from bot.tools.vault_told import Doing, Reply, misshapen
 
@@ -35,7 +36,9 @@ def connect(settings: Vault) -> hvac.Client:
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     session.get_redirect_target = partial(_same_host)  # type: ignore[method-assign]  # requests has no other hook for it
     for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=16))
+        adapter = HTTPAdapter(pool_maxsize=16)
+        keep_fresh(adapter.poolmanager)
+        session.mount(scheme, adapter)
     return hvac.Client(
         url=settings.address.rstrip("/"),
         token="",  # not None: that would read VAULT_TOKEN and ~/.vault-token

@@ -79,7 +79,7 @@ def test_a_run_alone_is_carried_out_when_somebody_approves(terminal: Any) -> Non
     command = [sys.executable, "-m", "bot", "run", "rotate-hive-tokens", "--json", "--settings", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as asking:
         try:
-            terminal.type("approve", proposed(terminal), by=APPROVER)
+            terminal.type("approve", proposed(terminal, asking), by=APPROVER)
             out, err = asking.communicate(timeout=60)
         finally:
             asking.kill()
@@ -101,10 +101,11 @@ def test_a_run_beside_a_bot_is_the_bot_s(terminal: Any) -> None:
     assert handed_over(terminal)
 
 
-def proposed(terminal: Any) -> str:
-    """The only run, once it waits for approval."""
+def proposed(terminal: Any, asking: subprocess.Popen[str] | None = None) -> str:
+    """The only run, once it waits for approval; it never does when the process that asks has ended."""
 
     def look() -> Any:
+        assert asking is None or asking.poll() is None, asking.communicate()
         views = [json.loads(line) for line in terminal.type("runs", "--json").splitlines()]
         return [view["id"] for view in views if view["state"] == "proposed"]
 
