@@ -37,6 +37,7 @@ from starlette.types import Receive, Scope, Send
 
 from playground import kubernetes_kinds as kinds
 from playground import kubernetes_reviews as reviews
+from playground.faults import Faults
 from playground.kubernetes_answers import (
     Answer,
     Asked,
@@ -51,7 +52,7 @@ from playground.kubernetes_answers import (
     unknown,
 )
 from playground.kubernetes_checks import decoded
-from playground.kubernetes_faults import Fault, Faults, unavailable
+from playground.kubernetes_faults import Fault, unavailable
 from playground.kubernetes_kinds import ACCESS, DEFINITION, KINDS, MACHINES, NAMESPACE, REVIEWS, SERVICE_ACCOUNT, Kind
 from playground.kubernetes_objects import Objects
 from playground.kubernetes_paths import Target, target
@@ -74,7 +75,7 @@ class KubernetesStandIn:
         self.store = Store(now)
         self.tokens = Tokens()
         self.rules = Rules(self.store)
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
         self.admin = secrets.token_hex(16)
         self.tokens.accept(self.admin, "admin", (MASTERS,))
         self.on_write: OnWrite | None = None
@@ -242,7 +243,7 @@ class _Endpoint:
             await request.body(),
         )
         access = self._cluster.access(asked)
-        fault = self._cluster.faults.hit(access)
+        fault = self._cluster.faults.hit(lambda fault: fault.fits(access))
         if fault and fault.delay:
             await asyncio.sleep(fault.delay)
         answer = fault.answer if fault and fault.answer else await self._answered(asked, access)

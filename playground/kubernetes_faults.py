@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 
 from playground.kubernetes_answers import Answer, status
@@ -34,35 +33,6 @@ class Fault:
             and self.namespace in ("", access.namespace)
             and self.name in ("", access.name)
         )
-
-
-class Faults:
-    """Thread-safe; the newest fault that fits wins."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        with self._lock:
-            self._faults.append(fault)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def hit(self, access: Access) -> Fault | None:
-        """The fault of this request, if any, counted."""
-        with self._lock:
-            fits = [at for at, fault in enumerate(self._faults) if fault.fits(access)]
-            if not fits:
-                return None
-            fault = self._faults[fits[-1]]
-            if fault.times == 1:
-                del self._faults[fits[-1]]
-            elif fault.times:
-                self._faults[fits[-1]] = replace(fault, times=fault.times - 1)
-            return fault
 
 
 def unavailable() -> Answer:

@@ -25,8 +25,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from playground.faults import Faults
 from playground.ocm_answers import PATH, Answer, error, listed, metadata, search, spelled
-from playground.ocm_faults import Faults
+from playground.ocm_faults import Fault
 
 HOST = "cloud.openshift.com"
 ROLES = {"accepted": "recipient", "declined": "recipient", "rescinded": "owner"}  # who may say so
@@ -77,7 +78,7 @@ class OcmStandIn:
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self.none: Literal["204", "blank", "list"] = "204"
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
         self.log: deque[Asked] = deque(maxlen=1000)
         self._now = now
         self._lock = threading.RLock()
@@ -148,7 +149,7 @@ class OcmStandIn:
     async def _endpoint(self, request: Request) -> Response:
         scheme, _, login = request.headers.get("Authorization", "").partition(" ")
         cluster, _, auth = login.partition(":") if scheme == "AccessToken" else ("", "", "")
-        fault = self.faults.hit(cluster)
+        fault = self.faults.hit(lambda fault: fault.cluster in ("", cluster))
         if fault:
             await asyncio.sleep(fault.delay)
         body = await request.body()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from playground.ocm_answers import Answer
 
@@ -21,32 +20,3 @@ class Fault:
     answer: Answer | None = None
     delay: float = 0
     cut: int | None = None
-
-
-class Faults:
-    """Thread-safe; the newest fault that fits wins."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        with self._lock:
-            self._faults.append(fault)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def hit(self, cluster: str) -> Fault | None:
-        """The fault of a request made as this cluster, if any, counted."""
-        with self._lock:
-            fits = [at for at, fault in enumerate(self._faults) if fault.cluster in ("", cluster)]
-            if not fits:
-                return None
-            fault = self._faults[fits[-1]]
-            if fault.times == 1:
-                del self._faults[fits[-1]]
-            elif fault.times:
-                self._faults[fits[-1]] = replace(fault, times=fault.times - 1)
-            return fault

@@ -21,9 +21,10 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from playground.faults import Faults
 from playground.vault_answers import Answer, Asked, Entry, denied, error, fingerprints, found
 from playground.vault_engines import Engine, KvV1, KvV2
-from playground.vault_faults import Fault, Faults
+from playground.vault_faults import Fault
 from playground.vault_tokens import Login, Policy, Tokens
 
 OnWrite = Callable[[str, str], None]  # (path, "before" | "after" it was stored); may block, may kill
@@ -37,7 +38,7 @@ class VaultStandIn:
         self.mounts: dict[str, Engine] = {}
         self.tokens = Tokens(now)
         self.namespaces: dict[str, VaultStandIn] = {}
-        self.faults = Faults()
+        self.faults: Faults[Fault] = Faults()
         self.sealed = False
         self.standby: str | None = None  # what a standby does: "forward", "lost" or the address it redirects to
         self.tells_mounts = True  # sys/internal/ui/mounts: since 0.10
@@ -186,7 +187,8 @@ class _Endpoint:
         if asked is None:
             answer, fault = error(400, "failed to parse JSON input"), None
         else:
-            fault = self._vault.faults.hit(asked, self._vault.capability(asked))
+            capability = self._vault.capability(asked)
+            fault = self._vault.faults.hit(lambda one: one.fits(asked, capability))
             await asyncio.sleep(fault.delay if fault else 0)
             answer = await self._answered(asked, fault, request.headers.get("X-Vault-Namespace", ""))
         await _send(answer, fault.cut if fault else None, send)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from playground.vault_answers import Answer, Asked
 
@@ -28,34 +27,3 @@ class Fault:
         plain = asked.path.replace("/data/", "/", 1)
         below = not self.path or any((p + "/").startswith(self.path.rstrip("/") + "/") for p in (asked.path, plain))
         return below and (not self.capabilities or capability in self.capabilities)
-
-
-class Faults:
-    """Thread-safe; the newest fault that fits wins."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._faults: list[Fault] = []
-
-    def add(self, fault: Fault) -> None:
-        with self._lock:
-            self._faults.append(fault)
-
-    def clear(self) -> None:
-        with self._lock:
-            self._faults.clear()
-
-    def hit(self, asked: Asked, capability: str) -> Fault | None:
-        """The fault of this request, if any, counted."""
-        with self._lock:
-            at = next(
-                (i for i in range(len(self._faults) - 1, -1, -1) if self._faults[i].fits(asked, capability)), None
-            )
-            if at is None:
-                return None
-            fault = self._faults[at]
-            if fault.times == 1:
-                del self._faults[at]
-            elif fault.times:
-                self._faults[at] = replace(fault, times=fault.times - 1)
-            return fault
