@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import secrets
 import time
@@ -131,7 +132,7 @@ class Outside:
         except urllib.error.HTTPError as refused:
             with refused:
                 return refused.code, refused.read().decode(errors="replace")
-        except OSError:
+        except (OSError, http.client.HTTPException):  # also one that dies in the middle of its answer
             return 0, None
 
     def deliver(self, body: Any, seconds: float = 90) -> Any:
