@@ -12,6 +12,7 @@ from bot.core.records import Record
 from handlers.managed_records import BEGAN, BROUGHT, LAST, TROUBLE, errors_of, place
 from handlers.managed_tokens import PUSH, UID, inventory
 
+EXECUTABLE = "executable"
 HELP: Mapping[str, str] = {
     "stage_duration_seconds": "How long each stage of the last run took.",
     "failed_services_push_count": "Services with a failure in the last run.",
@@ -39,10 +40,15 @@ class PushFigures(Step):
 
     def do(self, tools: Tools, run: RunRef) -> None:  # noqa: ARG002  the verb of every step
         found = of_pushes(tools) if self.command == PUSH else of_uids(tools)
-        tools.pushgateway.push(found, {"executable": self.command})
+        tools.pushgateway.push(tuple(_in_group(one) for one in found), {EXECUTABLE: self.command})
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """A figure is what it was when it was pushed."""
+
+
+def _in_group(figure: Figure) -> Figure:
+    """A Pushgateway takes no label that the group has already."""
+    return figure.model_copy(update={"labels": {k: v for k, v in figure.labels.items() if k != EXECUTABLE}})
 
 
 def of_pushes(tools: ReadTools) -> tuple[Figure, ...]:
