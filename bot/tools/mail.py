@@ -32,6 +32,7 @@ Resolve = Callable[[SecretSource], Secret]
 REMEMBERED = 2000  # keys
 LONGEST_SUBJECT = 200
 LONGEST_BODY = 200_000
+HUNG_UP = 421
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -66,7 +67,8 @@ class SmtpMail:
             try:
                 told = smtp.sendmail(self._settings.sender, to, message)
             except smtplib.SMTPRecipientsRefused as problem:
-                told = problem.recipients
+                # Nobody has got it. Those who are not among them were not asked about: it hung up (421) before.
+                told = {each: problem.recipients.get(each, (HUNG_UP, b"")) for each in to}
             return {each: status for each, (status, _) in told.items()}
 
     def _remember(self, key: str, accepted: frozenset[str]) -> None:

@@ -168,6 +168,20 @@ def test_a_message_that_is_not_taken(mail: Any, post: Post, clean: Any, says: st
     assert len(post.came) == 1
 
 
+def test_a_server_that_hangs_up_among_the_recipients(mail: Any, post: Post, clean: Any) -> None:
+    """Nobody has got the message then, also those that it had said yes to: the next call is for all of them."""
+    to = ("a@example.com", "b@example.com", "c@example.com")
+    post.refused = {"b@example.com": "421 gobbledygook"}
+    one = mail()
+    with pytest.raises(Transient, match=r"a@example\.com, b@example\.com, c@example\.com") as problem:
+        one.send(to, "s", "t", key="k")
+    clean(problem.value)
+    assert post.came == []
+    post.refused = {}
+    one.send(to, "s", "t", key="k")
+    assert [sorted(whom) for whom, _ in post.came] == [sorted(to)]
+
+
 def test_all_are_refused(mail: Any, post: Post, clean: Any) -> None:
     """That is no connection problem."""
     post.refused = {"a@example.com": "550 gobbledygook"}
