@@ -11,66 +11,15 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from posixpath import basename, dirname
-from typing import Any, Literal
+from posixpath import dirname
+from typing import Any
 
 import asyncssh
 
-Fault = Literal["cut", "silent", "denied", "failure", "unsupported", "corrupt"]
-Disk = Literal["", "full", "read_only", "quota"]
+from playground.ssh_files import Fault, File, Node
+
 BLOCKS = 1_000_000
-DIRECTORY = stat.S_IFDIR | 0o1777
-
-
-@dataclass
-class File:
-    """`mode` with the bits of its kind; `target` of a link."""
-
-    mode: int
-    owner: int
-    content: bytearray = field(default_factory=bytearray)
-    written_at: float = 0.0
-    target: str = ""
-
-    def attributes(self) -> asyncssh.SFTPAttrs:
-        when = int(self.written_at or time.time())
-        size = len(self.target or self.content)
-        return asyncssh.SFTPAttrs(
-            permissions=self.mode, uid=self.owner, gid=self.owner, size=size, atime=when, mtime=when
-        )
-
-
-@dataclass
-class Node:
-    """`accounts`: name -> UID. `faults`: operation ("login", "open", "write", "lstat", …) -> what it comes to. `delay`:
-    seconds that a login takes. `cut_after`: bytes of content after which the connection is gone. `log`: operations."""
-
-    accounts: dict[str, int]
-    keys: set[str] = field(default_factory=set)  # public keys that let everybody in, as in authorized_keys
-    files: dict[str, File] = field(default_factory=lambda: {"/tmp": File(DIRECTORY, 0)})
-    faults: dict[str, Fault] = field(default_factory=dict)
-    disk: Disk = ""
-    delay: float = 0.0
-    cut_after: int | None = None
-    log: list[str] = field(default_factory=list)
-    logins: int = 0
-    under_way: int = 0  # connections that are open
-    most: int = 0  # that were open at a time
-    port: int = 0
-
-    def put(self, path: str, content: bytes = b"", *, owner: int = 0, mode: int = 0o400, age: float = 0) -> None:
-        """Have a file there. `age` in seconds."""
-        self.files[path] = File(stat.S_IFREG | mode, owner, bytearray(content), time.time() - age)
-
-    def link(self, path: str, target: str, *, owner: int = 0) -> None:
-        self.files[path] = File(stat.S_IFLNK | 0o777, owner, target=target)
-
-    def in_directory(self, directory: str = "/tmp") -> dict[str, File]:
-        """What is in a directory, by name."""
-        return {
-            basename(path): it for path, it in self.files.items() if path != directory and dirname(path) == directory
-        }
+__all__ = ["File", "Node", "Nodes"]
 
 
 class Nodes:
@@ -81,7 +30,7 @@ class Nodes:
         self._host = (self.host_key, certificate) if certificate else self.host_key
         self._nodes = tuple(nodes)
         self._loop = asyncio.new_event_loop()
-        self._listeners: list[asyncssh.SSHAcceptor] = []
+        self._listeners: dict[int, asyncssh.SSHAcceptor] = {}  # by port
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="nodes")
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(60)
@@ -89,6 +38,18 @@ class Nodes:
     def known_host(self, name: str) -> str:
         """The line for known_hosts, on the port 22."""
         return f"{name} {self.host_key.export_public_key().decode().strip()}\n"
+
+    def open(self, node: Node) -> None:
+        """Let one listen (again)."""
+        asyncio.run_coroutine_threadsafe(self._open(node), self._loop).result(10)
+
+    def close(self, node: Node) -> None:
+        """Let one listen no more; connections that are under way go on."""
+
+        async def shut() -> None:
+            self._listeners.pop(node.port).close()
+
+        asyncio.run_coroutine_threadsafe(shut(), self._loop).result(10)
 
     def stop(self) -> None:
         if not self._thread.is_alive():
@@ -99,16 +60,20 @@ class Nodes:
 
     async def _listen(self) -> None:
         for node in self._nodes:
-            listener = await asyncssh.listen(
-                "127.0.0.1", 0, server_host_keys=[self._host], server_factory=lambda node=node: _Login(node),
-                sftp_factory=lambda channel, node=node: _Sftp(channel, node), gss_host=None, config=None,
-                allow_scp=False, reuse_address=True,
-            )  # fmt: skip
-            node.port = listener.get_port()
-            self._listeners.append(listener)
+            await self._open(node)
+
+    async def _open(self, node: Node) -> None:
+        place: dict[str, Any] = {"sock": node.door} if node.door else {"host": "127.0.0.1", "port": 0}
+        listener = await asyncssh.listen(
+            **place, server_host_keys=[self._host], server_factory=lambda: _Login(node),
+            sftp_factory=lambda channel: _Sftp(channel, node), gss_host=None, config=None,
+            allow_scp=False, reuse_address=True,
+        )  # fmt: skip
+        node.port = listener.get_port()
+        self._listeners[node.port] = listener
 
     async def _close(self) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.close()
         for task in asyncio.all_tasks():
             if task is not asyncio.current_task():
@@ -199,7 +164,7 @@ class _Sftp(asyncssh.SFTPServer):
     async def fstat(self, file_obj: object) -> asyncssh.SFTPAttrs:
         await self._enter("fstat")
         assert isinstance(file_obj, File)
-        return file_obj.attributes()
+        return _attributes(file_obj)
 
     async def fsetstat(self, file_obj: object, attrs: asyncssh.SFTPAttrs) -> None:
         await self._enter("fsetstat")
@@ -208,12 +173,12 @@ class _Sftp(asyncssh.SFTPServer):
 
     async def lstat(self, path: bytes) -> asyncssh.SFTPAttrs:
         await self._enter("lstat")
-        return self._at(path).attributes()
+        return _attributes(self._at(path))
 
     async def stat(self, path: bytes) -> asyncssh.SFTPAttrs:
         await self._enter("stat")
         found = self._at(path)
-        return self._at(found.target.encode()).attributes() if found.target else found.attributes()
+        return _attributes(self._at(found.target.encode()) if found.target else found)
 
     async def remove(self, path: bytes) -> None:
         await self._enter("remove")
@@ -244,7 +209,7 @@ class _Sftp(asyncssh.SFTPServer):
     async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
         await self._enter("scandir")
         for name, file in self._node.in_directory(path.decode()).items():
-            yield asyncssh.SFTPName(name.encode(), attrs=file.attributes())
+            yield asyncssh.SFTPName(name.encode(), attrs=_attributes(file))
 
     def _at(self, path: bytes) -> File:
         found = self._node.files.get(path.decode())
@@ -262,6 +227,7 @@ class _Sftp(asyncssh.SFTPServer):
         self._mine(file)
         del self._node.files[old.decode()]
         self._node.files[new.decode()] = file
+        self._node.changed()
 
     async def _enter(self, operation: str) -> Fault | None:
         self._node.log.append(operation)
@@ -281,3 +247,9 @@ class _Sftp(asyncssh.SFTPServer):
         if fault == "unsupported":
             raise asyncssh.SFTPOpUnsupported("")
         raise asyncssh.SFTPFailure("")
+
+
+def _attributes(file: File) -> asyncssh.SFTPAttrs:
+    when = int(file.written_at or time.time())
+    size = len(file.target or file.content)
+    return asyncssh.SFTPAttrs(permissions=file.mode, uid=file.owner, gid=file.owner, size=size, atime=when, mtime=when)
