@@ -32,13 +32,13 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 GSSAPIAuthentication {gssapi}
 GSSAPIStrictAcceptorCheck no
-Subsystem sftp internal-sftp
+Subsystem sftp internal-sftp -d {folder}/tmp
 """
 
 
 @dataclass
 class Sshd:
-    """`account` is who it lets in. `tmp`: a directory there as /tmp is on a node."""
+    """`account` is who it lets in. `tmp`: a directory there as /tmp is on a node, and /proc/self/cwd in its sessions."""
 
     folder: Path
     account: pwd.struct_passwd
@@ -49,6 +49,11 @@ class Sshd:
     @property
     def tmp(self) -> Path:
         return self.folder / "tmp"
+
+    @property
+    def log(self) -> str:
+        """What it has noted so far: logins, among others."""
+        return (self.folder / "log").read_text(errors="replace")
 
     @property
     def host_key(self) -> str:
@@ -68,7 +73,7 @@ class Sshd:
         config = self.folder / "sshd_config"
         config.write_text(CONFIG.format(port=self.port, folder=self.folder, gssapi="yes" if keytab else "no"))
         self._process = subprocess.Popen(
-            [self._binary("sshd"), "-D", "-e", "-f", str(config)], env=environment, cwd="/",
+            [self._binary("sshd"), "-D", "-E", str(self.folder / "log"), "-f", str(config)], env=environment, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=lambda: _become(self.account, longest_file),  # noqa: PLW1509 - the child only gives up rights
         )  # fmt: skip
@@ -111,6 +116,11 @@ def _become(account: pwd.struct_passwd, longest_file: int) -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
+def lets_in(name: str) -> pwd.struct_passwd:
+    """That account, or who runs the tests where they are not root's."""
+    return pwd.getpwnam(name) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+
+
 @contextmanager
 def installed(account: pwd.struct_passwd, binary: Callable[[str], str]) -> Iterator[Sshd]:
     """A server that is not started yet, in a folder of its own. `binary` finds programs."""
@@ -139,7 +149,6 @@ def make_sshd(server_binary: Callable[[str], str]) -> Iterator[Callable[..., Ssh
     with ExitStack() as stack:
 
         def make(name: str = "nobody") -> Sshd:
-            account = pwd.getpwnam(name) if os.getuid() == 0 else pwd.getpwuid(os.getuid())
-            return stack.enter_context(installed(account, server_binary))
+            return stack.enter_context(installed(lets_in(name), server_binary))
 
         yield make
