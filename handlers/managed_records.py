@@ -90,8 +90,11 @@ def signs_in(found: Record) -> bool:
     return SIGN_IN in found.value["what"]
 
 
-def fresh(found: Record | None, held: Held | None, after: float, uid: int | None = None) -> bool:
-    """Was the very token that is held brought there after that time?"""
+def fresh(
+    found: Record | None, held: Held | None, *, after: float, mark: str, uid: int | None = None
+) -> bool:  # fmt: skip
+    """Was the very token that is held brought there after that time, for the same account of the same service?"""
     if found is None or held is None or found.seen_at < after:
         return False
-    return found.value["fingerprint"] == held.fingerprint and found.value.get("uid") == uid
+    there = found.value
+    return (there["fingerprint"], there.get("mark"), there.get("uid")) == (held.fingerprint, mark, uid)

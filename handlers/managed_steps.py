@@ -14,7 +14,7 @@ from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from handlers.managed_records import BROUGHT, PING, brought, fresh, noting, place, trouble
-from handlers.managed_tokens import named, uid_of
+from handlers.managed_tokens import as_shown, named, uid_of
 
 PINGS = 64  # at the same time
 NAMED = 100  # nodes that did not answer
@@ -26,16 +26,20 @@ class ObtainToken(Step):
     kind: Literal["tokens.obtain"] = "tokens.obtain"
     proves: ClassVar[bool] = True
     service: str
+    principal: str
+    server: str  # "" for that of the settings
+    mark: str
 
     def says(self) -> str:
-        return f"Get a Vault token for {self.service}"
+        return f"Get a Vault token for {self.service} as {self.principal}{self.server and f' from {self.server}'}"
 
     def done(self, tools: ReadTools) -> bool:
         return tools.vault_tokens.held(named(tools, self.service)) is not None
 
     def do(self, tools: Tools, run: RunRef) -> None:
+        service = as_shown(tools, self.service, self.mark)
         with noting(tools, run, "obtain", self.service):
-            obtained(tools, named(tools, self.service), run)
+            obtained(tools, service, run)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Nothing was changed outside."""
@@ -47,6 +51,7 @@ class StoreToken(Step):
     kind: Literal["tokens.store"] = "tokens.store"
     service: str
     schedd: str
+    mark: str
     after: float
 
     @property
@@ -58,14 +63,14 @@ class StoreToken(Step):
 
     def done(self, tools: ReadTools) -> bool:
         held = tools.vault_tokens.held(named(tools, self.service))
-        return fresh(tools.records.get(BROUGHT["store"], self.where), held, self.after)
+        return fresh(tools.records.get(BROUGHT["store"], self.where), held, after=self.after, mark=self.mark)
 
     def do(self, tools: Tools, run: RunRef) -> None:
-        service = named(tools, self.service)
+        service = as_shown(tools, self.service, self.mark)
         held = token(tools, service, run)
         with noting(tools, run, "store", self.where):
             tools.credds.store(service, self.schedd)
-        brought(tools, run, "store", self.where, remembered(held))
+        brought(tools, run, "store", self.where, {**remembered(held), "mark": self.mark})
 
 
 class PingNodes(Step):
@@ -100,6 +105,7 @@ class PushToken(Step):
     node: str
     account: str
     uid: int
+    mark: str
     after: float
 
     @property
@@ -111,22 +117,23 @@ class PushToken(Step):
 
     def done(self, tools: ReadTools) -> bool:
         held = tools.vault_tokens.held(named(tools, self.service))
-        return fresh(tools.records.get(BROUGHT["push"], self.where), held, self.after, self.uid)
+        there = tools.records.get(BROUGHT["push"], self.where)
+        return fresh(there, held, after=self.after, mark=self.mark, uid=self.uid)
 
     def do(self, tools: Tools, run: RunRef) -> None:
         service = self._as_shown(tools)
         held = token(tools, service, run)
         with noting(tools, run, "push", self.where):
             tools.nodes.push(service, self.node, self.uid)
-        brought(tools, run, "push", self.where, {**remembered(held), "uid": self.uid})
+        brought(tools, run, "push", self.where, {**remembered(held), "mark": self.mark, "uid": self.uid})
 
     def _as_shown(self, tools: ReadTools) -> Service:
         """What was approved is what is pushed: this account, with this UID, on a node of the service."""
-        service = named(tools, self.service)
-        if service.account != self.account or self.node not in service.nodes or uid_of(service, tools) != self.uid:
+        service = as_shown(tools, self.service, self.mark)
+        if self.node not in service.nodes or uid_of(service, tools) != self.uid:
             raise Drifted(
-                f"Since the plan was shown, {self.service} has got another account, UID or other nodes.",
-                "Ask for it again, and look at the new plan.",
+                f"Since the plan was shown, {self.service} has got another UID, or has {self.node} no more.",
+                "Nothing was put there. Ask again, and look at the new plan.",
             )
         return service
 

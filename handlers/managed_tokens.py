@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
-from bot.core.errors import Refused
+from bot.core.errors import Drifted, Refused
 from bot.core.grid import Inventory, Service
 from bot.core.ports import ReadTools
+from bot.core.value import sha256
 
 PUSH, REFRESH, ONBOARD, STATUS = "push-tokens", "refresh-uids", "onboard-tokens", "tokens"
 ALL = "all"
@@ -22,6 +23,9 @@ UID = "tokens.uid"  # kind of record, by account
 SIGN_IN = "needs somebody to sign in"  # what `bot.core.grid.VaultTokens` says when only a person can help
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=130)]
 AccountName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$", max_length=32)]
+SHOWN = frozenset(
+    {"experiment", "role", "account", "principal", "keytab", "vault_server", "credkey", "collector", "role_file"}
+)  # of a service: what an approval covers beside the nodes, schedds and UIDs that stand in the steps
 Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9.:_-]*$", max_length=253)]
 
 
@@ -48,6 +52,22 @@ def named(tools: ReadTools, name: str) -> Service:
     service = next((one for one in inventory(tools).services if one.name == name), None)
     if service is None:
         raise Refused(f"There is no service {name} any more.", "Look at the managedTokens file.")
+    return service
+
+
+def mark(service: Service) -> str:
+    """A short digest of what decides how the service's token is had, and as whom it is brought."""
+    return sha256(service.model_dump(include=set(SHOWN)))[:16]
+
+
+def as_shown(tools: ReadTools, name: str, mark_shown: str) -> Service:
+    """The service, if the file still says of it what it said when the plan was shown."""
+    service = named(tools, name)
+    if mark(service) != mark_shown:
+        raise Drifted(
+            f"Since the plan was shown, {name} has got another account, principal, keytab or Vault in its file.",
+            "Nothing was done for it. Ask again, and look at the new plan.",
+        )
     return service
 
 

@@ -12,19 +12,19 @@ from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.managed_figures import PushFigures, of_pushes
 from handlers.managed_mail import TellPeople
+from handlers.managed_places import Meant, Wanted, meant, strangers
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import (
     PUSH,
     SUBJECT,
     Host,
-    Name,
-    chosen,
     counted,
     inventory,
     listed,
+    mark,
     uid_of,
 )
-from handlers.push_tokens_report import held_by, missed, report
+from handlers.push_tokens_report import PLACES, held_by, missed, report
 
 MOST = 20  # warnings of a kind that are shown
 
@@ -45,9 +45,9 @@ class Settings(HandlerSettings):
 class PushTokens(Ask):
     """What a person types after /push-tokens."""
 
-    service: tuple[Name, ...] = Field(
-        default=(), max_length=200, description="Experiments, or services such as dune_production; all if left out.",
-        json_schema_extra={"positional": True},
+    service: tuple[Wanted, ...] = Field(
+        default=(), max_length=PLACES, json_schema_extra={"positional": True},
+        description="Experiments, services (dune_production) or places (dune_production@gpvm01); all if left out.",
     )  # fmt: skip
     node: tuple[Host, ...] = Field(default=(), max_length=500, description="Just these nodes.")
     test: bool = Field(default=False, description="Get and store tokens, and push them nowhere.")
@@ -56,60 +56,60 @@ class PushTokens(Ask):
 def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer:
     """Propose what is missing: what got the token that is held a short while ago is left alone."""
     found = inventory(tools)
-    services, nodes = wanted(chosen(found, ask.service), ask)
-    uids = each(lambda one: uid_of(one, tools) if nodes[one.name] else 0, services)
+    wanted = meant(found, ask.service, ask.node)
+    if ask.test:
+        wanted = tuple(one.model_copy(update={"nodes": ()}) for one in wanted)
+    services = tuple(one.service for one in wanted)
+    uids = each(lambda one: uid_of(one.service, tools) if one.nodes else 0, wanted)
     after = float(int(tools.now() - settings.fresh_minutes * 60))
-    stores, unlisted = storing(services, after, tools)
-    pushes = pushing(services, nodes, uids, after)
-    due = missing(services, stores, pushes, tools)
+    stores, unlisted = storing(wanted, after, tools)
+    pushes = pushing(wanted, uids, after)
     stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
     warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
+    if not (stores or pushes) and all(one.only is not None for one in wanted):
+        raise Refused(" ".join(("Nothing can be brought to the places that were named.", *warnings[:1])))
+    due = missing(services, stores, pushes, tools)
     spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
     if spare and not any(due):
         return nothing(services, spare, warnings)
     return propose(ask, services, due, warnings, spare, figures=settings.figures)
 
 
-def wanted(services: tuple[Service, ...], ask: PushTokens) -> tuple[tuple[Service, ...], dict[str, tuple[str, ...]]]:
-    """The services, and the nodes that each one's token is pushed to. Refused when there are none."""
-    only = {node.lower() for node in ask.node}
-    nodes = {one.name: tuple(n for n in one.nodes if not only or n.lower() in only) for one in services}
-    strange = only - {node.lower() for some in nodes.values() for node in some}
-    if strange:
-        names = listed(tuple(sorted(strange)))
-        raise Refused(f"None of these services has the node {names}.", "See the managedTokens file.")
-    meant = tuple(one for one in services if nodes[one.name] or not only)
-    if not meant:
-        raise Refused("There is no service to bring tokens for.", "See the managedTokens file.")
-    return meant, {one.name: () if ask.test else tuple(dict.fromkeys(nodes[one.name])) for one in meant}
-
-
 def storing(
-    services: tuple[Service, ...], after: float, tools: ReadTools
+    wanted: tuple[Meant, ...], after: float, tools: ReadTools
 ) -> tuple[tuple[StoreToken, ...], tuple[str, ...]]:
     """One step for each service and schedd, and what is to be warned of: tokens are pushed all the same."""
-    if not tools.credds.configured():
-        return (), ("Tokens are not stored in HTCondor: the settings have no credd.",)
-    lists = each(tools.credds.schedds, services)
+    asked = tuple(one for one in wanted if one.schedds)
+    if asked and not tools.credds.configured():
+        unknown = tuple(line for one in asked for line in strangers(one, ()))
+        return (), (*unknown, "Tokens are not stored in HTCondor: the settings have no credd.")
+    lists = each(lambda one: tools.credds.schedds(one.service), asked)
     failed = dict.fromkeys(f"Not stored in HTCondor: {one}" for one in lists if isinstance(one, Told))
+    found = tuple((one, some) for one, some in zip(asked, lists, strict=True) if not isinstance(some, Told))
+    unknown = tuple(line for one, some in found for line in strangers(one, some))
     steps = tuple(
-        StoreToken(service=service.name, schedd=schedd, after=after)
-        for service, some in zip(services, lists, strict=True)
-        if not isinstance(some, Told)
+        StoreToken(service=one.service.name, schedd=schedd, mark=mark(one.service), after=after)
+        for one, some in found
         for schedd in dict.fromkeys(some)
+        if one.has(schedd)
     )
-    return steps, shortened(failed)
+    return steps, (*shortened(failed), *shortened(dict.fromkeys(unknown)))
 
 
-def pushing(
-    services: tuple[Service, ...], nodes: dict[str, tuple[str, ...]], uids: tuple[int | Told, ...], after: float
-) -> tuple[PushToken, ...]:
+def pushing(wanted: tuple[Meant, ...], uids: tuple[int | Told, ...], after: float) -> tuple[PushToken, ...]:
     """One step for each service and node, where the UID is sure."""
     return tuple(
-        PushToken(service=one.name, node=node, account=one.account, uid=uid, after=after)
-        for one, uid in zip(services, uids, strict=True)
+        PushToken(
+            service=one.service.name,
+            node=node,
+            account=one.service.account,
+            uid=uid,
+            mark=mark(one.service),
+            after=after,
+        )
+        for one, uid in zip(wanted, uids, strict=True)
         if not isinstance(uid, Told)
-        for node in nodes[one.name]
+        for node in one.nodes
     )
 
 
@@ -132,7 +132,10 @@ def propose(
     for step in pushes:
         nodes.setdefault(step.service, []).append(step.node)
     pings = tuple(PingNodes(service=name, nodes=tuple(some)) for name, some in nodes.items())
-    obtains = tuple(ObtainToken(service=name) for name in concerned)
+    obtains = tuple(
+        ObtainToken(service=one.name, principal=one.principal, server=one.vault_server, mark=mark(one))
+        for one in services
+    )
     stages: tuple[tuple[Step, ...], ...] = (
         obtains, stores, pings, pushes, (TellPeople(services=concerned),), figures,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed
 
 ROWS, OFFERS = 30, 4
-SERVICES, NODES = 200, 500  # that can be named in one command
+PLACES = 2000  # that can be named in one command
 
 
 def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
@@ -43,19 +43,19 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
         notes=counts(steps, without, stores, pushes),
         warnings=(*silent(steps, tools), *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else [])),
         offers=offers(without, known, tools),
-        again=again(plan, without, stores, pushes),
+        again=again(plan, without, (*stores, *pushes), {one.name for one in inventory(tools).services}),
     )
 
 
-def again(
-    plan: Plan, without: tuple[str, ...], stores: tuple[str, ...], pushes: tuple[str, ...]
-) -> dict[str, Any] | None:
-    """Just what is missing, also when it is asked for so late that everything would be due."""
-    services = tuple(dict.fromkeys((*without, *(where.partition("@")[0] for where in (*stores, *pushes)))))
-    nodes = tuple(dict.fromkeys(where.partition("@")[2] for where in pushes)) if not (without or stores) else ()
-    if not services or len(services) > SERVICES or len(nodes) > NODES:
+def again(plan: Plan, without: tuple[str, ...], places: tuple[str, ...], names: set[str]) -> dict[str, Any] | None:
+    """Just the places that are missing, also when it is asked for so late that everything would be due. `names`: the
+    services that there are still."""
+    there = {where.partition("@")[0] for where in places}
+    missing = (*(name for name in without if name not in there), *places)
+    wanted = tuple(where for where in missing if where.partition("@")[0] in names)
+    if not wanted or len(wanted) > PLACES:
         return None
-    return {**plan.ask, "service": list(services), "node": list(nodes) or plan.ask["node"]}
+    return {**plan.ask, "service": list(wanted), "node": []}
 
 
 def held(steps: tuple[Step, ...], known: dict[str, Record], tools: ReadTools) -> dict[str, Held | None]:
@@ -75,11 +75,15 @@ def missed(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], t
     """Where that token has not come."""
     there = {one.key: one for one in tools.records.all(BROUGHT[stage])}
     asked = tuple(
-        (step.where, step.service, step.after, step.uid if isinstance(step, PushToken) else None)
+        (step, step.uid if isinstance(step, PushToken) else None)
         for step in steps
         if isinstance(step, PushToken if stage == "push" else StoreToken)
     )
-    return tuple(where for where, name, after, uid in asked if not fresh(there.get(where), holds.get(name), after, uid))
+    return tuple(
+        step.where
+        for step, uid in asked
+        if not fresh(there.get(step.where), holds.get(step.service), after=step.after, mark=step.mark, uid=uid)
+    )
 
 
 def counts(

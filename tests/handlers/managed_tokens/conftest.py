@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.core.errors import Refused, Told, Transient
+from bot.core.errors import Told
 from bot.core.grid import Account, Held, Placed, Service
 from bot.core.handler import Handler
 from bot.core.plan import Answer, Plan, Report, RunRef, Vocabulary
@@ -162,7 +162,7 @@ class Scene:
                 if step.proves or not step.done(self.read_tools):
                     step.do(self.tools, run)
                     assert step.done(self.read_tools), step.says()
-            except (Refused, Transient) as told:
+            except Told as told:
                 failed[step.says()] = str(told)
         return failed
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.core.errors import Drifted, Refused, Transient
+from bot.core.errors import Refused, Transient
 from bot.core.plan import Plan
 from bot.core.ports import ReadTools
 from handlers.managed_mail import TOLD
@@ -91,27 +91,6 @@ def test_the_report_counts_and_offers_to_sign_in(scene: Any) -> None:
     assert report.warnings == ("Did not answer when asked: n1.example.com.",)
 
 
-def test_asking_again_late_asks_for_what_has_failed(scene: Any) -> None:
-    """The button names services, and nodes where nothing but their pushes failed; a run that went well names nothing."""
-    scene.grid.broken[NODE] = AWAY
-    plan = scene.plan(HANDLER)
-    scene.apply(plan)
-    left = scene.report(HANDLER, plan).again
-    assert left == {"service": ["dune_pro"], "node": ["gpvm1.example.com"], "test": False}
-    scene.grid.now += 86400
-    scene.grid.broken["dune_pro@s1.example.com"] = Transient("The schedd is away.")
-    late = scene.plan(HANDLER, **left)
-    assert [step.where for *_, step in late.steps if step.kind == "tokens.push"] == [NODE]
-    scene.apply(late)
-    assert scene.report(HANDLER, late).again == left
-    whole = scene.plan(HANDLER)
-    scene.apply(whole)
-    assert scene.report(HANDLER, whole).again == {"service": ["dune_pro"], "node": [], "test": False}
-    scene.grid.broken.clear()
-    scene.apply(whole)
-    assert scene.report(HANDLER, whole).again is None
-
-
 def test_a_test_pushes_nothing(scene: Any) -> None:
     """Tokens are had and stored; nodes and UIDs are nobody's business."""
     scene.tools.records.drop("tokens.uid", "novapro")
@@ -149,16 +128,6 @@ def test_nothing_is_pushed_where_the_uid_is_not_sure(scene: Any, value: dict[str
     scene.apply(plan)
     assert {where for where, _ in scene.grid.pushed} == {"dune_ana@gpvm1.example.com", "nova_pro@n1.example.com"}
     assert [(one.name, one.alarm) for one in inventory(scene) if one.alarm] == [("dune_pro", "uid")]
-
-
-def test_a_uid_that_changes_after_the_plan_is_not_pushed_to(scene: Any) -> None:
-    """What was approved is what runs."""
-    plan = scene.plan(HANDLER, service=["dune_pro"])
-    scene.uid("dunepro", 9000)
-    step = next(step for _, _, step in plan.steps if step.kind == "tokens.push")
-    with pytest.raises(Drifted):
-        step.do(scene.tools, None)
-    assert scene.grid.pushed == []
 
 
 def test_a_bot_that_was_restarted_gets_the_token_anew(scene: Any) -> None:
