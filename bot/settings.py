@@ -148,6 +148,11 @@ class Schedule(Part):
     jitter_minutes: float = Field(default=0, ge=0)
     catch_up: bool = Field(default=False, description="Run once at start if a tick was missed.")
     channel: str | None = None
+    tell: Literal["trouble", "always"] = Field(
+        default="trouble",
+        description="trouble: a run that changes something under a standing approval is posted only if it has "
+        "warnings, fails or needs somebody, and once in a line when it is well again. always: every run is posted.",
+    )
 
 
 class Inventory(Part):

@@ -93,6 +93,7 @@ def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
         row = runs.lock(conn, run)
         if row is None or row.state != State.APPLYING:
             return
+        runs.tell(conn, shop, run)  # before the plan in its place is
         again = Request(key=f"drift-{run}", command=row.command, ask=row.ask, text=row.text, asker=row.asker,
                         source="drift", channel=row.channel, thread=row.thread, incident=row.incident)  # fmt: skip
         new = runs.insert(conn, shop, again, supersedes=run, retry_of=row.retry_of)

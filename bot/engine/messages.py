@@ -81,6 +81,12 @@ def _latest(conn: sa.Connection, *times: Any) -> Any:
     return sa.func.greatest(*times) if conn.dialect.name == "postgresql" else sa.func.max(*times)
 
 
+def has_head(conn: sa.Connection, run: str) -> bool:
+    """Is there a message of the run's own, posted or to be posted?"""
+    head = sa.select(message.c.id).where(message.c.run == run, message.c.slot == HEAD)
+    return conn.execute(head).first() is not None
+
+
 def claim(conn: sa.Connection, row: Any, now: float, lease: float) -> int | None:
     """Take a row of the queue for `lease` seconds; the turn, or None if another sender has it. A row to be posted is
     marked as being attempted."""

@@ -82,7 +82,9 @@ def _nothing(plan: Plan) -> Answer:
     title = f"Nothing to do: {plan.title}"
     cut = title if len(title) <= 150 else f"{title[:149]}…"
     says = tuple(Note(label="already so", text=step.says()) for _, _, step in plan.steps if not step.proves)
-    return Answer(command=plan.command, title=cut, notes=plan.notes + says, warnings=plan.warnings)
+    return Answer(
+        command=plan.command, title=cut, notes=plan.notes + says, warnings=plan.warnings, quiet=not plan.warnings
+    )
 
 
 def _refuse(shop: Workshop, row: Any, failed: Failed) -> None:
@@ -112,10 +114,11 @@ def _answer(
 
 def _propose(shop: Workshop, row: Any, plan: Plan, already: frozenset[tuple[int, int]]) -> None:
     rule, now = shop.rule(row.command), shop.clock()
+    name = _covering(shop, row, now)
     values = {
         "plan": plan.model_dump(mode="json"), "digest": plan.digest, "on_failure": plan.on_failure,
         "approvals_needed": rule.approvals, "proposed_at": now, "expires_at": now + rule.expires_after,
-        "remind_at": now + rule.expires_after * HALF,
+        "remind_at": now + rule.expires_after * HALF, "standing": name,
     }  # fmt: skip
 
     def change(conn: sa.Connection) -> None:
@@ -123,19 +126,22 @@ def _propose(shop: Workshop, row: Any, plan: Plan, already: frozenset[tuple[int,
         if runs.change(conn, shop, row.id, [State.ASKED], State.PROPOSED, who="bot", what="proposed",
                        facts=facts, values=values):  # fmt: skip
             steps.propose(conn, row.id, plan, already)
-            _stand_in(conn, shop, row, plan)
+            if name is not None:
+                _stand_in(conn, shop, row, plan, name)
 
     shop.write(change)
 
 
-def _stand_in(conn: sa.Connection, shop: Workshop, row: Any, plan: Plan) -> None:
-    """Approve what a schedule asked for, if a standing approval covers exactly that. A plan that was made anew
-    because the world had moved (source "drift") is for people to look at."""
+def _covering(shop: Workshop, row: Any, now: float) -> str | None:
+    """The standing approval that covers exactly what a schedule asked for. A plan that was made anew because the world
+    had moved (source "drift") is for people to look at."""
     if row.source != "schedule":
-        return
-    name = standing.covering(shop.settings.standing, row.command, row.ask, shop.clock())
-    if name is None:
-        return
+        return None
+    return standing.covering(shop.settings.standing, row.command, row.ask, now)
+
+
+def _stand_in(conn: sa.Connection, shop: Workshop, row: Any, plan: Plan, name: str) -> None:
+    """Approve it."""
     owner, told = shop.settings.standing[name].owner, f"Approved by the standing approval {name}."
     conn.execute(
         decision.insert().values(

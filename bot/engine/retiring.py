@@ -57,6 +57,7 @@ def _not_retired(shop: Workshop, run: str, failed: Failed) -> None:
     def change(conn: sa.Connection) -> None:
         again = run_table.update().where(run_table.c.id == run).values(retire_at=shop.clock() + AGAIN)
         conn.execute(again)
+        runs.tell(conn, shop, run)
         runs.note(conn, shop, run, "not retired", text=f"{failed.trouble.what} It is tried again tomorrow.")
         _audit(conn, shop, run, "not_retired", {"trouble": failed.document})
 

@@ -15,7 +15,7 @@ from bot.core.handing_in import HandedIn
 from bot.core.intake import Request
 from bot.core.plan import Answer, Plan, Report
 from bot.core.view import OPEN, DecisionView, RunView, State, StepView, Trouble
-from bot.engine import audit, incidents, outbox
+from bot.engine import audit, incidents, messages, outbox, telling
 from bot.engine.tables import decision, run, run_action, run_step, run_tick
 from bot.engine.workshop import Workshop, log, stored_plan
 
@@ -97,8 +97,10 @@ def change(
 
 
 def _ended(conn: sa.Connection, shop: Workshop, id: str) -> None:
-    """The incident it acted on is looked into again; and the one line of the log that tells the run's whole story."""
+    """The incident it acted on is looked into again, and its schedule hears how it went; and the one line of the log
+    that tells the run's whole story."""
     row = conn.execute(sa.select(run).where(run.c.id == id)).one()
+    telling.ended(conn, shop, row)
     if row.incident:
         incidents.run_moved(conn, shop, row.incident, ended=True)
     took = round(row.finished_at - row.asked_at, 3)
@@ -113,23 +115,24 @@ def shown_anew(conn: sa.Connection, shop: Workshop, id: str) -> None:
 
 
 def _show(conn: sa.Connection, shop: Workshop, id: str) -> None:
-    shown = run.c.revision, run.c.channel, run.c.thread, run.c.source, run.c.state
-    row = conn.execute(sa.select(*shown).where(run.c.id == id)).one()
-    if row.channel and not (row.source == "schedule" and _nothing_to_say(conn, id, row.state)):
-        outbox.want(conn, run=id, revision=row.revision, channel=row.channel, thread=row.thread, due=shop.clock())
+    row = conn.execute(sa.select(*telling.NEEDED).where(run.c.id == id)).one()
+    if not telling.hushed(conn, shop, row):
+        _want(conn, shop, row)
 
 
-def _nothing_to_say(conn: sa.Connection, id: str, state: str) -> bool:
-    """Of what a schedule has asked for: nobody waits for its planning, or for an answer that all is well."""
-    if state != State.ANSWERED:
-        return state == State.ASKED
-    answer = conn.execute(sa.select(run.c.answer).where(run.c.id == id)).scalar() or {}
-    return bool(answer.get("quiet"))
+def _want(conn: sa.Connection, shop: Workshop, row: Any) -> None:
+    if row.channel:
+        outbox.want(conn, run=row.id, revision=row.revision, channel=row.channel, thread=row.thread, due=shop.clock())
+
+
+def tell(conn: sa.Connection, shop: Workshop, id: str) -> None:
+    """Show the run from now on, also if only a schedule asked for it."""
+    _want(conn, shop, conn.execute(sa.select(*telling.NEEDED).where(run.c.id == id)).one())
 
 
 def note(conn: sa.Connection, shop: Workshop, id: str, name: str, *, text: str, mention: tuple[str, ...] = ()) -> None:
-    """A line in the run's thread, once per name; nothing if the run is shown nowhere."""
-    if conn.execute(sa.select(run.c.channel).where(run.c.id == id)).scalar():
+    """A line in the run's thread, once per name; nothing if the run is not shown."""
+    if messages.has_head(conn, id):
         outbox.note(conn, run=id, name=name, text=text, mention=mention, due=shop.clock())
 
 

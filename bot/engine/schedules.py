@@ -38,6 +38,7 @@ schedule = sa.Table(
     sa.Column("last_run", sa.Text),
     sa.Column("early_at", sa.Double),  # when it last fired between its ticks
     sa.Column("early_for", sa.Text),  # SHA-256 of the names of the credentials that this was for
+    sa.Column("trouble", sa.Text),  # the last run that ended with trouble; null once one has ended without
 )
 
 

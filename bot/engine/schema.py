@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bot.core.errors import Refused
 from bot.engine.store import writing
 
-HEAD = "0006"
+HEAD = "0007"
 LOCK = 0x68697665  # PostgreSQL's advisory lock while one replica migrates and the others wait
 
 
