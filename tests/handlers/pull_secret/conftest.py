@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import json
 import secrets
 import time
@@ -51,6 +52,7 @@ DAY = 86400.0
 OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
 BOT = "system:serviceaccount:hivekeeper:hivekeeper"
 MANIFEST = Path(pull_secret.__file__).parents[1] / "deploy" / "rbac" / "pull-secret.yaml"
+GRANTED = tuple(yaml.safe_load_all(MANIFEST.read_text()))
 WRITING = ("create", "update", "patch", "delete")
 DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"
 
@@ -267,7 +269,7 @@ def _world(canary: Any) -> World:
 
 def grant(cluster: KubernetesStandIn) -> None:
     """What deploy/rbac grants the bot, and nothing more."""
-    for document in yaml.safe_load_all(MANIFEST.read_text()):
+    for document in copy.deepcopy(GRANTED):
         if space := document["metadata"].get("namespace"):
             cluster.namespace(space)
         cluster.put(next(kind for kind in kinds.KINDS if kind.kind == document["kind"]), document)
