@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from copy import copy
 from posixpath import dirname, normpath
 
 from bot.core.errors import Refused, Told
@@ -58,7 +57,10 @@ class SshNodes:
     def reachable(self, node: str) -> bool:
         _checked(NODE, node, "node")
         host, port = self._login.address(node)
-        return nodes_ping.pings(host) if self._settings.ping == "icmp" else nodes_ping.answers(host, port)
+        up = nodes_ping.pings(host) if self._settings.ping == "icmp" else nodes_ping.answers(host, port)
+        if up:
+            self._away.pop(node, None)  # who has mended it need not wait until that is forgotten
+        return up
 
     def placed(self, service: Service, node: str, uid: int) -> tuple[Placed, ...]:
         """The fingerprint of what is not the account's own plain file, or cannot be read, is ""."""
@@ -108,10 +110,10 @@ class SshNodes:
                 raise
 
     def _not_while_away(self, node: str) -> None:
-        """A dead node costs its timeout once, however many services want it."""
+        """A dead node costs its timeout once, however many services want it, and no second try is worth waiting for."""
         told, until = self._away.get(node, (None, 0.0))
         if told and self._clock() < until:
-            raise copy(told)
+            raise Refused(told.what, told.now)
 
     def _paths(self, service: Service, node: str, uid: int) -> tuple[str, ...]:
         _checked(NODE, node, "node")

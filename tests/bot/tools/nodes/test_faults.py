@@ -126,16 +126,27 @@ def test_a_login_that_hangs_is_given_up(grid: Any, service: Any) -> None:
 
 
 def test_a_dead_node_costs_its_timeout_once(grid: Any, service: Any) -> None:
-    """Who wants the node within a minute is told at once; after that it is asked again."""
+    """Who wants the node within a minute is told at once, and tries no more; after that it is asked again."""
     now = [0.0]
     grid.node.faults["login"] = "silent"
     tool = grid.tool(connect_timeout=0.1, clock=lambda: now[0])
-    for _ in range(3):
-        with pytest.raises(Transient, match="did not let the bot log in"):
+    for kind in (Transient, Refused, Refused):
+        with pytest.raises(kind, match="did not let the bot log in"):
             tool.push(service, NODE, UID)
     assert grid.node.logins == 1
     grid.node.faults.clear()
     now[0] = 61.0
+    assert len(tool.push(service, NODE, UID)) == 3
+
+
+def test_a_node_that_was_seen_to_be_back_is_asked_at_once(grid: Any, service: Any) -> None:
+    """Each run looks first whether nodes answer: who has mended one and pushes again need not wait out the minute."""
+    grid.node.faults["login"] = "silent"
+    tool = grid.tool(connect_timeout=0.1, clock=lambda: 0.0)
+    with pytest.raises(Transient):
+        tool.push(service, NODE, UID)
+    grid.node.faults.clear()
+    assert tool.reachable(NODE)
     assert len(tool.push(service, NODE, UID)) == 3
 
 
