@@ -49,6 +49,9 @@ class VaultOauth:
         self.refresh: dict[str, str] = {}  # "<issuer>/<credkey>:<role>" -> refresh token
         self.dead: set[str] = set()  # refresh tokens that the issuer no longer takes
         self.sign_ins: dict[str, SignIn] = {}  # by state
+        self.page = "https://issuer.example.com/device"  # where people sign in
+        self.interval = 5  # seconds between two questions whether somebody has
+        self.every = 5  # seconds between two questions about a sign-in
         self.hurry = False  # the next question about a sign-in is told to slow down
         self.logins: list[str] = []  # the principals, in order
         self.extra_policies: tuple[str, ...] = ()
@@ -136,8 +139,8 @@ class VaultOauth:
         state = secrets.token_urlsafe(16)
         code = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}".upper()
         self.sign_ins[state] = SignIn(issuer, role, str(asked.body.get("client_nonce")), code)
-        link = f"https://issuer.example.com/device?user_code={code}"
-        return found({"auth_url": link, "state": state, "poll_interval": "5", "user_code": code})
+        told = {"auth_url": f"{self.page}?user_code={code}", "poll_interval": str(self.interval), "user_code": code}
+        return found({**told, "state": state})
 
     def _poll(self, asked: Asked) -> Answer:
         one = self.sign_ins.get(str(asked.body.get("state")))
