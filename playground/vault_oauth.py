@@ -51,7 +51,6 @@ class VaultOauth:
         self.sign_ins: dict[str, SignIn] = {}  # by state
         self.page = "https://issuer.example.com/device"  # where people sign in
         self.interval = 5  # seconds between two questions whether somebody has
-        self.every = 5  # seconds between two questions about a sign-in
         self.hurry = False  # the next question about a sign-in is told to slow down
         self.logins: list[str] = []  # the principals, in order
         self.extra_policies: tuple[str, ...] = ()
