@@ -39,9 +39,9 @@ SAID = {
 
 
 class CondorStandIn:
-    """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd, a key of `SAID` or
-    "hangs". `runs`: what was started, each with `program`, `arguments` and `environment`. `stored`: schedd to the
-    services whose token it has. `path`: what to set PATH to."""
+    """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd or service, a key
+    of `SAID` or "hangs". `runs`: what was started, each with `program`, `arguments` and `environment`. `stored`: schedd
+    to the services whose token it has. `path`: what to set PATH to."""
 
     def __init__(self, folder: Path, *, token: str = "hvs.stand-in", storer: str = "condor_vault_storer") -> None:
         self._folder = folder
@@ -93,7 +93,7 @@ def storer(folder: str) -> None:
     assert Path(told["KRB5CCNAME"].removeprefix("FILE:")).read_bytes()
     assert "--credkey=" in told["HTGETTOKENOPTS"]
     assert told["_condor_SEC_CREDENTIAL_GETTOKEN_OPTS"].startswith("-a ")
-    trouble = pool["trouble"].get(schedd, "")
+    trouble = pool["trouble"].get(schedd) or pool["trouble"].get(service, "")
     if trouble == "hangs":
         time.sleep(60)
     for line in SAID.get(trouble, ()):

@@ -6,7 +6,7 @@ from typing import Any
 
 ASKER, APPROVER, SECOND, NEWCOMER, OWNER = "U0MIRA", "U0TOMAS", "U0AYLA", "U0JUN", "U0ODA"
 ONCALL_CHANNEL, CI_CHANNEL, GENERAL_CHANNEL = "C0ONCALL", "C0OCMCI", "C0GENERAL"
-ALERTS_CHANNEL = "C0ALERTS"
+ALERTS_CHANNEL, GRID_CHANNEL = "C0ALERTS", "C0GRID"
 APPROVERS_GROUP = "S0APPSRE"
 WORKSPACE = "Beekeepers"
 
@@ -21,6 +21,7 @@ CHANNELS: tuple[dict[str, Any], ...] = (
     {"id": ONCALL_CHANNEL, "name": "sd-uhc-oncall", "topic": "Whoever is on call asks here"},
     {"id": ALERTS_CHANNEL, "name": "roks-alerts", "topic": "Where monitoring posts; the bot answers in the threads"},
     {"id": CI_CHANNEL, "name": "ocm-ci", "topic": "Red builds and who looks at them"},
+    {"id": GRID_CHANNEL, "name": "grid-tokens", "topic": "What schedules say of experiments' Vault tokens"},
     {"id": GENERAL_CHANNEL, "name": "general", "topic": "Everything else"},
 )
 USERGROUPS: dict[str, Any] = {

@@ -10,6 +10,8 @@ from playground import people
 from playground.child import Child
 from playground.kubernetes import OnWrite as OnClusterWrite
 from playground.kubernetes_answers import Entry
+from playground.managed_scenarios import managed_scenarios
+from playground.managed_tokens import ManagedTokens
 from playground.ocm_scenarios import session_scenarios, transfer_scenarios
 from playground.offline import Offline
 from playground.pull_scenarios import pull_scenarios
@@ -39,6 +41,7 @@ class Stage:
         redhat: RedHat,
         pulls: PullSecrets,
         offline: Offline,
+        managed: ManagedTokens,
         say: Callable[[str, str, str], object],
         alert: Callable[[dict[str, Any]], object],
         storm: Callable[[], int],
@@ -51,6 +54,7 @@ class Stage:
         self.redhat = redhat
         self.pulls = pulls
         self.offline = offline
+        self.managed = managed
         self._say = say
         self.alert = alert
         self._storm = storm
@@ -141,6 +145,7 @@ class Stage:
         self.world.start_over()
         self.redhat.start_over()
         self.pulls.start_over()
+        self.managed.start_over()
         self._afresh()
         self.bot.start()
         return "Everything is as it was at first."
@@ -187,6 +192,7 @@ def scenarios(stage: Stage) -> dict[str, Scenario]:
         *pull_scenarios(stage.pulls, stage.alert),
         *session_scenarios(stage.offline, stage.world.vault, stage.alert),
         *transfer_scenarios(stage.pulls.transfers),
+        *managed_scenarios(stage.managed),
         Scenario("slack-down", f"Slack is down for {SLACK_DOWN} s", "What the bot has to say waits and arrives later, "
                  "once.", "Slack", stage.slack_down, danger=True),
         Scenario("slack-429", "Slack answers 429", f"The next messages must wait {RETRY_AFTER} seconds.", "Slack",

@@ -21,7 +21,7 @@ from typing import Any, Literal, Self
 import yaml
 from starlette.applications import Starlette
 
-from playground import ci_jobs, offline, people, pull_secrets, redhat, world
+from playground import ci_jobs, managed_tokens, offline, people, pull_secrets, redhat, world
 from playground.broken import unused_port
 from playground.child import Child, clean_environment
 from playground.cluster_pods import PULL
@@ -64,6 +64,7 @@ class Demo:
         self.world = world.World(kv, stale, self.offline)
         self.redhat = redhat.RedHat()
         self.pulls = pull_secrets.PullSecrets(pull=pull)
+        self.managed = managed_tokens.ManagedTokens(self.world.vault, self.folder / "grid")
         self.workspace = Workspace.of(
             name=people.WORKSPACE, users=people.PEOPLE, channels=people.CHANNELS, usergroups=people.USERGROUPS
         )
@@ -71,7 +72,7 @@ class Demo:
             [sys.executable, "-m", "bot", "serve", "--settings", str(self.folder / "settings.yaml")],
             folder=self.folder,
             output=self.folder / "bot.log",
-            environment=clean_environment() | dict(environment or {}),
+            environment=clean_environment() | self._kerberos(environment or {}) | dict(environment or {}),
             pause=pause,
             told=self._bot_ended,
         )
@@ -93,6 +94,7 @@ class Demo:
         self.bot.close()
         self.redhat.close()
         self.pulls.close()
+        self.managed.close()
         for server in self._servers:
             server.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -136,19 +138,26 @@ class Demo:
         )
         for more in (one.settings(self._serve, self._keep) for one in (self.redhat, self.pulls, self.offline)):
             world.join(settings, more)
+        world.join(settings, self.managed.settings(self._serve, self._keep, vault.url))
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
         self._chatter()
         self.redhat.start()
-        self.pulls.start(self._clusters_changed)
+        self.pulls.start(self._world_changed)
+        self.managed.start(self._world_changed)
         self.bot.start()
+
+    def _kerberos(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """In miniature, for a bot that is not told of a real one."""
+        return {} if "KRB5_CONFIG" in environment else self.managed.environment()
 
     def _application(self, slack: Starlette, host: str) -> Starlette:
         self._monitoring = incoming.install(self.workspace, people.ALERTS_CHANNEL)
         stage = Stage(
             self.world, self.workspace, self.bot, redhat=self.redhat, pulls=self.pulls, offline=self.offline,
-            say=self._say, alert=self._alert, storm=self._storm, fault=self._fault, afresh=self._afresh,
+            managed=self.managed, say=self._say, alert=self._alert, storm=self._storm, fault=self._fault,
+            afresh=self._afresh,
         )  # fmt: skip
         deeds = scenarios(stage)
         self.workspace.scenarios = [deed.button for deed in deeds.values()]
@@ -182,12 +191,13 @@ class Demo:
             self._show()
 
     def _facts(self) -> dict[str, Any]:
-        return {**self.world.facts(), "pulls": self.pulls.facts(self.world.fingerprint)}
+        seen = self.world.fingerprint
+        return {**self.world.facts(), "pulls": self.pulls.facts(seen), "grid": self.managed.facts(seen)}
 
     def _show(self) -> None:
         self.workspace.emit({"type": "world", "facts": self._facts()})
 
-    def _clusters_changed(self) -> None:
+    def _world_changed(self) -> None:
         self.app.state.loop.call_soon_threadsafe(self._show)
 
     def _say(self, channel: str, user: str, text: str) -> object:

@@ -22,6 +22,7 @@ export class World {
       (facts.vault ?? []).map((entry) => this.path(entry)),
       (facts.cluster ?? []).map(clusterRow),
       (facts.pulls ?? []).map((cluster) => this.pulls(cluster)),
+      (facts.grid ?? []).map((part) => this.part(part)),
       facts.vault?.length ? null : h("p", { class: "quiet" }, "There is nothing to see here.")); // prettier-ignore
   }
 
@@ -41,6 +42,10 @@ export class World {
       return this.field(cluster.cluster, { name: `${secret.namespace}/${secret.name}${at}`, fingerprint: login.fingerprint, note, ok: login.ok && secret.type === PULLED });
     }));
     return h("section", { class: "world-path" }, h("h3", {}, "Cluster ", cluster.cluster), h("dl", {}, cluster.workloads.map(workloadRow), logins, (cluster.pools ?? []).map(poolRow)));
+  }
+
+  part(part) {
+    return h("section", { class: "world-path" }, h("h3", {}, part.title), h("dl", {}, part.fields.map((field) => this.field(part.title, field))));
   }
 
   field(path, field) {
