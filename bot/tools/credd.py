@@ -113,24 +113,15 @@ class Credds:
     @contextmanager
     def _ticket(self, service: Service) -> Iterator[Path]:
         """A copy of the service's ticket, while the block lasts."""
-        try:
-            made = private_folder()
-            folder = made.__enter__()
-        except OSError:
-            raise Refused(
-                "No private folder for a ticket can be made.", "Check the room on /dev/shm or /tmp."
-            ) from None
-        try:
+        with private_folder() as folder:
             cache = folder / "ticket"
             self._lend(service, cache)
             yield cache
-        finally:
-            made.__exit__(None, None, None)
 
     def _by_storer(self, service: Service, schedd: str, ticket: Path) -> None:
         """One at a time for a service: the program leaves its token at a place that only the service's name makes."""
         program = _storer(self._settings)
-        with self._locks[service.name], removed(self._settings.token_folder, service.name):
+        with self._locks[service.name], removed(self._settings.token_folder, service.name, ticket.parent):
             ended = run([program, service.name], environment=of(self._settings, service, schedd, ticket),
                         seconds=self._settings.timeout)  # fmt: skip
         if not ended.good:

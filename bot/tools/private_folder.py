@@ -1,24 +1,34 @@
 """A folder of our own for a moment, in memory where the system has that: for programs that want files.
 
-Removed when the block ends. What a killed process left is removed by `sweep`, which knows it by the process's number.
+Removed when the block ends. Whoever made it holds a lock on it, which the kernel lets go of when the process dies,
+however it dies: what is not held is nobody's any more, and `sweep` removes it. A process's number would not tell: it
+may be another's by then, or one of another container that shares the place.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
+import stat
 import tempfile
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-NAME = re.compile(r"hivekeeper-([0-9]{1,10})-[A-Za-z0-9_]{4,16}")
-IN_MEMORY = Path("/dev/shm")  # noqa: S108 - shared, so each folder in it is 0700 and has a random name
+from bot.core.errors import Refused
 
-_lock = threading.Lock()
-_ours: set[Path] = set()  # of this process: its number may have been another's before
+PREFIX = "hivekeeper-private-"
+NAME = re.compile(rf"{PREFIX}[a-z0-9_]{{8}}")  # as mkdtemp makes them; nobody calls anything so by chance
+IN_MEMORY = Path("/dev/shm")  # noqa: S108 - shared, so each folder in it is 0700 and has a random name
+ELSEWHERE = "elsewhere"  # the file that names what is to be removed with the folder
+TRIES = 10
+NO_ROOM = (
+    "No private folder for a ticket can be made.",
+    "Check the room on /dev/shm or /tmp, and that the bot may write there.",
+)
+FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def place() -> Path:
@@ -28,45 +38,73 @@ def place() -> Path:
 
 @contextmanager
 def private_folder(within: Path | None = None) -> Iterator[Path]:
-    """Mode 0700, empty at first. OSError when none can be made."""
-    with _lock:
-        folder = Path(tempfile.mkdtemp(prefix=f"hivekeeper-{os.getpid()}-", dir=within or place()))
-        _ours.add(folder)
+    """Mode 0700, empty at first. Refused when none can be made."""
+    try:
+        folder, held = _made(within or place())
+    except OSError:
+        raise Refused(*NO_ROOM) from None
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        with _lock:
-            _ours.discard(folder)
+        os.close(held)
+
+
+def also_remove(folder: Path, files: Iterable[Path]) -> None:
+    """What programs will leave outside of the private folder: if we are killed, it is swept with the folder."""
+    try:
+        (folder / ELSEWHERE).write_text("".join(f"{file}\n" for file in files))
+    except OSError:
+        raise Refused(*NO_ROOM) from None
+
+
+def remove_ours(file: Path) -> None:
+    """If it is a plain file of our user; what is somebody else's, or a link, stays."""
+    with suppress(OSError, ValueError):
+        found = file.lstat()
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid():
+            file.unlink()
 
 
 def sweep(within: Path | None = None) -> int:
     """Remove the folders of processes that are no more; how many there were. Others' folders are left alone."""
     removed = 0
-    with _lock, suppress(OSError):
+    with suppress(OSError):
         for folder in (within or place()).iterdir():
-            if (made_by := NAME.fullmatch(folder.name)) and folder not in _ours and _left(folder, int(made_by[1])):
-                shutil.rmtree(folder, ignore_errors=True)
+            if NAME.fullmatch(folder.name) and (held := _held(folder)) is not None:
+                _remove(folder)
+                os.close(held)
                 removed += 1
     return removed
 
 
-def _left(folder: Path, process: int) -> bool:
-    """Is it a folder of our user whose process is no more? A link is nobody's folder."""
+def _made(within: Path) -> tuple[Path, int]:
+    """With the lock on it. A sweep that was quicker than we has removed it: then another one."""
+    for _ in range(TRIES):
+        folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=within))
+        if (held := _held(folder)) is not None:
+            return folder, held
+    raise OSError("no folder can be locked there")
+
+
+def _held(folder: Path) -> int | None:
+    """Its lock, as long as the descriptor is open; None if it is no folder of our user, or another holds it."""
     try:
-        found = folder.lstat()
+        opened = os.open(folder, FOLDER)
     except OSError:
-        return False
-    return folder.is_dir() and not folder.is_symlink() and found.st_uid == os.geteuid() and not _lives(process)
-
-
-def _lives(process: int) -> bool:
-    if process == os.getpid():
-        return False  # what we made ourselves is in `_ours`
+        return None
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(opened).st_uid == os.geteuid() and os.path.samestat(os.fstat(opened), os.lstat(folder)):
+            return opened
+    except OSError:
+        pass
+    os.close(opened)
+    return None
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError, ValueError):
+        for line in (folder / ELSEWHERE).read_text().splitlines():
+            remove_ours(Path(line))
+    shutil.rmtree(folder, ignore_errors=True)

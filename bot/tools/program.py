@@ -1,4 +1,4 @@
-"""A program that the bot runs: no shell, an environment of its own, bounded in time and output.
+"""A program that the bot runs: no shell, an environment of its own, bounded in time and output, gone with the bot.
 
 What it prints is for judging by its known texts only, and goes no further.
 """
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import IO, Literal
 
 from bot.core.secret import Secret
+from bot.tools.orphans import watch
 
 MOST = 65_536  # bytes of output that are kept
 GRACE = 1.0  # seconds that the last output may take once the program has ended
@@ -53,12 +54,19 @@ def run(
         )  # fmt: skip
     except (OSError, ValueError):
         return Ended("missing")
+    with watch.over(process.pid):
+        return _ended(process, seconds, given)
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float, given: Secret | None) -> Ended:
     output = bytearray()
     pipes = _thread(_keep, process.stdout, output), _thread(_give, process.stdin, given)
     end = _thread(_await_end, process.pid)
-    end.join(seconds)
-    late = end.is_alive()
-    _kill(process)
+    try:
+        end.join(seconds)
+        late = end.is_alive()
+    finally:
+        _kill(process)  # also when we are interrupted
     for pipe in pipes:
         pipe.join(GRACE)
     text = bytes(output).decode(errors="replace")

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bot.core.errors import Refused
 from bot.core.secret import Secret
+from bot.tools.orphans import Watch
 from bot.tools.private_folder import private_folder, sweep
 from bot.tools.program import MOST, Ended, environment, run
+from playground.child import leashed
 
 
 def python(code: str, seconds: float = 10, **more: Any) -> Ended:
@@ -76,8 +79,8 @@ def test_children_are_killed_too(tmp_path: Path, ending: str) -> None:
 
 
 def _gone(process: int) -> bool:
-    """Within ten seconds; whoever inherits it may take a while to read how it ended."""
-    ends = time.monotonic() + 10
+    """Within a minute; whoever inherits it may take a while to read how it ended."""
+    ends = time.monotonic() + 60
     while time.monotonic() < ends:
         try:
             state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
@@ -98,22 +101,99 @@ def test_a_private_folder(tmp_path: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+HOLDS = """
+import os, signal, sys, time
+from pathlib import Path
+from bot.tools.private_folder import also_remove, private_folder
+with private_folder(Path(sys.argv[1])) as folder:
+    (folder / "ticket").write_text("x")
+    also_remove(folder, [Path(each) for each in sys.argv[2:]])
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(within: Path, *elsewhere: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A process with a private folder, and that folder."""
+    command = leashed([sys.executable, "-c", HOLDS, str(within), *map(str, elsewhere)])
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        yield process, Path(process.stdout.readline().strip())
+
+
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
-    """Of processes that are no more, and no other folder or link."""
-    ended = subprocess.Popen(["/bin/true"])
-    ended.wait()
-    left, link = tmp_path / f"hivekeeper-{ended.pid}-abcd1234", tmp_path / f"hivekeeper-{ended.pid}-efgh5678"
-    before, lives, other = (
-        tmp_path / f"hivekeeper-{os.getpid()}-abcd1234",
-        tmp_path / f"hivekeeper-{os.getppid()}-x_x_",
-        tmp_path / "else",
+    """With the token files that its programs left elsewhere; whoever lives keeps all of it, here and in another
+    process, and so do other folders, links, and what is no plain file."""
+    memory, shared = tmp_path / "memory", tmp_path / "shared"
+    other, target, token, kept, link = (
+        memory / "hivekeeper-demo-else1234",
+        shared / "target",
+        shared / "t",
+        shared / "kept",
+        shared / "l",
     )
-    for folder in (left, before, lives, other):
+    for folder in (memory, shared, other):
         folder.mkdir()
-        (folder / "ticket").write_text("x")
-    link.symlink_to(other)
-    with private_folder(tmp_path) as ours:
-        assert sweep(tmp_path) == 2
-        assert not left.exists()
-        assert not before.exists()
-        assert ours.exists() and lives.exists() and (other / "ticket").exists()  # noqa: PT018
+    for file in (target, token, kept, other / "ticket"):
+        file.write_text("x")
+    link.symlink_to(target)
+    (memory / "hivekeeper-private-efgh5678").symlink_to(other)
+    with private_folder(memory) as ours, holder(memory, kept) as (living, theirs):
+        with holder(memory, token, link, shared / "nothing") as (killed, left):
+            assert sweep(memory) == 0
+            killed.kill()
+            killed.wait()
+        assert sweep(memory) == 1
+        assert not left.exists() and not token.exists()  # noqa: PT018
+        assert ours.exists() and (theirs / "ticket").exists() and kept.exists()  # noqa: PT018
+        living.communicate()
+    assert link.is_symlink() and target.exists()  # noqa: PT018
+    assert {path.name for path in memory.iterdir()} == {"hivekeeper-demo-else1234", "hivekeeper-private-efgh5678"}
+    assert (other / "ticket").exists()
+
+
+def test_no_folder_can_be_made(tmp_path: Path) -> None:
+    """Told as such, whatever the reason."""
+    with pytest.raises(Refused, match="No private folder"), private_folder(tmp_path / "nowhere"):
+        pass
+
+
+RUNS = """
+import sys
+from bot.tools.program import environment, run
+run([sys.executable, "-I", "-S", "-c", sys.argv[1]], environment=environment({}), seconds=600)
+"""
+
+
+def test_a_program_dies_with_the_bot(tmp_path: Path) -> None:
+    """When the bot is killed, so are the program that it runs and what that has started."""
+    note = tmp_path / "pids"
+    note.write_text("")
+    child = f"import os, time; open({str(note)!r}, 'a').write(f'{{os.getppid()}} {{os.getpid()}} .'); time.sleep(600)"
+    code = f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-I', '-S', '-c', {child!r}]); time.sleep(600)"
+    bot = subprocess.Popen([sys.executable, "-c", RUNS, code])
+    ends = time.monotonic() + 60
+    while not note.read_text().endswith(".") and time.monotonic() < ends:
+        time.sleep(0.01)
+    bot.kill()
+    bot.wait()
+    assert [_gone(int(pid)) for pid in note.read_text().split()[:2]] == [True, True]
+
+
+def test_a_watch_that_was_killed_is_set_up_again(tmp_path: Path) -> None:
+    """And is told of what runs already; what has ended is left alone."""
+    watch = Watch()
+    sleepers = [subprocess.Popen(["sleep", "600"], start_new_session=True) for _ in range(3)]
+    with watch.over(sleepers[0].pid):
+        assert watch._process
+        watch._process.kill()
+        watch._process.wait()
+        with watch.over(sleepers[1].pid):
+            pass
+        with watch.over(sleepers[2].pid):
+            watch.close()
+            assert sleepers[0].wait(60) == sleepers[2].wait(60) == -9
+    assert sleepers[1].poll() is None
+    sleepers[1].kill()
+    sleepers[1].wait()
