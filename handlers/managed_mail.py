@@ -4,21 +4,37 @@ what needs a sign-in at once, as nothing else mends it; and once when it is over
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from bot.core.errors import Told
 from bot.core.grid import Inventory, Service
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
-from bot.core.value import Value
-from handlers.managed_records import LAST, TROUBLE, errors_of, over, said, signs_in, troubles, went_wrong
-from handlers.managed_tokens import PUSH, counted, inventory, uid_of
+from bot.core.value import Value, sha256
+from handlers.managed_alike import alike
+from handlers.managed_records import (
+    LAST,
+    MAIL,
+    TROUBLE,
+    began_of,
+    errors_of,
+    forgotten,
+    over,
+    said,
+    signs_in,
+    troubles,
+    went_wrong,
+)
+from handlers.managed_tokens import PUSH, counted, inventory, listed, uid_of
 
 TOLD = "tokens.told"  # by receiver and trouble: they know of it
 AGAIN = 86400.0  # seconds until they are told once more
 ADMINS = "the admins"  # as no experiment can be called
-LINES = 200
+LINES, NAMED, FEW = 200, 40, 10  # lines of a mail; places in one of them; that are over, in a line each
+WHY = 5  # mails that did not go out, with the reason
+INTRODUCTION = "Bringing Vault tokens to where grid jobs look for them:"
+ENDING = "Until these are mended, the tokens there stay as they were, and end at their time."
 
 
 class Digest(Value):
@@ -28,8 +44,13 @@ class Digest(Value):
     to: tuple[str, ...]
     news: tuple[str, ...]
     past: tuple[str, ...]
+    key: str  # the same for as long as the same people have to be told of the same
     subject: str
     body: str
+
+    @property
+    def kind(self) -> Literal["admin", "service"]:
+        return "admin" if self.audience == ADMINS else "service"
 
 
 class TellPeople(Step):
@@ -51,7 +72,7 @@ class TellPeople(Step):
         value = {"services": len(self.services), "failed": len(failed), "at": tools.now()}
         tools.records.put(LAST, PUSH, value, run=run.id)
         if tools.mail.configured():
-            write(tools, run, inventory(tools))
+            tools.records.put(MAIL, PUSH, write(tools, run, inventory(tools)), run=run.id)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """What people have read stays read."""
@@ -69,23 +90,26 @@ class TellPeople(Step):
                 over(tools, run, "uid", service.name)
 
 
-def write(tools: Tools, run: RunRef, found: Inventory) -> None:
-    """All digests that are due. One that cannot be sent keeps none of the others; it is due again the next time."""
+def write(tools: Tools, run: RunRef, found: Inventory) -> dict[str, Any]:
+    """Send all digests that are due; what came of it. One that cannot be sent keeps none of the others, and is due in
+    the next run, too: tokens that were brought are no failure because a mail server is away."""
     known = {one.key: one for one in tools.records.all(TROUBLE)}
     told = {one.key: one for one in tools.records.all(TOLD)}
-    failed: Told | None = None
+    sent = {"admin": 0, "service": 0}
+    failed: dict[str, str] = {}
     for digest in digests(found, known, told, tools.now()):
         try:
-            tools.mail.send(digest.to, digest.subject, digest.body, key=f"{run.id}-{digest.audience}")
+            tools.mail.send(digest.to, digest.subject, digest.body, key=digest.key)
         except Told as trouble:
-            failed = failed or trouble
+            failed[digest.audience] = str(trouble)
             continue
+        sent[digest.kind] += 1
         for key in digest.news:
             tools.records.put(TOLD, f"{digest.audience}/{key}", {"at": tools.now()}, run=run.id)
         for key in digest.past:
             tools.records.drop(TOLD, f"{digest.audience}/{key}")
-    if failed is not None:
-        raise failed
+    lost = {"admin": int(ADMINS in failed), "service": len(failed) - int(ADMINS in failed)}
+    return {"sent": sent, "failed": lost, "why": dict(list(failed.items())[:WHY])}
 
 
 def digests(
@@ -94,13 +118,17 @@ def digests(
     """`known`: all troubles by key, also those that are over; `told`: what receivers know, by receiver and key."""
     made = []
     for audience, to, names in audiences(found.services, found.admin_emails):
-        theirs = {key: one for key, one in known.items() if _concerns(audience, key, names)}
+        theirs = {key: one for key, one in known.items() if _concerns(audience, one, names)}
         prefix = f"{audience}/"
         heard = {key.removeprefix(prefix): one for key, one in told.items() if key.startswith(prefix)}
         news = tuple(key for key, one in theirs.items() if _due(one, heard.get(key), found.errors_before_mail, now))
         past = tuple(key for key in heard if not errors_of(known.get(key)))
         if news or past:
-            made.append(_digest(audience, to, {key: theirs[key] for key in news}, past))
+            made.append(
+                _digest(
+                    audience, to, {key: theirs[key] for key in news}, {key: heard.get(key) for key in (*news, *past)}
+                )
+            )
     return tuple(made)
 
 
@@ -126,41 +154,64 @@ def service_of(key: str) -> str:
     return key.partition(":")[2].partition("@")[0]
 
 
-def _concerns(audience: str, key: str, names: frozenset[str]) -> bool:
+def _concerns(audience: str, one: Record, names: frozenset[str]) -> bool:
     """Credds and Kerberos are the admins' business; an experiment hears of its nodes, its account and sign-ins."""
-    return service_of(key) in names and (audience == ADMINS or key.partition(":")[0] != "store")
+    if service_of(one.key) not in names:
+        return False
+    return audience == ADMINS or not one.key.startswith("store:") or signs_in(one)
 
 
 def _due(one: Record, heard: Record | None, threshold: int, now: float) -> bool:
     errors = errors_of(one)
-    if not errors or (errors < threshold and not signs_in(one)):
+    if not errors or (errors < threshold and not signs_in(one)) or forgotten(one, now):
         return False
     return heard is None or now - heard.seen_at >= AGAIN
 
 
-def _digest(audience: str, to: tuple[str, ...], news: Mapping[str, Record], past: tuple[str, ...]) -> Digest:
-    whose = "" if audience == ADMINS else f" of {audience}"
-    parts = [f"{counted('trouble', len(news))}" if news else "", f"{len(past)} over" if past else ""]
-    lines = [f"- {line(key, one)} ({counted('time', errors_of(one))} in a row)" for key, one in news.items()]
-    lines += [f"- {where(key)}: over." for key in past]
+def _digest(
+    audience: str, to: tuple[str, ...], news: Mapping[str, Record], heard: Mapping[str, Record | None]
+) -> Digest:  # fmt: skip
+    """`heard`: of each trouble that it tells of, when they heard of it last; those that are not news are over."""
+    past = tuple(key for key in heard if key not in news)
+    lines = told(news) + gone(past)
     more = [f"… and {len(lines) - LINES} more."] if len(lines) > LINES else []
-    ending = "Until these are mended, the tokens there stay as they were, and end at their time." if news else ""
+    ending = [ENDING, ""] if news else []
+    marks = [[key, began_of(news.get(key)), one.seen_at if one else None] for key, one in sorted(heard.items())]
     return Digest(
         audience=audience,
         to=to,
         news=tuple(news),
         past=past,
-        subject=f"Vault tokens{whose}: {', '.join(filter(None, parts))}",
-        body="\n".join(
-            ["Bringing Vault tokens to where grid jobs look for them:", "", *lines[:LINES], *more, "", ending]
-        ),
+        key=sha256([audience, marks])[:32],
+        subject=subject(audience, news, past),
+        body="\n".join([INTRODUCTION, "", *lines[:LINES], *more, "", *ending, "How everything is: /tokens in Slack."]),
     )
 
 
-def line(key: str, one: Record) -> str:
+def subject(audience: str, news: Mapping[str, Record], past: tuple[str, ...]) -> str:
+    whose = "" if audience == ADMINS else f" of {audience}"
+    parts = [f"{counted('trouble', len(news))}" if news else "", f"{len(past)} over" if past else ""]
+    return f"Vault tokens{whose}: {', '.join(filter(None, parts))}"
+
+
+def gone(past: tuple[str, ...]) -> list[str]:
+    """In a line each; many in one."""
+    if len(past) > FEW:
+        return [f"- {len(past)} are over: {listed(tuple(where(key) for key in past), NAMED)}."]
+    return [f"- {where(key)}: over." for key in past]
+
+
+def told(news: Mapping[str, Record]) -> list[str]:
+    """A line for each trouble; places with the same one share it."""
+    texts = [(where(key), f"{said(one)} ({counted('time', errors_of(one))} in a row)") for key, one in news.items()]
+    return [f"- {line(places, text)}" for places, text in alike(texts)]
+
+
+def line(places: tuple[str, ...], text: str) -> str:
     """The place before what is said of it, where that does not begin with it anyway."""
-    told, place = said(one), where(key)
-    return told if told.startswith(f"{place} ") else f"{place}: {told}"
+    if len(places) > 1:
+        return f"{len(places)} places have one trouble: {listed(places, NAMED)}.\n  {text}"
+    return text if text.startswith(f"{places[0]} ") else f"{places[0]}: {text}"
 
 
 def where(key: str) -> str:

@@ -16,8 +16,10 @@ from handlers.managed_tokens import SIGN_IN
 Stage = Literal["obtain", "store", "push", "uid"]
 BROUGHT: Mapping[str, str] = {"obtain": "tokens.obtained", "store": "tokens.stored", "push": "tokens.pushed"}
 TROUBLE = "tokens.trouble"  # by stage and place: "push:dune_pro@node.example.com"
+UNTRIED = 86400.0  # seconds
 PING = "tokens.ping"  # by service
 LAST = "tokens.last"  # by command: how its last run ended
+MAIL = "tokens.mail"  # by command: what came of its last run's mails
 BEGAN = "tokens.began"  # by stage: when its last run began with it
 
 
@@ -35,17 +37,18 @@ def brought(tools: Tools, run: RunRef, stage: Stage, where: str, value: dict[str
 def over(tools: Tools, run: RunRef, stage: Stage, where: str) -> None:
     found = tools.records.get(TROUBLE, f"{stage}:{where}")
     if found is not None and found.value["errors"]:
-        tools.records.put(TROUBLE, found.key, {"errors": 0, "what": "", "now": ""}, run=run.id)
+        tools.records.put(TROUBLE, found.key, {"errors": 0, "what": "", "now": "", "began": None}, run=run.id)
 
 
 def went_wrong(tools: Tools, run: RunRef, stage: Stage, where: str, told: Told) -> None:
     """Count it, once for a run however often it was tried there."""
     key = f"{stage}:{where}"
     before = tools.records.get(TROUBLE, key)
-    errors = errors_of(before)
+    errors, began = errors_of(before), began_of(before) or tools.now()
     if before is None or before.run != run.id or not errors:
         errors += 1
-    tools.records.put(TROUBLE, key, {"errors": errors, "what": told.what, "now": told.now}, run=run.id)
+    value = {"errors": errors, "what": told.what, "now": told.now, "began": began}
+    tools.records.put(TROUBLE, key, value, run=run.id)
 
 
 @contextmanager
@@ -81,13 +84,23 @@ def errors_of(found: Record | None) -> int:
     return int(found.value["errors"]) if found is not None else 0
 
 
+def began_of(found: Record | None) -> float | None:
+    """When the first of the errors in a row was; None when there is none."""
+    return found.value.get("began") if found is not None and errors_of(found) else None
+
+
 def said(found: Record) -> str:
     return f"{found.value['what']} {found.value['now']}".strip()
 
 
 def signs_in(found: Record) -> bool:
     """Can only a person help?"""
-    return SIGN_IN in found.value["what"]
+    return bool(errors_of(found)) and SIGN_IN in found.value["what"]
+
+
+def forgotten(found: Record, now: float) -> bool:
+    """Has nobody tried for so long that it tells of nothing that is now? A schedd that is gone is no trouble."""
+    return now - found.seen_at >= UNTRIED
 
 
 def fresh(

@@ -11,8 +11,8 @@ from bot.core.inventory import Credential, Freshness
 from bot.core.ports import ReadTools
 from bot.core.records import Record
 from bot.core.side_by_side import each
-from handlers.managed_records import BROUGHT, errors_of, place, said, signs_in, troubles
-from handlers.managed_tokens import ONBOARD, PUSH, uid_of
+from handlers.managed_records import BROUGHT, errors_of, forgotten, place, said, signs_in, troubles
+from handlers.managed_tokens import ONBOARD, PUSH, listed, uid_of
 
 LATE = 3 * 3600.0  # seconds since a push that is to come hourly
 SOON = 12 * 3600.0  # seconds that a token on a node still lives, which is renewed hourly
@@ -39,12 +39,15 @@ class Look:
     def own(self, service: Service) -> Credential:
         had, uid = self.obtained.get(service.name), self.uids[service.name]
         failed = self.troubles.get(f"obtain:{service.name}")
+        unstored = self._unstored(service)
         told, alarm = "", ""
-        if failed is not None:
+        if failed is not None or (failed := next((one for one in unstored if signs_in(one)), None)):
             alarm = "sign in" if signs_in(failed) else self._often(failed)
             told = said(failed)
         elif isinstance(uid, Told):
             told, alarm = f"Pushed nowhere: {uid}", "uid"
+        elif unstored:
+            told, alarm = _not_stored(unstored), max(self._often(one) for one in unstored)
         ends = _until(had)
         return Credential(
             name=service.name[:200],
@@ -103,8 +106,20 @@ class Look:
             return f"The token there ends in {span((_until(had) or 0) - self.now)}, and no new one came: /{PUSH}"
         return f"It was pushed {span(self.now - had.seen_at)} ago; an hourly schedule brings it anew."
 
+    def _unstored(self, service: Service) -> tuple[Record, ...]:
+        """The schedds whose credds its token could not be put into."""
+        prefix = f"store:{service.name}@"
+        return tuple(
+            one for key, one in self.troubles.items() if key.startswith(prefix) and not forgotten(one, self.now)
+        )
+
     def _often(self, failed: Record) -> str:
         return "failing" if errors_of(failed) >= self.threshold else ""
+
+
+def _not_stored(found: tuple[Record, ...]) -> str:
+    schedds = listed(tuple(one.key.partition("@")[2] for one in found), 3)
+    return f"HTCondor lacks it on {schedds}: {said(found[0])}"
 
 
 def _until(had: Record | None) -> float | None:

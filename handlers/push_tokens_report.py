@@ -10,8 +10,9 @@ from bot.core.inventory import Credential
 from bot.core.plan import Note, Plan, Report, Step, Table
 from bot.core.ports import ReadTools
 from bot.core.records import Record
+from handlers import managed_alike
 from handlers.managed_mail import service_of
-from handlers.managed_records import BROUGHT, PING, fresh, said, signs_in, troubles
+from handlers.managed_records import BROUGHT, MAIL, PING, fresh, said, signs_in, troubles
 from handlers.managed_state import Look
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed
@@ -35,14 +36,19 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
     holds = held(steps, known, tools)
     without = tuple(name for name, one in holds.items() if one is None)
     stores, pushes = missed(steps, "store", holds, tools), missed(steps, "push", holds, tools)
-    rows = tuple((name, _why(known, f"obtain:{name}")) for name in without)
-    rows += tuple((where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
-                  for where in some if service_of(f":{where}") not in without)  # fmt: skip
+    said = [(name, _why(known, f"obtain:{name}")) for name in without]
+    said += [(where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
+             for where in some if service_of(f":{where}") not in without]  # fmt: skip
+    rows = managed_alike.rows(said)
     return Report(
         table=Table(head=("where", "what is in the way"), rows=rows[:ROWS]) if rows else None,
         notes=counts(steps, without, stores, pushes),
-        warnings=(*silent(steps, tools), *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else [])),
-        offers=offers(without, known, tools),
+        warnings=(
+            *silent(steps, tools),
+            *unsent(tools),
+            *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else []),
+        ),
+        offers=offers(without, stores, known, tools),
         again=again(plan, without, (*stores, *pushes), {one.name for one in inventory(tools).services}),
     )
 
@@ -113,12 +119,22 @@ def silent(steps: tuple[Step, ...], tools: ReadTools) -> tuple[str, ...]:
     return (f"Did not answer when asked: {listed(tuple(names), 20)}.",) if names else ()
 
 
-def offers(without: tuple[str, ...], known: dict[str, Record], tools: ReadTools) -> tuple[Offer, ...]:
-    """To sign in, where nothing else helps."""
-    needy = tuple(name for name in without if (one := known.get(f"obtain:{name}")) and signs_in(one))
+def unsent(tools: ReadTools) -> tuple[str, ...]:
+    """Mails of the run that did not go out."""
+    found = tools.records.get(MAIL, PUSH)
+    why = found.value["why"] if found is not None else {}
+    return tuple(f"No mail to {whom}: {told} It is tried again with the next run." for whom, told in why.items())
+
+
+def offers(
+    without: tuple[str, ...], stores: tuple[str, ...], known: dict[str, Record], tools: ReadTools
+) -> tuple[Offer, ...]:
+    """To sign in, where nothing else helps; HTCondor's program may be the one that says so."""
+    keys = (*(f"obtain:{name}" for name in without), *(f"store:{where}" for where in stores))
+    needy = dict.fromkeys(service_of(key) for key in keys if (one := known.get(key)) and signs_in(one))
     return tuple(
         Offer(label=f"Sign in for {name}"[:75], command=ONBOARD, ask={"service": name})
-        for name in needy[:OFFERS]
+        for name in list(needy)[:OFFERS]
         if ONBOARD in tools.commands
     )
 

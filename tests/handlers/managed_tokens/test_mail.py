@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bot.core.grid import Inventory, Service
 from bot.core.records import Record
-from handlers.managed_mail import ADMINS, AGAIN, digests, service_of
+from handlers.managed_mail import ADMINS, AGAIN, digests, service_of, where
 from handlers.managed_records import TROUBLE, errors_of
 
 NOW = 1_900_000_000.0
@@ -53,7 +53,8 @@ def test_each_receiver_hears_once_of_what_concerns_them(
         assert one.news or one.past
         assert all(errors[key] >= 3 and heard.get((one.audience, key), AGAIN) >= AGAIN for key in one.news)
         assert all((one.audience, key) in heard and not errors.get(key) for key in one.past)
-        assert all(f"<{key}>" in one.body for key in one.news)
+        assert all(where(key) in one.body for key in one.news)
+        assert all("Trouble" in one.body and "Mend it." in one.body for _ in one.news)
         if one.audience != ADMINS:
             names = {s.name for s in SERVICES if s.experiment == one.audience and s.notify}
             assert all(service_of(key) in names and not key.startswith("store:") for key in one.news)
