@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bot.core.errors import Refused, Told, Transient
-from bot.tools.http_answer import LOADING, Answer
+from bot.tools.http_answer import LOADING, Answer, within
 
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and it."
 
@@ -26,10 +26,14 @@ class Service:
         """The answer, whatever it says. `content`: json, data or params. Raises when none came."""
         with LOADING:
             from bot.tools import http_session
-        session = http_session.Session(seconds=self.seconds, ca_file=self.ca_file)
-        answer = http_session.look(
-            session, lambda it: it.request(method, url, headers=dict(headers), allow_redirects=False, **content)
-        )
+
+        def look(seconds: float) -> Answer:
+            session = http_session.Session(seconds=seconds, ca_file=self.ca_file)
+            return http_session.look(
+                session, lambda it: it.request(method, url, headers=dict(headers), allow_redirects=False, **content)
+            )
+
+        answer = within(self.seconds, look)
         if answer.how != "answered":
             raise self.unheard(answer)
         return answer

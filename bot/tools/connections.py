@@ -1,4 +1,4 @@
-"""Connections that are kept, but not until the other side gives them up.
+"""Connections that are kept, but not until the other side gives them up; and those that come too late to be used.
 
 A server closes what idles, after a time of its own (some after five seconds). A request that meets just that moment is
 cut off, and for a write nobody knows whether it was heard. Imported with the clients that need it, under
@@ -12,6 +12,7 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError
 
 IDLE = 2.0  # seconds after which a connection is made anew; shorter than any server's patience that we know
 
@@ -51,3 +52,38 @@ class _EncryptedPool(HTTPSConnectionPool):
 def keep_fresh(manager: PoolManager) -> None:
     """Let the manager's pools reuse only connections that were used within the last `IDLE` seconds."""
     manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
+
+
+class _Prompt:
+    """Beside a connection class: nothing is sent when the name, the way and the handshake took longer, all together,
+    than the time that there was. Who asked has been told so by then, and may ask again."""
+
+    timeout: Any
+
+    def connect(self) -> None:
+        began = time.monotonic()
+        super().connect()  # type: ignore[misc]  # the other class has it
+        if isinstance(self.timeout, int | float) and time.monotonic() - began > self.timeout:
+            self.close()  # type: ignore[attr-defined]  # likewise
+            raise ConnectTimeoutError(self, "connected too late")
+
+
+class _PromptPlain(_Prompt, HTTPConnection):
+    pass
+
+
+class _PromptEncrypted(_Prompt, HTTPSConnection):
+    pass
+
+
+class _PromptPlainPool(HTTPConnectionPool):
+    ConnectionCls = _PromptPlain
+
+
+class _PromptEncryptedPool(HTTPSConnectionPool):
+    ConnectionCls = _PromptEncrypted
+
+
+def never_late(manager: PoolManager) -> None:
+    """Let the manager's pools send nothing over a connection that took longer than its time to be made."""
+    manager.pool_classes_by_scheme = {"http": _PromptPlainPool, "https": _PromptEncryptedPool}

@@ -23,6 +23,7 @@ from urllib3.exceptions import NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 from urllib3.util.retry import Retry
 
+from bot.tools.connections import never_late
 from bot.tools.http_answer import Answer, How
 from bot.tools.tls import distrusted, links
 
@@ -52,7 +53,9 @@ class Session(requests.Session):
         self._limit = limit
         self.hooks["response"].append(self._keep)
         for scheme in ("https://", "http://"):
-            self.mount(scheme, HTTPAdapter(max_retries=NO_RETRY))
+            adapter = HTTPAdapter(max_retries=NO_RETRY)
+            never_late(adapter.poolmanager)
+            self.mount(scheme, adapter)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         self.last = None

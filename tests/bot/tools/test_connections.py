@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from urllib3 import PoolManager
+from urllib3.exceptions import ConnectTimeoutError
 
 from bot.tools import connections
 from tests.certificates import certificate
@@ -25,10 +28,13 @@ class Counted(BaseHTTPRequestHandler):
         super().setup()
 
     def do_GET(self) -> None:
+        self.server.requests += 1  # type: ignore[attr-defined]  # likewise
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
         self.wfile.write(b"ok")
+
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -37,7 +43,7 @@ class Counted(BaseHTTPRequestHandler):
 @pytest.fixture(params=["http", "https"])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ThreadingHTTPServer]:
     made = ThreadingHTTPServer(("127.0.0.1", 0), Counted)
-    made.connections, made.scheme = 0, request.param  # type: ignore[attr-defined]  # what the tests ask
+    made.connections, made.requests, made.scheme = 0, 0, request.param  # type: ignore[attr-defined]  # what the tests ask
     if request.param == "https":
         own = certificate(tmp_path, "server")
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -64,3 +70,26 @@ def test_only_a_fresh_connection_is_used_again(
             answer = manager.request("GET", f"{server.scheme}://127.0.0.1:{server.server_port}/")  # type: ignore[attr-defined]
             assert answer.data == b"ok"
     assert server.connections == made  # type: ignore[attr-defined]  # likewise
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_nothing_is_sent_when_the_way_took_too_long(
+    server: ThreadingHTTPServer, late: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that is slow to resolve has no limit of its own: who waited no longer must not be surprised by a write."""
+    resolved, asked = socket.getaddrinfo, server.connections  # type: ignore[attr-defined]  # what the tests ask
+
+    def slowly(*args: Any, **named: Any) -> Any:
+        threading.Event().wait(0.15 if late else 0)
+        return resolved(*args, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with PoolManager(ca_certs=getattr(server, "ca", None), retries=False) as manager:
+        connections.never_late(manager)
+        url = f"{server.scheme}://127.0.0.1:{server.server_port}/"  # type: ignore[attr-defined]  # likewise
+        if not late:
+            assert manager.request("GET", url, timeout=60.0).data == b"ok"
+            return
+        with pytest.raises(ConnectTimeoutError):
+            manager.request("POST", url, timeout=0.1)
+    assert server.requests == asked == 0  # type: ignore[attr-defined]  # likewise

@@ -156,9 +156,11 @@ def test_a_gateway_in_trouble(resolve: Any, clean: Any, status: int, kind: type[
 
 
 def test_a_gateway_that_is_away_or_slow(resolve: Any) -> None:
-    """To be tried again."""
-    with broken.broken(broken.silent) as server, pytest.raises(Transient, match="did not answer"):
-        pushed(server.url, resolve, timeout=0.2).push((figure("x", 1),), {"executable": "x"})
+    """To be tried again, also one whose head comes a byte at a time and would never end."""
+    endless = broken.drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 9999, 0.05)
+    for breaks in (broken.silent, endless):
+        with broken.broken(breaks) as server, pytest.raises(Transient, match=r"did not answer within 0\.2 s"):
+            pushed(server.url, resolve, timeout=0.2).push((figure("x", 1),), {"executable": "x"})
     with pytest.raises(Transient, match="does not accept connections"):
         pushed(f"http://127.0.0.1:{broken.unused_port()}", resolve).push((figure("x", 1),), {"executable": "x"})
 
