@@ -270,7 +270,7 @@ async def serve(settings: Settings) -> None:
     from bot.engine import gauges
     from bot.tools import slack_clients
 
-    log.configure(settings.log_level)
+    log.configure(settings.log_level, file=settings.log)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)

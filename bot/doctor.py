@@ -32,6 +32,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     commands = parts.handlers if before[0].good else {}
     yield from people(settings, commands)
     yield from exposed(settings)
+    yield from log_file(settings)
     yield from looked("store", lambda: _store(parts))
     yield from vault(parts, commands)
     yield from slack(parts)
@@ -62,6 +63,14 @@ def exposed(settings: Settings) -> Iterator[Finding]:
     for source in _sources(settings):
         if warning := references.exposed(source):
             yield Finding(subject="secret files", good=False, told=warning, now="Make it readable by the bot alone.")
+
+
+def log_file(settings: Settings) -> Iterator[Finding]:
+    """Can it be written?"""
+    from bot.edges.log_file import check
+
+    if (file := settings.log.file) is not None:
+        yield from looked("log file", lambda: check(file))
 
 
 def _sources(value: Any) -> Iterator[SecretSource]:

@@ -33,6 +33,16 @@ __all__ = [  # defined elsewhere, known from here
 ]  # fmt: skip
 
 
+class Log(Part):
+    """A log file beside standard error, for one process."""
+
+    file: Path | None = Field(
+        default=None, description="Its path; the folder must be there. None: standard error alone."
+    )
+    keep: int = Field(default=7, ge=1, le=1000, description="Full files that are kept, as file.1, file.2 and so on.")
+    at_most_mb: float = Field(default=50, gt=0, le=100_000, description="Millions of bytes in one file.")
+
+
 class Slack(Part):
     """How to reach Slack."""
 
@@ -166,6 +176,7 @@ class Inventory(Part):
 class Settings(Part):
     data_dir: Path = Field(default=Path("var"), description="Folder for the SQLite store, generated keys and the lock.")
     log_level: Literal["DEBUG", "INFO", "WARNING"] = "INFO"
+    log: Log = Log()
     slack: Slack = Slack()
     web: Web = Web()
     store: Store = Store()

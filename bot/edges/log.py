@@ -5,6 +5,8 @@ No local variables, no arguments, no text of foreign exceptions; what still look
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
 import re
 import sys
@@ -13,6 +15,9 @@ from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
+
+from bot.edges.log_file import RotatingFile
+from bot.settings import Log
 
 # The last net, for what others log: Slack, Vault, GitHub and AWS tokens, JWTs, bearer headers, passwords in URLs.
 LOOKS_SECRET = re.compile(
@@ -25,13 +30,12 @@ QUOTES = ("urllib3",)  # warns in the words of servers: header lines it could no
 log = logging.getLogger("bot.run")
 
 
-def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
-    """All logging of the process, ours and that of libraries, to one stream (standard error)."""
-    stream = stream or sys.stderr
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(Redacted(stream.isatty()))
+def configure(level: str = "INFO", stream: TextIO | None = None, file: Log | None = None) -> None:
+    """All logging of the process, ours and that of libraries, to one stream (standard error), and to a file if one is
+    named. Refused if that cannot be written."""
+    handlers = _handlers(stream or sys.stderr, file)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
@@ -42,6 +46,26 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
     )
+
+
+def _handlers(stream: TextIO, wanted: Log | None) -> list[logging.Handler]:
+    shown: list[logging.Handler] = [Stream(stream)]
+    shown[0].setFormatter(Redacted(stream.isatty()))
+    if wanted is not None and wanted.file is not None:
+        shown.append(RotatingFile(wanted.file, wanted))
+        shown[1].setFormatter(Redacted(False))
+    return shown
+
+
+class Stream(logging.StreamHandler[TextIO]):
+    """A line that cannot be made or written is lost: the standard library would show what it was made of, in clear."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        error = sys.exc_info()[0]
+        place = f"{record.filename}:{record.lineno}"
+        with contextlib.suppress(OSError, ValueError):
+            told = {"event": "a line of the log is lost", "error": error.__name__ if error else "", "at": place}
+            self.stream.write(f"{json.dumps(told)}\n")
 
 
 def redact(text: str) -> str:
