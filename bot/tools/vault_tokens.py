@@ -1,4 +1,4 @@
-"""Vault tokens of services: had by Kerberos as htgettoken has them, kept in memory, used again while they are good."""
+"""Vault tokens of services: had by Kerberos as htgettoken has them, kept in memory, used again while they are young."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from bot.core.errors import Refused, Transient
+from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Held, Service
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
@@ -19,6 +19,7 @@ from bot.tools.vault_tokens_wire import Site, site
 
 TRUSTED = 60.0  # seconds that Vault is not asked again whether a token still works
 HOUR = 3600.0
+DAY = 24 * HOUR
 ENDLESS = 10 * 365 * 24 * HOUR
 
 
@@ -30,7 +31,12 @@ class _Has:
     held: Held
     site: Site
     principal: str
+    since: float
     taken_at: float
+
+    def ages(self, now: float) -> bool:
+        """Does it end within a day, or is half of its life over? The next hour may not bring another in time."""
+        return self.held.expires_at - now < min(DAY, (self.held.expires_at - self.since) / 2)
 
 
 class VaultTokens:
@@ -64,7 +70,8 @@ class VaultTokens:
         there = site(self._settings, service)
 
         def good(has: _Has) -> bool:
-            recent = self._clock() - has.taken_at < TRUSTED
+            now = self._clock()
+            recent = now - has.taken_at < TRUSTED and not has.ages(now)
             return recent and self._has.get(service.name) is has and self._fits(has, service, there)
 
         before = self._has.get(service.name)
@@ -95,8 +102,17 @@ class VaultTokens:
         again = self._still(has, there) if has is not None and self._fits(has, service, there) else None
         if again is None:
             self._has.pop(service.name, None)  # nobody is to bring it anywhere, even if there will be no other
-        self._has[service.name] = now = again or self._new(service, there)
+        self._has[service.name] = now = self._younger(again, service, there) if again else self._new(service, there)
         return now
+
+    def _younger(self, has: _Has, service: Service, there: Site) -> _Has:
+        """Another one in good time before this one ends; while that cannot be had, this one is better than none."""
+        if not has.ages(self._clock()):
+            return has
+        try:
+            return self._new(service, there)
+        except Told:
+            return has
 
     def _still(self, has: _Has, there: Site) -> _Has | None:
         """The token at hand, if Vault takes it; also if Vault cannot be asked, as it was good and has its time yet."""
@@ -117,7 +133,7 @@ class VaultTokens:
         now = self._clock()
         held = Held(service=service.name, expires_at=now + (life or ENDLESS), how="login",
                     fingerprint=self._fingerprints.of(token))  # fmt: skip
-        return _Has(token, held, there, service.principal, now)
+        return _Has(token, held, there, service.principal, now, now)
 
     def _by_login(self, service: Service, there: Site, wanted: float) -> Secret:
         granted = there.exchange(there.log_in(self._tickets.negotiate(service, there.host)), wanted)

@@ -74,6 +74,37 @@ def test_the_least_life_is_kept_to(played: Any) -> None:
     assert tokens.obtain(service).how == "login"
 
 
+@pytest.mark.parametrize(("hours", "keeps", "renews"), [(7 * 24, 5.9 * DAY, 6.1 * DAY), (3, 5000, 6000)])
+def test_another_is_had_before_it_ends(played: Any, hours: float, keeps: float, renews: float) -> None:
+    """With the usual `min_lifetime` of seconds, too: a day before its end, or at half of a short life, so that nodes
+    never hold one that ends before the next hour."""
+    tokens, service = played.open(ttl_hours=hours), played.service()
+    first, began = tokens.obtain(service), played.now[0]
+    played.now[0] = began + keeps
+    assert tokens.obtain(service).fingerprint == first.fingerprint
+    played.now[0] = began + renews
+    second = tokens.obtain(service)
+    assert (second.how, second.expires_at) == ("login", began + renews + hours * 3600)
+    assert second.fingerprint != first.fingerprint
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_what_ends_tomorrow_is_better_than_none(played: Any, status: int) -> None:
+    """No other can be had: the one there is still works and is brought, and each call tries for another."""
+    tokens, service = played.open(), played.service()
+    first = tokens.obtain(service)
+    played.now[0] += 6.5 * DAY
+    played.vault.faults.add(Fault(path=LOGIN, answer=error(status, "no")))
+    assert (tokens.obtain(service).how, tokens.obtain(service).fingerprint) == ("kept", first.fingerprint)
+    played.vault.heal()
+    assert tokens.obtain(service).how == "login"
+    played.now[0] += 6.5 * DAY
+    played.vault.faults.add(Fault(path=LOGIN, answer=error(status, "no")))
+    played.now[0] += DAY
+    with pytest.raises(Told):
+        tokens.obtain(service)
+
+
 def test_a_token_that_lives_too_short_is_refused(played: Any) -> None:
     """Vault's own limit, or the settings', is below what the service needs: said before it is used."""
     played.oauth.longest = DAY
