@@ -20,10 +20,12 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from handlers.managed_figures import PushFigures, of_uids
 from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable
+from handlers.managed_uids import past
 from handlers.refresh_uids_report import report
 
 DAY = 86400.0
 STALE = 3 * DAY  # seconds without an answer of FERRY's until people are told; it is asked daily
+FEW = 3  # accounts of which it is told what they were before
 SOON = 30  # days until an account ends
 
 
@@ -107,7 +109,8 @@ def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:
     before = {one.key: one.value for one in tools.records.all(UID)}
     values = {name: merged(before.get(name), told, accept=ask.accept)
               for name, told in answers.items() if not isinstance(told, Told)}  # fmt: skip
-    return propose(ask, values, before, failed, tools.now(), figures=settings.figures)
+    history = tuple(Note(label=name, text=past(name, tools)) for name in ask.account[:FEW] if name in before)
+    return propose(ask, values, before, failed, tools.now(), figures=settings.figures, history=history)
 
 
 def chosen(ask: RefreshUids, tools: ReadTools) -> tuple[str, ...]:
@@ -142,7 +145,7 @@ def merged(before: Mapping[str, Any] | None, told: Account | None, *, accept: bo
 
 def propose(
     ask: RefreshUids, values: Mapping[str, dict[str, Any]], before: Mapping[str, dict[str, Any]],
-    failed: Mapping[str, Told], now: float, *, figures: tuple[Step, ...],
+    failed: Mapping[str, Told], now: float, *, figures: tuple[Step, ...], history: tuple[Note, ...],
 ) -> Plan:  # fmt: skip
     after = float(int(now))
     news = {name: value for name, value in values.items() if value != before.get(name)}
@@ -159,7 +162,7 @@ def propose(
         ask=ask.model_dump(mode="json"),
         stages=tuple(Stage(steps=some) for some in (tuple(steps), figures) if some),
         on_failure="go_on",
-        notes=(Note(label="Unchanged", text=listed(tuple(same), 20)),) if same else (),
+        notes=(*((Note(label="Unchanged", text=listed(tuple(same), 20)),) if same else ()), *history),
         warnings=warnings(values, {**before, **values}, failed, now),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from bot.core.checklist import Offer
+from bot.core.errors import Refused
 from bot.core.grid import Service
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.inventory import Credential
@@ -14,9 +16,11 @@ from bot.core.plan import Answer, Note, Table
 from bot.core.ports import ReadTools
 from handlers.managed_records import LAST
 from handlers.managed_state import Look, span
-from handlers.managed_tokens import PUSH, STATUS, Name, chosen, counted, inventory
+from handlers.managed_tokens import PUSH, STATUS, Host, Name, chosen, counted, inventory, listed
+from handlers.managed_uids import past
 
 ROWS, OFFERS, MOST = 60, 4, 200
+FEW = 3  # accounts whose history is told
 
 
 class Settings(HandlerSettings):
@@ -31,26 +35,42 @@ class Tokens(Ask):
         default=(), max_length=50, description="Experiments or services; all if left out.",
         json_schema_extra={"positional": True},
     )  # fmt: skip
+    node: tuple[Host, ...] = Field(default=(), max_length=200, description="Just these nodes.")
 
 
 def plan(ask: Tokens, settings: Settings, tools: ReadTools) -> Answer:  # noqa: ARG001  what every plan gets
-    """A row for each service and each of its nodes, those that need somebody first."""
+    """Those that need somebody first; places of a service that are alike share a row when there are many."""
     found = inventory(tools)
     services = chosen(found, ask.experiment)
     look = Look(found, tools)
-    held = tuple((service, one) for service in services for one in look.of(service))
-    bad = tuple(one for one in held if one[1].state != "fresh")
-    ordered = (*bad, *(one for one in held if one[1].state == "fresh"))
-    rows = tuple(row(service, one, look.now) for service, one in ordered)
+    only = {node.lower() for node in ask.node}
+    held = tuple(
+        Seen(service, one) for service in services for one in look.of(service) if not only or _on(one, service) in only
+    )
+    if not held:
+        raise Refused(f"None of these services has the node {listed(ask.node)}.", "See the managedTokens file.")
+    bad = tuple(one for one in held if one.credential.state != "fresh")
+    rows = table(held, look.now)
     more = len(rows) - ROWS
     return Answer(
         command=STATUS,
         title=title(len(services), len(bad), len(held))[:150],
         table=Table(head=("where", "how", "last", "ends in", "who must act"), rows=rows[:ROWS]),
-        notes=last(tools),
-        warnings=(f"{counted('row', more)} more are not shown; name an experiment.",) if more > 0 else (),
+        notes=(*last(tools), *accounts(services, tools)),
+        warnings=(f"{counted('row', more)} more are not shown; name an experiment, or node=…",) if more > 0 else (),
         offers=offers(bad, tools),
     )
+
+
+class Seen(NamedTuple):
+    """One place, or a service's own token, as it is."""
+
+    service: Service
+    credential: Credential
+
+
+def _on(one: Credential, service: Service) -> str:
+    return one.name.removeprefix(f"{service.name}@").lower()
 
 
 def title(services: int, bad: int, places: int) -> str:
@@ -58,10 +78,39 @@ def title(services: int, bad: int, places: int) -> str:
     return f"Tokens of {counted('service', services)}: {how}"
 
 
-def row(service: Service, one: Credential, now: float) -> tuple[str, ...]:
-    last = f"{span(now - one.written_at)} ago" if one.written_at is not None else "never"
-    ends = "-" if one.expires_at is None else span(one.expires_at - now) if one.expires_at > now else "has ended"
-    return one.name, one.state, last, ends, who(service, one)
+def table(held: tuple[Seen, ...], now: float) -> tuple[tuple[str, ...], ...]:
+    groups = [(one,) for one in held] if len(held) <= ROWS else together(held)
+    return tuple(row(group, now) for group in sorted(groups, key=lambda group: group[0].credential.state == "fresh"))
+
+
+def together(held: tuple[Seen, ...]) -> list[tuple[Seen, ...]]:
+    """Nodes of one service that are in the same state, and of which the same is said but for their names."""
+    found: dict[tuple[str, ...], list[Seen]] = {}
+    for one in held:
+        node = _on(one.credential, one.service)
+        said = one.credential.told.replace(node, "@")
+        own = node if one.credential.name == one.service.name else ""
+        found.setdefault((one.service.name, own, one.credential.state, said), []).append(one)
+    return [tuple(some) for some in found.values()]
+
+
+def row(group: tuple[Seen, ...], now: float) -> tuple[str, ...]:
+    """Of several, the oldest push and the soonest end."""
+    service, one = group[0]
+    written = [each.credential.written_at for each in group]
+    ends = [each.credential.expires_at for each in group if each.credential.expires_at is not None]
+    name = one.name if len(group) == 1 else f"{service.name} on {len(group)} nodes, such as {_on(one, service)}"
+    return name, one.state, ago(written, now), left(ends, now), who(service, one)
+
+
+def ago(times: Sequence[float | None], now: float) -> str:
+    known = [one for one in times if one is not None]
+    return f"{span(now - min(known))} ago" if known else "never"
+
+
+def left(ends: Sequence[float], now: float) -> str:
+    soonest = min(ends, default=None)
+    return "-" if soonest is None else span(soonest - now) if soonest > now else "has ended"
 
 
 def who(service: Service, one: Credential) -> str:
@@ -82,10 +131,16 @@ def last(tools: ReadTools) -> tuple[Note, ...]:
     )
 
 
-def offers(bad: tuple[tuple[Service, Credential], ...], tools: ReadTools) -> tuple[Offer, ...]:
+def accounts(services: tuple[Service, ...], tools: ReadTools) -> tuple[Note, ...]:
+    """Of few services, the UIDs of their accounts, and what they were before."""
+    asked = dict.fromkeys(one.account for one in services if one.uid is None)
+    return tuple(Note(label=f"Account {name}", text=past(name, tools)) for name in asked) if len(asked) <= FEW else ()
+
+
+def offers(bad: tuple[Seen, ...], tools: ReadTools) -> tuple[Offer, ...]:
     """What only a person can do first, then one push for all that is not fresh."""
     asked = tuple(one.offer for _, one in bad if one.alarm == "sign in" and one.offer is not None)
-    names = tuple(dict.fromkeys(service.name for service, _ in bad))
+    names = tuple(dict.fromkeys(one.service.name for one in bad))
     push = (Offer(label="Push what is missing", command=PUSH, ask={"service": list(names[:MOST])}),) if names else ()
     return tuple(one for one in (*asked[:OFFERS], *push) if one.command in tools.commands)
 

@@ -72,7 +72,7 @@ def test_the_status_names_who_must_act(scene: Any) -> None:
     assert rows["nova_pro@n1.example.com"][1:] == ("fresh", "0 min ago", "7 days", "nobody")
     assert [row[1] for row in answer.table.rows].index("fresh") == 3
     assert [offer.command for offer in answer.offers] == ["onboard-tokens", "push-tokens"]
-    assert [note.text for note in answer.notes] == ["2 of 3 services without trouble"]
+    assert answer.notes[0].text == "2 of 3 services without trouble"
 
 
 def test_the_status_of_an_experiment_is_its_own(scene: Any) -> None:
