@@ -39,9 +39,9 @@ SAID = {
 
 
 class CondorStandIn:
-    """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd or service, a key
-    of `SAID` or "hangs". `runs`: what was started, each with `program`, `arguments` and `environment`. `stored`: schedd
-    to the services whose token it has. `path`: what to set PATH to."""
+    """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd or service, a key of
+    `SAID`, "hangs", or "lingers" once it has stored the token. `runs`: what was started, each with `program`, `arguments`
+    and `environment`. `stored`: schedd to the services whose token it has. `path`: what to set PATH to."""
 
     def __init__(self, folder: Path, *, token: str = "hvs.stand-in", storer: str = "condor_vault_storer") -> None:
         self._folder = folder
@@ -98,13 +98,15 @@ def storer(folder: str) -> None:
         time.sleep(60)
     for line in SAID.get(trouble, ()):
         sys.stderr.write(line.format(service=service) + "\n")
-    if trouble:
+    if trouble not in ("", "lingers"):
         sys.exit(1)
     os.umask(0o077)
     one = Path(pool["tokens"], f"vt_u{os.geteuid()}-{service}")
     one.write_text(pool["token"])
     shutil.copyfile(one, one.with_name(f"vt_u{os.geteuid()}"))
     _append(Path(folder, "stored.jsonl"), {"schedd": schedd, "service": service})
+    if trouble == "lingers":
+        time.sleep(60)
 
 
 def status(folder: str) -> None:
