@@ -12,7 +12,7 @@ from bot.core.ports import ReadTools
 from bot.core.records import Record
 from bot.core.side_by_side import each
 from handlers.managed_records import BROUGHT, errors_of, forgotten, place, said, signs_in, troubles
-from handlers.managed_tokens import ONBOARD, PUSH, listed, uid_of
+from handlers.managed_tokens import ONBOARD, PUSH, REFRESH, listed, uid_of
 
 LATE = 3 * 3600.0  # seconds since a push that is to come hourly
 SOON = 12 * 3600.0  # seconds that a token on a node still lives, which is renewed hourly
@@ -28,6 +28,8 @@ class Look:
         self.obtained = {one.key: one for one in tools.records.all(BROUGHT["obtain"])}
         self.pushed = {one.key: one for one in tools.records.all(BROUGHT["push"])}
         self.troubles: Mapping[str, Record] = troubles(tools)
+        self.tried = {*self.obtained, *(key.partition(":")[2].partition("@")[0] for key in self.troubles)}
+        self.asks_ferry = REFRESH in tools.commands
         uids = each(lambda one: uid_of(one, tools) if one.nodes else 0, found.services)
         self.uids = dict(zip((one.name for one in found.services), uids, strict=True))
 
@@ -35,6 +37,10 @@ class Look:
         """The service's own token, then that on each of its nodes."""
         own = self.own(service)
         return own, *(self.on(service, node, told=bool(own.alarm)) for node in dict.fromkeys(service.nodes))
+
+    def new(self, service: Service) -> bool:
+        """Has nothing been tried for it yet? Then nobody relies on its tokens, and its nodes have nothing to tell."""
+        return service.name not in self.tried
 
     def own(self, service: Service) -> Credential:
         had, uid = self.obtained.get(service.name), self.uids[service.name]
@@ -45,17 +51,17 @@ class Look:
             alarm = "sign in" if signs_in(failed) else self._often(failed)
             told = said(failed)
         elif isinstance(uid, Told):
-            told, alarm = f"Pushed nowhere: {uid}", "uid"
+            told, alarm = f"Pushed nowhere: {uid}", "" if self.new(service) else "uid"
         elif unstored:
             told, alarm = _not_stored(unstored), max(self._often(one) for one in unstored)
         ends = _until(had)
         return Credential(
             name=service.name[:200],
-            state="degraded" if told else self._state(had),
+            state="missing" if self.new(service) else "degraded" if told else self._state(had),
             written_at=had.seen_at if had else None,
             expires_at=ends,
-            told=told[:300],
-            offer=_sign_in(service) if failed is not None and signs_in(failed) else None,
+            told=(told or self._nothing(service))[:300],
+            offer=self._mends(service, failed, uid),
             alarm=alarm,
         )
 
@@ -106,6 +112,16 @@ class Look:
             return f"The token there ends in {span((_until(had) or 0) - self.now)}, and no new one came: /{PUSH}"
         return f"It was pushed {span(self.now - had.seen_at)} ago; an hourly schedule brings it anew."
 
+    def _nothing(self, service: Service) -> str:
+        return f"No token was had for it yet: /{PUSH} {service.name}" if self.new(service) else ""
+
+    def _mends(self, service: Service, failed: Record | None, uid: int | Told) -> Offer | None:
+        if failed is not None:
+            return _sign_in(service) if signs_in(failed) else None
+        if isinstance(uid, Told):
+            return _ask_ferry(service) if self.asks_ferry else None
+        return _push(service) if self.new(service) else None
+
     def _unstored(self, service: Service) -> tuple[Record, ...]:
         """The schedds whose credds its token could not be put into."""
         prefix = f"store:{service.name}@"
@@ -128,6 +144,14 @@ def _until(had: Record | None) -> float | None:
 
 def _sign_in(service: Service) -> Offer:
     return Offer(label=f"Sign in for {service.name}"[:75], command=ONBOARD, ask={"service": service.name})
+
+
+def _ask_ferry(service: Service) -> Offer:
+    return Offer(label=f"Ask FERRY of {service.account}"[:75], command=REFRESH, ask={"account": [service.account]})
+
+
+def _push(service: Service) -> Offer:
+    return Offer(label=f"Push {service.name}"[:75], command=PUSH, ask={"service": [service.name]})
 
 
 def _again(service: Service, node: str) -> Offer:

@@ -11,8 +11,9 @@ from bot.core.handing_in import ELSEWHERE, Wanted
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer, Note
 from bot.core.ports import ReadTools
+from bot.core.records import Record
 from bot.core.secret import SecretRef
-from handlers.managed_records import BROUGHT, said, trouble
+from handlers.managed_records import BROUGHT, said, signs_in, trouble, troubles
 from handlers.managed_tokens import ONBOARD, PUSH, Name, chosen, inventory, listed
 
 
@@ -63,13 +64,20 @@ def wanted(service: Service, way: str) -> Wanted:
 
 def notes(service: Service, tools: ReadTools) -> tuple[Note, ...]:
     """How it is now, so that nobody signs in for what works."""
-    failed, had = trouble(tools, "obtain", service.name), tools.records.get(BROUGHT["obtain"], service.name)
+    had = tools.records.get(BROUGHT["obtain"], service.name)
+    failed = trouble(tools, "obtain", service.name) or _unstored(service, tools)
     found = [Note(label="Account", text=f"{service.account}, {service.principal}")]
     if failed is not None:
         found.append(Note(label="Now", text=said(failed)))
     elif had is not None:
         found.append(Note(label="Now", text="It works: the last token was had without a person", at=had.seen_at))
     return tuple(found)
+
+
+def _unstored(service: Service, tools: ReadTools) -> Record | None:
+    """HTCondor's program may be the first that finds out that a person is needed."""
+    prefix = f"store:{service.name}@"
+    return next((one for key, one in troubles(tools).items() if key.startswith(prefix) and signs_in(one)), None)
 
 
 HANDLER = Handler(

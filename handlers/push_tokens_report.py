@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.checklist import Offer
+from bot.core.errors import Told
 from bot.core.grid import Held
 from bot.core.inventory import Credential
 from bot.core.plan import Note, Plan, Report, Step, Table
 from bot.core.ports import ReadTools
 from bot.core.records import Record
+from bot.core.side_by_side import each
 from handlers import managed_alike
 from handlers.managed_mail import service_of
 from handlers.managed_records import BROUGHT, MAIL, PING, fresh, said, signs_in, troubles
 from handlers.managed_state import Look
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
-from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed
+from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed, uid_of
 
 ROWS, OFFERS = 30, 4
 PLACES = 2000  # that can be named in one command
@@ -27,7 +29,8 @@ def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa:
         return ()
     found = inventory(tools)
     look = Look(found, tools)
-    return tuple(one for service in found.services for one in look.of(service))
+    theirs = (((look.own(one),) if look.new(one) else look.of(one)) for one in found.services)
+    return tuple(one for some in theirs for one in some)
 
 
 def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
@@ -44,6 +47,7 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
         table=Table(head=("where", "what is in the way"), rows=rows[:ROWS]) if rows else None,
         notes=counts(steps, without, stores, pushes),
         warnings=(
+            *left_out(plan, tools),
             *silent(steps, tools),
             *unsent(tools),
             *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else []),
@@ -108,6 +112,16 @@ def counts(
     if not (without or stores or pushes):
         return found
     return (*found, Note(label="Next", text=f"What is missing is tried by the next /{PUSH}; what was brought stays."))
+
+
+def left_out(plan: Plan, tools: ReadTools) -> tuple[str, ...]:
+    """Services whose UID is not sure: no step of theirs could fail, and yet they got nothing."""
+    asked = {step.service for _, _, step in plan.steps if isinstance(step, ObtainToken)}
+    pushed = {step.service for _, _, step in plan.steps if isinstance(step, PushToken)}
+    services = tuple(one for one in inventory(tools).services if one.nodes and one.name in asked - pushed)
+    uids = () if plan.ask["test"] else each(lambda one: uid_of(one, tools), services)
+    said = dict.fromkeys(f"Pushed nowhere: {one}" for one in uids if isinstance(one, Told))
+    return tuple(said)[:OFFERS] + ((f"… and {len(said) - OFFERS} more of that kind.",) if len(said) > OFFERS else ())
 
 
 def silent(steps: tuple[Step, ...], tools: ReadTools) -> tuple[str, ...]:
