@@ -40,8 +40,8 @@ SAID = {
 
 class CondorStandIn:
     """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd or service, a key of
-    `SAID`, "hangs", or "lingers" once it has stored the token. `runs`: what was started, each with `program`, `arguments`
-    and `environment`. `stored`: schedd to the services whose token it has. `path`: what to set PATH to."""
+    `SAID`, "hangs", or "lingers" once it has stored the token. `runs`: what was started, each with `program`,
+    `arguments` and `environment`. `stored`: schedd to the services whose token it has. `path`: what to set PATH to."""
 
     def __init__(self, folder: Path, *, token: str = "hvs.stand-in", storer: str = "condor_vault_storer") -> None:
         self._folder = folder
