@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,8 @@ OCM, BASIC, OTHER = "cloud.openshift.com", "registry.example.com", "mirror.examp
 BOT = "system:serviceaccount:hivekeeper:hivekeeper"
 NAMES = [f"c{n}" for n in range(100)]
 DEAD, HANGING = "c3", "c4"
-SLOW, PATIENCE = 0.05, 6.0  # seconds: of each answer, and for a cluster that gives none
+SLOW = 0.02  # seconds of each answer
+PATIENCE = {HANGING: 1.0}  # seconds for a cluster that gives none; the others have time, however busy the machine is
 
 
 class Paths:
@@ -32,10 +33,12 @@ class Paths:
 
     def __init__(self, clusters: dict[str, Any]) -> None:
         self.apps = {name: cluster.app() for name, cluster in clusters.items()}
+        self.asked: Counter[str] = Counter()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             _, name, rest = scope["path"].split("/", 2)
+            self.asked[name] += 1
             await self.apps[name]({**scope, "path": f"/{rest}", "raw_path": f"/{rest}".encode()}, receive, send)
 
 
@@ -56,12 +59,15 @@ def many(world: Any) -> Iterator[Any]:
             world.open(cluster=name)
         Life(cluster).step()
         cluster.slow(60 if name == HANGING else SLOW)
-    server: Server = run_in_thread(Paths({name: world.clusters[name] for name in NAMES}))
+    world.paths = Paths({name: world.clusters[name] for name in NAMES})
+    server: Server = run_in_thread(world.paths)
     dead = run_in_thread(Paths({}))
     dead.stop()
     logins = {
         name: Cluster(
-            address=f"{dead.url if name == DEAD else server.url}/{name}", token=FromEnv(env="T"), timeout=PATIENCE
+            address=f"{dead.url if name == DEAD else server.url}/{name}",
+            token=FromEnv(env="T"),
+            timeout=PATIENCE.get(name, 30),
         )
         for name in NAMES
     }
@@ -75,20 +81,15 @@ def many(world: Any) -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_a_hundred(many: Any) -> None:
-    """All that can be looked at is, side by side; the dead one and the one that hangs are named once, and cost no more
-    than their own time; the plan is for those with an open window."""
-    began = time.monotonic()
+    """All that can be looked at is; the dead one and the one that hangs are named once, and are not waited for again and
+    again; the plan is for those with an open window. How long it takes says benchmarks/pull_secrets.py."""
     answer = many.answer("status")
-    took = time.monotonic() - began
     assert answer.title == "49 transfers open, trouble with 2 of 100 clusters"
     assert len(answer.table.rows) == 98
     assert {said.partition(":")[0] for said in answer.warnings} == {DEAD, HANGING}
-    requests = sum(len(many.clusters[name].log) for name in NAMES)
-    assert requests >= 98 * 5
-    assert took < requests * SLOW / 2, "one after another would take longer than that by far"
+    assert many.paths.asked[HANGING] < many.paths.asked["c5"], "not waited for each time"
     plan = many.plan()
     assert plan.title == "Update the pull secret of 49 clusters for the transfer to another owner"
     assert [len(stage.steps) for stage in plan.stages] == [49, 49, 49]
     states = [one.state for one in many.inventory().values()]
     assert (states.count("due"), states.count("fresh"), states.count("unknown")) == (49, 49, 2)
-    print(f"status in {took:.1f} s, {requests} requests of {SLOW} s")  # noqa: T201

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +23,7 @@ BOT = "system:serviceaccount:hivekeeper:hivekeeper"
 CLUSTERS = [f"c{n}" for n in range(10)]
 SPACES = [f"cf-{n}" for n in range(20)]
 DEAD = "c3"
-SLOW = 0.05  # seconds of each answer
+SLOW = 0.02  # seconds of each answer
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def many(world: Any) -> Iterator[Any]:
     world.settings = Settings.model_validate(
         {"environments": {f"e{name}": {**environment, "cluster": name} for name in CLUSTERS}}
     )
-    logins = {name: Cluster(address=servers[name].url, token=FromEnv(env="T"), timeout=2) for name in CLUSTERS}
+    logins = {name: Cluster(address=servers[name].url, token=FromEnv(env="T"), timeout=30) for name in CLUSTERS}
     kubernetes = open_clusters(logins, lambda _: Secret("many"), world.tools.fingerprints)
     world.tools = replace(world.tools, kubernetes=kubernetes)
     yield world
@@ -56,25 +55,17 @@ def many(world: Any) -> Iterator[Any]:
 
 @pytest.mark.slow
 def test_two_hundred_over_ten(many: Any) -> None:
-    """All that can be refreshed is, in a fraction of the time that one after another would take; what the plan, its
-    notes and its warnings say stays short; the dead cluster's twenty are named once; and then nothing is due."""
-    began = time.monotonic()
+    """All that can be refreshed is, with one token; what the plan, its notes and its warnings say stays short; the dead
+    cluster's twenty are named once; and then nothing is due. How long it takes says benchmarks/ecr.py."""
     plan = many.plan()
-    planned = time.monotonic() - began
     assert plan.title == "Refresh 180 ECR pull secrets"
     assert len([note for note in plan.notes if note.label.startswith("ec")]) == 9
     (warning, *_) = plan.warnings
     assert warning.startswith("ec3/cf-0, ec3/cf-1 and 18 more: left out.")
     assert len(plan.warnings) == 2, "the other one is that nobody pulls with them"
-    began = time.monotonic()
     with ThreadPoolExecutor(64) as pool:
-        for step in plan.stages[0].steps:
-            pool.submit(step.do, many.tools, many.ref)
-    written = time.monotonic() - began
+        list(pool.map(lambda step: step.do(many.tools, many.ref), plan.stages[0].steps))
     assert many.aws.mints == 1
-    requests = sum(len(many.clusters[name].log) for name in CLUSTERS)
-    assert planned + written < requests * SLOW / 4
-    print(f"planned in {planned:.1f} s, written in {written:.1f} s, {requests} requests of {SLOW} s")  # noqa: T201
     answer = many.answer()
     assert answer.title == "Fresh, nothing to do: 180 ECR pull secrets"
     assert len(answer.notes) == 1
