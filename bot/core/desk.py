@@ -41,6 +41,7 @@ class ScheduleView(Value):
     last_at: float | None = None
     last_run: str | None = None
     standing: str | None = None  # name of the standing approval that covers it, if any
+    trouble: str | None = None  # the run with the trouble that people were told of, until one ends without
 
 
 class IncidentDesk(Protocol):

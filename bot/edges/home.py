@@ -90,10 +90,10 @@ def _list(block_id: str, head: str, lines: Sequence[str], verb: str = "runs") ->
 def _schedule(one: ScheduleView) -> str:
     covered = f"under the standing approval {mrkdwn(one.standing, 80)}" if one.standing else "asks for approval"
     last = f"last {when(one.last_at)}" if one.last_at is not None else "has not run yet"
+    trouble = f" · ⚠️ trouble: run {code(one.trouble, 60)}" if one.trouble else ""
     what = code(f"/{one.command} {one.text}".strip(), 200)
-    return (
-        f"*{mrkdwn(one.name, 80)}* · {what} · every {_span(one.every)}\nnext {when(one.next_at)} · {last} · {covered}"
-    )
+    head = f"*{mrkdwn(one.name, 80)}* · {what} · every {_span(one.every)}"
+    return f"{head}\nnext {when(one.next_at)} · {last} · {covered}{trouble}"
 
 
 def _span(seconds: float) -> str:

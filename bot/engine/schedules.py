@@ -38,7 +38,7 @@ schedule = sa.Table(
     sa.Column("last_run", sa.Text),
     sa.Column("early_at", sa.Double),  # when it last fired between its ticks
     sa.Column("early_for", sa.Text),  # SHA-256 of the names of the credentials that this was for
-    sa.Column("trouble", sa.Text),  # the last run that ended with trouble; null once one has ended without
+    sa.Column("trouble", sa.Text),  # the last run that was posted and ended with trouble; null once one ended without
 )
 
 
@@ -144,7 +144,7 @@ def _view(row: Any, standings: Mapping[str, Standing], now: float) -> ScheduleVi
     ask = json.loads(row.ask)
     return ScheduleView(
         name=row.name, command=row.command, text=" ".join(_typed(name, value) for name, value in ask.items()),
-        every=row.every, next_at=row.next_at, last_at=row.last_at, last_run=row.last_run,
+        every=row.every, next_at=row.next_at, last_at=row.last_at, last_run=row.last_run, trouble=row.trouble,
         standing=standing.covering(standings, row.command, ask, now),
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from bot.core.errors import Transient
 from bot.core.intake import Request
 from bot.core.people import listed
 from bot.core.view import State
-from bot.engine import audit, ending, inventory, retention, retiring, runs, schedules, watching
+from bot.engine import audit, ending, inventory, retention, retiring, runs, schedules, telling, watching
 from bot.engine.durable import Halt
 from bot.engine.store import reading, writing
 from bot.engine.tables import run as run_table
@@ -134,7 +134,9 @@ def _fire(conn: sa.Connection, shop: Workshop, due: schedules.Due) -> None:
         return
     request = Request(key=due.key, command=due.command, ask=due.ask, asker=f"schedule:{due.name}", source="schedule",
                       channel=due.channel)  # fmt: skip
-    schedules.fire(conn, due, shop.clock(), run=runs.insert(conn, shop, request))
+    late, new = telling.unfinished(conn, due.name), runs.insert(conn, shop, request)
+    if schedules.fire(conn, due, shop.clock(), run=new) and late is not None:
+        runs.tell(conn, shop, late)  # it was to be over by now
 
 
 def heal(shop: Workshop) -> None:

@@ -77,3 +77,6 @@ def test_schedules_tell_what_runs_when_and_under_what() -> None:
     assert "under the standing approval ops" in words
     assert "every 90 minutes" in words
     assert "asks for approval" in words
+    assert "trouble" not in words
+    ill = nightly.model_copy(update={"trouble": "r-abcdefg"})
+    assert "under the standing approval ops · ⚠️ trouble: run `r-abcdefg`" in told(home("U1", [], [], [], [ill]))

@@ -217,6 +217,52 @@ def test_a_report_with_warnings_is_posted_with_its_run(hourly: Hourly) -> None:
     assert hourly.slots(run) == [HEAD, "note-end"]
 
 
+def test_a_warning_that_people_know_is_told_once_a_day(hourly: Hourly) -> None:
+    """As long as it is the same; another one at once, and that it is over."""
+    hourly.warn(plan=("No credd.",), report=("A node is silent.",))
+    told = [bool(hourly.slots(hourly.hour().id)) for _ in range(26)]
+    assert told == [True] + [False] * 23 + [True, False]
+    hourly.warn(plan=("No credd.",))
+    assert not hourly.slots(hourly.hour().id), "less than people know"
+    hourly.warn(plan=("No credd.",), report=("Another one is silent.",))
+    assert hourly.slots(hourly.hour().id) == [HEAD, "note-end"]
+    hourly.warn()
+    assert hourly.slots(hourly.hour().id) == [WELL]
+
+
+def test_a_run_that_fails_or_failed_is_posted_whatever_people_know(hourly: Hourly) -> None:
+    """Known warnings hide neither a failure nor the first success after it."""
+    hourly.warn(plan=("No credd.",))
+    hourly.hour()
+    hourly.bench.mood("do", "a", "refused")
+    assert hourly.slots(hourly.hour().id) == [HEAD, "note-end"]
+    (hourly.bench.folder / "mood-do-a").unlink()
+    assert hourly.slots(hourly.hour().id) == [HEAD, "note-end"]
+    assert not hourly.slots(hourly.hour().id)
+
+
+def test_a_run_that_is_not_over_when_the_next_is_due_is_shown(hourly: Hourly) -> None:
+    """People see what hangs, and what waits behind it only when that hangs too."""
+    first = hourly.tick()
+    assert not hourly.slots(first)
+    second = hourly.tick()
+    assert (hourly.slots(first), hourly.slots(second)) == ([HEAD], [])
+    hourly.bench.apply(first)
+    assert hourly.slots(first) == [HEAD, "note-end"]
+    hourly.bench.apply(second)
+    assert not hourly.slots(hourly.tick())
+
+
+def test_the_home_tab_names_the_trouble(hourly: Hourly) -> None:
+    """Until it is over."""
+    hourly.bench.mood("do", "a", "refused")
+    run = hourly.hour().id
+    assert hourly.bench.desk.schedules()[0].trouble == run
+    (hourly.bench.folder / "mood-do-a").unlink()
+    hourly.hour()
+    assert hourly.bench.desk.schedules()[0].trouble is None
+
+
 def test_a_plan_that_drifted_is_posted_before_the_one_in_its_place(hourly: Hourly) -> None:
     """People see both, in the order of the story."""
     run = hourly.tick()
@@ -293,17 +339,18 @@ KINDS = ("good", "fails", "warns", "nothing", "refused")
 @examples(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(hours=st.lists(st.sampled_from(KINDS), min_size=1, max_size=5))
 def test_for_any_course_of_hours_all_trouble_and_each_end_of_it_is_told(hourly: Hourly, hours: list[str]) -> None:
-    """Exactly the bad hours have a message of their own, and a line stands exactly at each first good one after."""
-    bad = False
+    """Exactly the bad hours have a message of their own, but for a warning that stood there last; and a line stands
+    exactly at each first good hour after."""
+    told = ""  # the trouble that was posted last, until it is over
     hourly.bench.shop.write(lambda conn: conn.execute(schedules.schedule.update().values(trouble=None)))
     for kind in hours:
         prepare(hourly, kind)
         view = hourly.hour()
         assert view.state not in OPEN
-        good = kind in ("good", "nothing")
-        shown = [WELL] if good and bad else [] if good else [HEAD]
+        good, known = kind in ("good", "nothing"), kind == told == "warns"
+        shown = [WELL] if good and told else [] if good or known else [HEAD]
         assert [slot for slot in hourly.slots(view.id) if slot != "note-end"] == shown, (kind, view.state)
-        bad = not good
+        told = "" if good else kind
 
 
 def prepare(hourly: Hourly, kind: str) -> None:
