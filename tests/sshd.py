@@ -63,15 +63,19 @@ class Sshd:
     def authorize(self, public_key: str) -> None:
         (self.folder / "authorized_keys").write_text(f"{public_key}\n")
 
-    def start(self, *, keytab: Path | None = None, kerberos: Path | None = None, longest_file: int = -1) -> None:
+    def start(
+        self, *, keytab: Path | None = None, kerberos: Path | None = None, longest_file: int = -1,
+        sftp: str = "internal-sftp",
+    ) -> None:  # fmt: skip
         """With a keytab and Kerberos' configuration it takes tickets too. `longest_file` in bytes: of what is written
-        there."""
+        there. `sftp`: the command that serves files."""
         environment = {"PATH": os.environ["PATH"]}
         for name, source in {"KRB5_KTNAME": keytab, "KRB5_CONFIG": kerberos}.items():
             if source is not None:
                 environment[name] = str(self._given(source))
         config = self.folder / "sshd_config"
-        config.write_text(CONFIG.format(port=self.port, folder=self.folder, gssapi="yes" if keytab else "no"))
+        gssapi = "yes" if keytab else "no"
+        config.write_text(CONFIG.format(port=self.port, folder=self.folder, gssapi=gssapi, sftp=sftp))
         self._process = subprocess.Popen(
             [self._binary("sshd"), "-D", "-E", str(self.folder / "log"), "-f", str(config)], env=environment, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

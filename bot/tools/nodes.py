@@ -87,9 +87,15 @@ class SshNodes:
             return await nodes_put.placed(files, paths, uid, self._digest)
 
     async def _push(self, service: Service, node: str, what: nodes_put.Put, means: Means) -> tuple[Placed, ...]:
-        async with self._files(service, node, means) as files:
-            tokens = await nodes_put.put(files, what)
-            return tokens + await _role_file(files, service, what)
+        placed: tuple[Placed, ...] = ()
+        try:
+            async with self._files(service, node, means) as files:
+                placed = await nodes_put.put(files, what)
+                placed += await _role_file(files, service, what)
+        except Told:
+            if not placed:
+                raise
+        return placed
 
     @asynccontextmanager
     async def _files(self, service: Service, node: str, means: Means) -> AsyncIterator[Files]:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 
 class Witness:
-    """Notes the key that a node showed. `shown`: its kind and fingerprint, which are no secret."""
+    """Notes whether a node took the connection, and the key that it showed. `shown`: its kind and fingerprint, which
+    are no secret."""
 
     def __init__(self, node: str) -> None:
         self.node = node
+        self.reached = False
         self.shown = ""
         self.authority = False
 
@@ -27,6 +29,9 @@ class Witness:
         witness = self
 
         class Watching(asyncssh.SSHClient):
+            def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:  # noqa: ARG002 - as the library calls it
+                witness.reached = True
+
             def validate_host_public_key(self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey) -> bool:
                 return witness.distrust(key)
 

@@ -32,6 +32,8 @@ class Loop:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
+                # Tasks of the library's own fail when a session ends; asyncio would log that in the node's words.
+                self._loop.set_exception_handler(lambda _loop, _context: None)
                 # GSSAPI waits for the KDC in threads of these
                 self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="ssh-gss"))
                 threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True).start()

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from posixpath import basename, dirname
 
-from bot.core.errors import Told
+from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Placed
 from bot.tools.nodes_files import Entry, Files
 from bot.tools.nodes_told import another_uid, in_the_way, unlike
@@ -106,7 +106,12 @@ async def _write(files: Files, path: str, name: str, what: Put) -> Entry:
 
 
 async def _name(files: Files, path: str, name: str, what: Put) -> Placed:
-    await files.replace(name, path, in_two_steps=what.in_two_steps)
+    try:
+        await files.replace(name, path, in_two_steps=what.in_two_steps)
+    except Refused:
+        with suppress(Transient):  # what is there now may have come after we looked, and be why
+            _is_ours(files, path, await files.look(path), what.uid)
+        raise
     entry = await files.look(path)
     _is_ours(files, path, entry, what.uid)
     if entry is None or entry.size != len(what.content) or stat.S_IMODE(entry.mode) != what.mode:

@@ -112,7 +112,8 @@ class Login:
         except Exception as problem:
             # Everything: the texts of SSH errors are the other side's.
             more = ways if isinstance(problem, asyncssh.PermissionDenied) else f"{seconds:g}"
-            raise where.told(connecting(problem), more) from None
+            kind = connecting(problem)
+            raise where.told("login_hangs" if kind == "timeout" and witness.reached else kind, more) from None
 
     async def _subsystem(self, connection: asyncssh.SSHClientConnection, where: Where) -> asyncssh.SFTPClient:
         import asyncssh

@@ -8,10 +8,11 @@ from typing import Literal
 from bot.core.errors import Refused, Told, Transient
 
 Kind = Literal[
-    "timeout", "silent", "name", "refused", "unreachable", "hung_up", "cut", "strange", "kex", "login", "no_sftp",
-    "no_directory", "not_directory", "not_sticky", "denied", "full", "quota", "read_only", "failed", "no_rename",
+    "timeout", "login_hangs", "silent", "name", "refused", "unreachable", "hung_up", "cut", "strange", "kex", "login",
+    "no_sftp", "no_directory", "not_directory", "not_sticky", "denied", "full", "quota", "read_only", "failed",
+    "no_rename",
 ]  # fmt: skip
-AWAY: tuple[Kind, ...] = ("timeout", "name", "refused", "unreachable")
+AWAY: tuple[Kind, ...] = ("timeout", "login_hangs", "name", "refused", "unreachable")
 PASSING: tuple[Kind, ...] = ("silent", "hung_up", "cut")
 KEPT = "The old token stands until a whole new one takes its place."
 UP = "See whether it is up and lets the bot's network in; if it is gone for good, take it out of destinationNodes."
@@ -39,6 +40,10 @@ class Where:
 
 SENTENCES: dict[Kind, tuple[str, str]] = {
     "timeout": ("{node} did not let the bot log in within {more} s.", UP),
+    "login_hangs": (
+        "{node} took the connection, but did not let the bot log in within {more} s.",
+        "See whether it is overloaded, or waits for its user database; if many nodes do so, whether a KDC answers.",
+    ),
     "silent": ("{node} stopped answering in mid-work ({more} s); the work there was given up.", f"{KEPT} {UP}"),
     "name": ("The name {node} is not known in DNS.", "Correct it in destinationNodes, or wait for DNS."),
     "refused": ("{node} is there, but nothing listens on its SSH port.", "Have its sshd started."),
@@ -61,7 +66,10 @@ SENTENCES: dict[Kind, tuple[str, str]] = {
         "See that the account exists there and takes the service's ticket (.k5login; the KDC answers, and knows "
         "host/{node}) or key (authorized_keys).",
     ),
-    "no_sftp": ("{node} lets {account} in, but offers no SFTP.", "Have its sshd offer `Subsystem sftp`."),
+    "no_sftp": (
+        "{node} lets {account} in, but offers no SFTP.",
+        "Have its sshd offer `Subsystem sftp internal-sftp`: any other needs the account's shell, and it silent.",
+    ),
     "no_directory": ("There is no {directory} on {node}.", "Have it made there, or correct nodes.directory."),
     "not_directory": ("{directory} on {node} is not a directory.", "Correct nodes.directory, or clear what is there."),
     "not_sticky": (

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import hmac
+import itertools
+import os
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import asyncssh
@@ -118,11 +124,74 @@ def test_there_is_no_such_directory(grid: Any, service: Any) -> None:
 
 
 def test_a_login_that_hangs_is_given_up(grid: Any, service: Any) -> None:
-    """A node that takes the connection and says nothing costs the time for logging in."""
+    """A node that takes the connection and says nothing costs the time for logging in; it is not told as down."""
     grid.node.faults["login"] = "silent"
-    told = failure(grid, service, connect_timeout=0.2)
+    told = failure(grid, service, connect_timeout=0.5)
     assert isinstance(told, Transient)
-    assert "did not let the bot log in within 0.2 s" in told.what
+    assert "took the connection, but did not let the bot log in within 0.5 s" in told.what
+
+
+def test_a_node_that_takes_no_connection(grid: Any, service: Any) -> None:
+    """Its queue of connections is full, as of one that hangs whole: it is told as not there."""
+    with socket.socket() as bound, ExitStack() as waiting:
+        bound.bind(("127.0.0.1", 0))
+        bound.listen(0)
+        address = bound.getsockname()
+        for _ in range(3):  # as many as the kernel keeps, and more
+            each = waiting.enter_context(socket.socket())
+            each.setblocking(False)
+            each.connect_ex(address)
+        told = failure(grid, service, addresses={NODE: f"127.0.0.1:{address[1]}"}, connect_timeout=0.5)
+    assert told.what == f"{NODE} did not let the bot log in within 0.5 s."
+
+
+ENDLESS = {
+    "lines before the version": b"x" * 60 + b"\r\n",
+    "one line": b"x" * 65536,
+    "packets": b"SSH-2.0-x\r\n" + b"\x7f\xff\xff\xff" + b"\0" * 60_000,
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_who_talks_without_end_is_not_listened_to(grid: Any, service: Any, what: str) -> None:
+    """It is left before it has cost memory, and nothing stays open."""
+
+    def talk() -> None:
+        with suppress(OSError), bound.accept()[0] as connection:
+            while True:
+                connection.sendall(ENDLESS[what])
+
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        thread = threading.Thread(target=talk)
+        thread.start()
+        told = failure(grid, service, addresses={NODE: f"127.0.0.1:{bound.getsockname()[1]}"})
+        thread.join(60)
+    assert not thread.is_alive()
+    assert "does not speak SSH as it should" in told.what
+
+
+@pytest.mark.parametrize("fault", ["login", "open", "write"])
+def test_failures_leave_nothing_open(old: Any, service: Any, fault: str) -> None:
+    """Neither connections nor what waits for them, however often it fails."""
+    now = itertools.count(step=100)
+    old.node.faults[fault] = "silent"
+    tool = old.tool(connect_timeout=0.1, operation_timeout=0.1, clock=lambda: next(now))
+    with pytest.raises(Told):
+        tool.push(service, NODE, UID)
+    before = _settled(old.node, tool)
+    for _ in range(3):
+        with pytest.raises(Told):
+            tool.push(service, NODE, UID)
+    assert _settled(old.node, tool) == before
+
+
+def _settled(node: Any, tool: Any) -> int:
+    """How many files are open, once the node has seen all connections end and no task of ours is left."""
+    ends = time.monotonic() + 60
+    while node.under_way or asyncio.all_tasks(tool._loop._loop):
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+    return len(os.listdir("/proc/self/fd"))
 
 
 def test_a_dead_node_costs_its_timeout_once(grid: Any, service: Any) -> None:
@@ -200,6 +269,32 @@ def test_a_changed_host_key_is_told_loudly(grid: Any, service: Any) -> None:
     assert isinstance(told, Refused)
     assert f"THE HOST KEY OF {NODE} HAS CHANGED" in told.what
     assert grid.node.logins == 0
+
+
+def hashed(name: str) -> str:
+    """As `ssh-keygen -H` writes a host's name."""
+    salt = os.urandom(20)
+    digest = hmac.new(salt, name.encode(), "sha1").digest()
+    return f"|1|{base64.b64encode(salt).decode()}|{base64.b64encode(digest).decode()}"
+
+
+@pytest.mark.parametrize(
+    "name", [NODE, f"[{NODE}]:2222", "*.example.com", "n1.example.com,10.0.0.1", "!n2,n?.example.com"]
+)
+@pytest.mark.parametrize("hidden", [True, False], ids=["hashed", "plain"])
+def test_host_keys_are_found_as_openssh_writes_them(grid: Any, service: Any, name: str, hidden: bool) -> None:
+    """Hashed or not, by pattern, with an address beside it; one with a port is good for that port alone. Comments, keys
+    of kinds that nobody knows, and other hosts are passed over."""
+    if hidden and any(sign in name for sign in "*?,"):
+        return
+    key = grid.served.known_host("x").partition(" ")[2]
+    other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
+    lines = ["# comment", "", f"n2.example.com {other}", "n1.example.com ssh-new AAAA", f"{hashed('n3')} {other}"]
+    grid.known_hosts.write_text("\n".join([*lines, f"{hashed(name) if hidden else name} {key}"]))
+    assert len(grid.tool(port=2222).push(service, NODE, UID)) == 3
+    if "2222" in name:
+        with pytest.raises(Refused, match="not in"):
+            grid.tool().push(service, NODE, UID)
 
 
 def test_a_revoked_host_key_is_not_taken(grid: Any, service: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bot.core.errors import Refused, Transient
 from bot.core.secret import Secret
+from bot.tools import nodes_put
 from bot.tools.fingerprints import KeyedFingerprints
 
 NODE, UID = "n1.example.com", 4711
@@ -76,6 +77,67 @@ def test_what_is_planted_in_the_way_is_named_and_not_touched(
     assert "open" not in grid.node.log
 
 
+class Racing(list[str]):
+    """A node's log that lets somebody be quicker: `plant` happens between our look and the operation."""
+
+    def __init__(self, operation: str, plant: Any) -> None:
+        super().__init__()
+        self._operation, self._plant = operation, plant
+
+    def append(self, operation: str) -> None:
+        super().append(operation)
+        if operation == self._operation:
+            self._plant()
+
+
+@pytest.mark.parametrize(
+    ("plant", "words"),
+    [
+        (lambda node, path: node.link(path, "/etc/passwd", owner=666), "a link"),
+        (lambda node, path: node.put(path, b"x", owner=666), "a file"),
+        (
+            lambda node, path: node.files.update({path: type(node.files["/tmp"])(stat.S_IFDIR | 0o755, 666)}),
+            "a directory",
+        ),
+    ],
+    ids=["link", "file", "directory"],
+)
+@pytest.mark.parametrize("steps", [1, 2], ids=["one-step", "two-steps"])
+def test_who_is_quicker_than_the_rename_is_named(grid: Any, service: Any, plant: Any, words: str, steps: int) -> None:
+    """What is planted after the look stays as it is, is told as what it is and not as a full disk or missing rights,
+    and no draft is left."""
+    path = grid.tokens[1]
+    grid.node.log = Racing("posix_rename", lambda: plant(grid.node, path))
+    if steps == 2:
+        grid.node.faults["posix_rename"] = "unsupported"
+    with pytest.raises(Refused, match=rf"there is {words} at {path} \(of UID 666") as refused:
+        grid.tool(replace_in_two_steps=steps == 2).push(service, NODE, UID)
+    assert "planted" in refused.value.now
+    assert grid.node.files[path].owner == 666
+    assert not any(name.startswith(".") for name in grid.node.in_directory())
+
+
+def test_a_guessed_draft_is_not_written_to(grid: Any, service: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever could foresee the draft's name and links it elsewhere gets nothing: only a new file is written to."""
+    monkeypatch.setattr(nodes_put, "draft", lambda path: f"/tmp/.guessed-{path.rpartition('/')[2]}")
+    grid.node.put("/home/mallory/aim", b"untouched", owner=666, mode=0o666)
+    grid.node.link(f"/tmp/.guessed-vt_u{UID}", "/home/mallory/aim", owner=666)
+    with pytest.raises(Refused):
+        grid.tool().push(service, NODE, UID)
+    assert bytes(grid.node.files["/home/mallory/aim"].content) == b"untouched"
+    assert "write" not in grid.node.log
+    assert set(grid.node.in_directory()) == {f".guessed-vt_u{UID}"}
+
+
+def test_a_hard_link_to_a_file_of_the_account_costs_that_file_nothing(grid: Any, service: Any) -> None:
+    """Another name of the account's own file stands where the token goes: the name is given anew, the file stays."""
+    precious = type(grid.node.files["/tmp"])(stat.S_IFREG | 0o600, UID, bytearray(b"precious"))
+    grid.node.files.update({"/home/dunepro/precious": precious, grid.tokens[0]: precious})
+    grid.tool().push(service, NODE, UID)
+    assert (bytes(precious.content), stat.S_IMODE(precious.mode)) == (b"precious", 0o600)
+    assert bytes(grid.node.files[grid.tokens[0]].content) == f"{grid.token}\n".encode()
+
+
 def test_an_account_of_another_uid_gets_no_token(grid: Any, service: Any) -> None:
     """Where the account's UID is not the one the token is for, that is refused before there is content."""
     with pytest.raises(Refused, match="has the UID 4711, but its token is meant for 4712"):
@@ -125,6 +187,16 @@ def test_a_role_file_that_cannot_be_written_costs_no_token(grid: Any, service: A
     grid.node.put(role, b"analysis\n", owner=666)
     assert [it.path for it in grid.tool().push(service, NODE, UID)] == list(grid.tokens)
     assert bytes(grid.node.files[role].content) == b"analysis\n"
+
+
+@pytest.mark.slow
+def test_a_role_file_that_hangs_costs_no_token(grid: Any, service: Any) -> None:
+    """The time for the node is over while the default role is written: the tokens are there, and told as placed."""
+    role, asked = f"/tmp/default_role_dune_{UID}", grid.node.faults
+    grid.node.log = Racing("posix_rename", lambda: asked.update({"open": "silent"}))
+    found = grid.tool(node_timeout=3, operation_timeout=60).push(service, NODE, UID)
+    assert [it.path for it in found] == list(grid.tokens)
+    assert role not in grid.node.files
 
 
 @pytest.mark.parametrize("path", ["", "tmp/role", "/tmp/../etc/role", "/tmp//role", "/tmp/a\nb"])

@@ -205,6 +205,16 @@ def test_an_agent_signs_and_is_not_forwarded(real: Callable[..., Real], tmp_path
         it.tool(auth=(gone,)).push(it.service, "localhost", it.uid)
 
 
+def test_a_shell_that_prints_before_sftp(real: Callable[..., Real]) -> None:
+    """What a login shell says is no SFTP: that is told, with the cure, and the shell's words are not."""
+    it = real()
+    it.sshd.start(sftp="/bin/echo Welcome to this node")  # a shell that lets nobody in says so itself
+    with pytest.raises(Refused, match="offers no SFTP") as refused:
+        it.tool().push(it.service, "localhost", it.uid)
+    assert "internal-sftp" in refused.value.now
+    assert it.left() == {}
+
+
 def test_a_service_logs_in_with_its_own_ticket(real: Callable[..., Real], kerberos: Any) -> None:
     """GSSAPI with the ticket from the service's keytab; another principal's ticket is refused; no cache file is read."""
     it = real()
