@@ -32,7 +32,7 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 GSSAPIAuthentication {gssapi}
 GSSAPIStrictAcceptorCheck no
-Subsystem sftp internal-sftp -d {folder}/tmp
+Subsystem sftp {sftp}
 """
 
 
@@ -65,7 +65,7 @@ class Sshd:
 
     def start(
         self, *, keytab: Path | None = None, kerberos: Path | None = None, longest_file: int = -1,
-        sftp: str = "internal-sftp",
+        sftp: str = "internal-sftp -d {folder}/tmp",
     ) -> None:  # fmt: skip
         """With a keytab and Kerberos' configuration it takes tickets too. `longest_file` in bytes: of what is written
         there. `sftp`: the command that serves files."""
@@ -74,8 +74,8 @@ class Sshd:
             if source is not None:
                 environment[name] = str(self._given(source))
         config = self.folder / "sshd_config"
-        gssapi = "yes" if keytab else "no"
-        config.write_text(CONFIG.format(port=self.port, folder=self.folder, gssapi=gssapi, sftp=sftp))
+        given = {"gssapi": "yes" if keytab else "no", "sftp": sftp.format(folder=self.folder)}
+        config.write_text(CONFIG.format(port=self.port, folder=self.folder, **given))
         self._process = subprocess.Popen(
             [self._binary("sshd"), "-D", "-E", str(self.folder / "log"), "-f", str(config)], env=environment, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
