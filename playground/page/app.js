@@ -200,7 +200,14 @@ function drawSoon() {
   requestAnimationFrame(() => { drawing = false; drawAll(); });
 }
 
+let loading = 0;
+const meanwhile = []; // an answer on its way may be older than an event, and would undo it
+
 function happened(event) {
+  if (loading) {
+    meanwhile.push(event);
+    return;
+  }
   EVENTS[event.type]?.(event);
   if (!["traffic", "world", "home", "toast"].includes(event.type)) drawSoon();
 }
@@ -221,9 +228,20 @@ async function become(user) {
   }
 }
 
+async function load() {
+  loading += 1;
+  try {
+    const document = await get(`state?user=${encodeURIComponent(state.me)}`);
+    store.load(document);
+    return document;
+  } finally {
+    loading -= 1;
+    if (!loading) meanwhile.splice(0).forEach(happened);
+  }
+}
+
 async function refresh() {
-  const document = await get(`state?user=${encodeURIComponent(state.me)}`);
-  store.load(document);
+  const document = await load();
   if (!state.channels.some((c) => c.id === at.channel)) at.channel = state.channels.find((c) => c.members?.includes(state.me))?.id ?? state.channels[0]?.id;
   drawAll();
   const open = document.views?.at(-1);

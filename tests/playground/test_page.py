@@ -159,6 +159,33 @@ def test_hostile_text_stays_text(opened: Any, person: Any, demo: Any) -> None:
     assert page.locator(found).count() == 0
 
 
+def test_an_old_answer_undoes_nothing(opened: Any, person: Any) -> None:
+    """What happens while the page asks for the state is still there when an answer from before comes."""
+    page, held = opened(), []
+    asked = [False]
+
+    def hold(route: Any) -> None:
+        answer = route.fetch()
+        if asked[0]:
+            held.append((route, answer))
+        else:
+            asked[0] = True
+            route.fulfill(response=answer)
+
+    page.wait_for_load_state("networkidle")
+    page.route("**/playground/state?*", hold)
+    with page.expect_websocket() as opening:
+        act_as(page, "Tomas")
+    while not held:
+        page.wait_for_timeout(20)
+    with opening.value.expect_event("framereceived", lambda frame: "in the meantime" in frame):
+        person(NEWCOMER).post("message", channel=ONCALL_CHANNEL, text="in the meantime")
+    for route, answer in held:
+        route.fulfill(response=answer)
+    expect(page.locator("#messages")).to_contain_text("in the meantime")
+    page.unroute_all()
+
+
 def post_as_bot(demo: Any, **message: Any) -> None:
     token = (demo.folder / "bot-token").read_text()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
