@@ -18,9 +18,12 @@ Resolve = Callable[[SecretSource], Secret]
 def of(settings: Settings, resolve: Resolve, fingerprints: Fingerprints) -> dict[str, Any]:
     """By the names that `bot.core.ports.Tools` has for them."""
     from bot.tools.kerberos import Tickets
+    from bot.tools.meter import Meter
 
-    tickets = Tickets(settings.kerberos)
+    meter = Meter()
+    tickets = Tickets(settings.kerberos, meter=meter)
     return {
+        "meter": meter,
         **_tokens(settings, resolve, fingerprints, tickets),
         **_services(settings, resolve),
         **_reporting(settings, resolve),

@@ -9,7 +9,7 @@ from bot.core.grid import Figure
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
-from handlers.managed_records import BEGAN, BROUGHT, LAST, TROUBLE, errors_of, place
+from handlers.managed_records import BEGAN, BROUGHT, LAST, MAIL, PING, TROUBLE, errors_of, place
 from handlers.managed_tokens import PUSH, UID, inventory
 
 EXECUTABLE = "executable"
@@ -21,6 +21,34 @@ HELP: Mapping[str, str] = {
     "current_setup_error_count": "Errors in a row of getting and storing a service's token.",
     "current_push_error_count": "Errors in a row of pushing a service's token to a node.",
     "last_ferry_refresh": "When FERRY last said something of an account.",
+    "token_end_timestamp": "When the token ends that was last pushed to a node.",
+    "failed_token_push_count": "1 where the last run could not push a service's token to a node.",
+    "failed_vault_token_store_count": "1 where the last run could not store a service's token in a credd.",
+    "failed_stage_count": "Failures of each stage of the last run.",
+    "failed_ping_count": "1 for a node that did not answer the last time that it was asked.",
+    "admin_error_email_count": "Mails of the last run to the admins, by whether they went out.",
+    "service_error_email_count": "Mails of the last run to experiments, by whether they went out.",
+    "kinit_duration_seconds": "How long getting a Kerberos ticket takes.",
+    "failed_kinit_count": "Tickets that could not be had since the bot began.",
+    "token_obtain_duration_seconds": "How long getting a Vault token takes, with its ticket.",
+    "token_store_duration_seconds": "How long storing a token in a credd takes.",
+    "token_push_duration_seconds": "How long pushing a token to a node takes.",
+    "ping_duration_seconds": "How long it takes to see whether a node is up.",
+    "ferry_request_duration_seconds": "How long FERRY takes for an answer.",
+    "ferry_request_error_count": "Questions that FERRY did not answer since the bot began.",
+}
+
+
+FAILED: Mapping[str, tuple[str, str]] = {  # by stage: the figure, and what its place is called
+    "store": ("failed_vault_token_store_count", "credd"), "push": ("failed_token_push_count", "node"),
+}  # fmt: skip
+TOOK: Mapping[str, tuple[str, str]] = {  # of what a meter counts: how long, and how often it failed
+    "kinit": ("kinit_duration_seconds", "failed_kinit_count"),
+    "obtain": ("token_obtain_duration_seconds", ""),
+    "store": ("token_store_duration_seconds", ""),
+    "push": ("token_push_duration_seconds", ""),
+    "ping": ("ping_duration_seconds", ""),
+    "ferry": ("ferry_request_duration_seconds", "ferry_request_error_count"),
 }
 
 
@@ -56,19 +84,65 @@ def of_pushes(tools: ReadTools) -> tuple[Figure, ...]:
     if not tools.services.configured():
         return ()
     services = inventory(tools).services
+    names = {one.name for one in services}
     places = {place(one.name, node) for one in services for node in one.nodes}
-    return tuple(one for one in _pushes(tools, {one.name for one in services}) if _present(one, places))
+    nodes = {node for one in services for node in one.nodes}
+    found = (
+        *_pushes(tools, names),
+        *_last_run(tools, names),
+        *_took(tools, ("kinit", "obtain", "store", "push", "ping")),
+    )
+    return tuple(one for one in found if _present(one, names, places | nodes))
 
 
-def _present(figure: Figure, places: set[str]) -> bool:
-    """Is it not of a node that the file had once?"""
+def _present(figure: Figure, names: set[str], places: set[str]) -> bool:
+    """Is it not of a service or node that the file had once?"""
     labels = figure.labels
-    return "node" not in labels or place(labels["service"], labels["node"]) in places
+    if labels.get("service", "") not in ("", *names):
+        return False
+    where = place(labels["service"], labels["node"]) if {"service", "node"} <= set(labels) else labels.get("node")
+    return where is None or where in places
 
 
 def of_uids(tools: ReadTools) -> tuple[Figure, ...]:
-    seen = [one.seen_at for one in tools.records.all(UID)] if tools.ferry.configured() else []
-    return (_figure("last_ferry_refresh", max(seen)),) if seen else ()
+    if not tools.ferry.configured():
+        return ()
+    seen = [one.seen_at for one in tools.records.all(UID)]
+    last = (_figure("last_ferry_refresh", max(seen)),) if seen else ()
+    return (*last, *_took(tools, ("ferry",)))
+
+
+def _took(tools: ReadTools, kinds: tuple[str, ...]) -> Iterator[Figure]:
+    """What this process has timed itself."""
+    for one in tools.meter.took():
+        if one.what in kinds:
+            labels = {"service": one.service} if one.service else {}
+            duration, failed = TOOK[one.what]
+            yield _figure(duration, one.seconds, **labels).model_copy(update={"within": one.within})
+            if failed:
+                yield _figure(failed, one.failed, **labels)
+
+
+def _last_run(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
+    """What failed in it, and what became of its mails."""
+    last = tools.records.get(LAST, PUSH)
+    if last is None:
+        return
+    stages = dict.fromkeys(("obtain", "store", "push", "uid"), 0)
+    for one in tools.records.all(TROUBLE):
+        stage, _, there = one.key.partition(":")
+        failed = int(one.run == last.run and errors_of(one) > 0 and _service(there) in names)
+        stages[stage] += failed
+        if stage in FAILED:
+            yield _figure(FAILED[stage][0], failed, **_labels(there, FAILED[stage][1]))
+    yield from (_figure("failed_stage_count", number, stage=stage) for stage, number in stages.items())
+    silent = {node for one in tools.records.all(PING) for node in one.value["silent"]}
+    yield from (_figure("failed_ping_count", 1, node=node) for node in sorted(silent))
+    mail = tools.records.get(MAIL, PUSH)
+    if mail is not None:
+        for whom in ("admin", "service"):
+            yield _figure(f"{whom}_error_email_count", mail.value["sent"][whom], success="true")
+            yield _figure(f"{whom}_error_email_count", mail.value["failed"][whom], success="false")
 
 
 def _pushes(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
@@ -83,6 +157,11 @@ def _pushes(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
             for one in brought[stage]
             if _service(one.key) in names
         )
+    yield from (
+        _figure("token_end_timestamp", one.value["until"], **_labels(one.key, "node"))
+        for one in brought["push"]
+        if _service(one.key) in names
+    )
     setup = dict.fromkeys(sorted(names), 0)
     for one in known:
         stage, _, there = one.key.partition(":")
@@ -94,7 +173,7 @@ def _pushes(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
     last = tools.records.get(LAST, PUSH)
     if last is not None:
         yield _figure("failed_services_push_count", last.value["failed"])
-        yield from _durations(tools, last, {**brought, "trouble": known})
+        yield from _durations(tools, last, {**brought, "ping": tools.records.all(PING), "trouble": known})
 
 
 def _durations(tools: ReadTools, last: Record, found: Mapping[str, tuple[Record, ...]]) -> Iterator[Figure]:

@@ -13,7 +13,7 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
 from handlers.managed_tokens import SIGN_IN
 
-Stage = Literal["obtain", "store", "push", "uid"]
+Stage = Literal["obtain", "store", "ping", "push", "uid"]
 BROUGHT: Mapping[str, str] = {"obtain": "tokens.obtained", "store": "tokens.stored", "push": "tokens.pushed"}
 TROUBLE = "tokens.trouble"  # by stage and place: "push:dune_pro@node.example.com"
 UNTRIED = 86400.0  # seconds

@@ -13,7 +13,7 @@ from bot.core.grid import Held, Service
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
-from handlers.managed_records import BROUGHT, PING, brought, fresh, noting, place, trouble
+from handlers.managed_records import BROUGHT, PING, began, brought, fresh, noting, place, trouble
 from handlers.managed_tokens import as_shown, named, uid_of
 
 PINGS = 64  # at the same time
@@ -68,7 +68,7 @@ class StoreToken(Step):
     def do(self, tools: Tools, run: RunRef) -> None:
         service = as_shown(tools, self.service, self.mark)
         held = token(tools, service, run)
-        with noting(tools, run, "store", self.where):
+        with noting(tools, run, "store", self.where), tools.meter.timing("store", self.service):
             tools.credds.store(service, self.schedd)
         brought(tools, run, "store", self.where, {**remembered(held), "mark": self.mark})
 
@@ -89,8 +89,14 @@ class PingNodes(Step):
         return tools.records.get(PING, self.service) is not None
 
     def do(self, tools: Tools, run: RunRef) -> None:
-        answers = each(tools.nodes.reachable, self.nodes, at_most=PINGS)
-        silent = [node for node, up in zip(self.nodes, answers, strict=True) if up is not True]
+        began(tools, run, "ping")
+
+        def up(node: str) -> bool:
+            with tools.meter.timing("ping"):
+                return tools.nodes.reachable(node)
+
+        answers = each(up, self.nodes, at_most=PINGS)
+        silent = [node for node, answer in zip(self.nodes, answers, strict=True) if answer is not True]
         tools.records.put(PING, self.service, {"silent": silent[:NAMED], "all": len(silent)}, run=run.id)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
@@ -123,7 +129,7 @@ class PushToken(Step):
     def do(self, tools: Tools, run: RunRef) -> None:
         service = self._as_shown(tools)
         held = token(tools, service, run)
-        with noting(tools, run, "push", self.where):
+        with noting(tools, run, "push", self.where), tools.meter.timing("push", self.service):
             tools.nodes.push(service, self.node, self.uid)
         brought(tools, run, "push", self.where, {**remembered(held), "mark": self.mark, "uid": self.uid})
 
@@ -151,7 +157,8 @@ def token(tools: Tools, service: Service, run: RunRef) -> Held:
 
 
 def obtained(tools: Tools, service: Service, run: RunRef) -> Held:
-    held = tools.vault_tokens.obtain(service)
+    with tools.meter.timing("obtain", service.name):
+        held = tools.vault_tokens.obtain(service)
     brought(tools, run, "obtain", service.name, remembered(held))
     return held
 

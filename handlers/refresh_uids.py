@@ -102,7 +102,12 @@ def confirmed(tools: ReadTools, account: str, value: Mapping[str, Any], after: f
 def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:
     """Ask FERRY of every account at once. Who cannot be asked about stays as remembered."""
     accounts = chosen(ask, tools)
-    answers = dict(zip(accounts, each(tools.ferry.account, accounts), strict=True))
+
+    def asked(name: str) -> Account | None:
+        with tools.meter.timing("ferry"):
+            return tools.ferry.account(name)
+
+    answers = dict(zip(accounts, each(asked, accounts), strict=True))
     failed = {name: told for name, told in answers.items() if isinstance(told, Told)}
     if len(failed) == len(accounts):
         raise next(iter(failed.values()))

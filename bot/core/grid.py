@@ -7,6 +7,8 @@ it somewhere. All calls block, each with a timeout of its own, and raise only th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from math import isinf
 from typing import Literal, Protocol
 
 from bot.core.errors import Refused
@@ -157,13 +159,55 @@ class Mail(Protocol):
         ...
 
 
+class Took(Value):
+    """How long one kind of work took, for one service ("" for all), since the process began. `within`: seconds, and how
+    often it took at most as long, the last one without bound; `seconds`: all of it together."""
+
+    what: str
+    service: str
+    within: tuple[tuple[float, int], ...]
+    seconds: float
+    failed: int
+
+
+class Meter(Protocol):
+    def timing(self, what: str, service: str = "") -> AbstractContextManager[None]:
+        """Count how long the block takes, and whether it fails in our words."""
+        ...
+
+    def took(self) -> tuple[Took, ...]: ...
+
+
+class NoMeter:
+    """Where nobody wants to know."""
+
+    def timing(self, what: str, service: str = "") -> AbstractContextManager[None]:  # noqa: ARG002  as a Meter's
+        return nullcontext()
+
+    def took(self) -> tuple[Took, ...]:
+        return ()
+
+
 class Figure(Value):
-    """One value of one series, as Prometheus has it; a gauge."""
+    """One value of one series, as Prometheus has it: a gauge, or a histogram if it has `within` (upper bounds and how
+    many were not above; the last one infinite), of which `value` is the sum."""
 
     name: str
     help: str
     value: float
     labels: dict[str, str]
+    within: tuple[tuple[float, int], ...] = ()
+
+    @property
+    def samples(self) -> tuple[tuple[str, dict[str, str], float], ...]:
+        """What stands behind the name, all labels, and the value: of a histogram, of each of its series."""
+        if not self.within:
+            return (("", self.labels, self.value),)
+        bounds = tuple(
+            ("_bucket", {**self.labels, "le": "+Inf" if isinf(bound) else f"{bound}"}, float(number))
+            for bound, number in self.within
+        )
+        return (*bounds, ("_count", self.labels, float(self.within[-1][1])), ("_sum", self.labels, self.value))
 
 
 class Pushgateway(Protocol):

@@ -150,6 +150,7 @@ _FERRY = cast(grid.Ferry, outside.NotConfigured("FERRY", "ferry"))
 _MAIL = cast(grid.Mail, outside.NotConfigured("Mail", "smtp"))
 _PUSHGATEWAY = cast(grid.Pushgateway, outside.NotConfigured("The Pushgateway", "pushgateway"))
 _VAULT_TOKENS = cast(grid.VaultTokens, outside.NotConfigured("The Vault of the services' tokens", "vault_tokens"))
+_METER: grid.Meter = grid.NoMeter()
 _RECORDS = cast(records.Records, outside.NotConfigured("The bot's memory", "store"))
 _RUNBOOKS = cast(outside.Runbooks, outside.NotConfigured("The shelf of runbooks", "runbooks"))
 _JENKINS = cast(jenkins.Jenkins, outside.NotConfigured("Jenkins", "jenkins"))
@@ -189,6 +190,7 @@ class ReadTools:
     ferry: grid.Ferry = _FERRY
     records: records.RecordsReader = _RECORDS
     jenkins: jenkins.JenkinsReader = _JENKINS
+    meter: grid.Meter = _METER
     commands: frozenset[str] = frozenset()  # names of the enabled commands: what an offer may ask for
 
 

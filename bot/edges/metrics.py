@@ -8,7 +8,7 @@ from time import perf_counter
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bot.core.alert import Notice
@@ -100,19 +100,21 @@ class _Figures(Collector):
     def __init__(self, read: Callable[[], Iterable[Figure]]) -> None:
         self._read = read
 
-    def describe(self) -> Iterator[GaugeMetricFamily]:
+    def describe(self) -> Iterator[Metric]:
         """Nothing is read before somebody asks."""
         return iter(())
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         try:
             found = tuple(self._read())
         except Exception:  # as for one gauge
             return
-        families: dict[str, GaugeMetricFamily] = {}
+        families: dict[str, Metric] = {}
         for one in found:
-            family = families.setdefault(one.name, GaugeMetricFamily(one.name, one.help))
-            family.add_sample(one.name, one.labels, one.value)
+            kind = "histogram" if one.within else "gauge"
+            family = families.setdefault(one.name, Metric(one.name, one.help, kind))
+            for suffix, labels, value in one.samples:
+                family.add_sample(f"{one.name}{suffix}", labels, value)
         yield from families.values()
 
 

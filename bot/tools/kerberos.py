@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from bot.core.errors import Refused, Told, Transient
-from bot.core.grid import Service
+from bot.core.grid import Meter, NoMeter, Service
 from bot.core.secret import Secret
 from bot.managed import Kerberos
 from bot.tools import kerberos_caches, kerberos_told
@@ -42,8 +42,11 @@ class Ticket:
 class Tickets:
     """Thread-safe. A ticket is kept while it has five minutes to live."""
 
-    def __init__(self, settings: Kerberos, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, settings: Kerberos, clock: Callable[[], float] = time.time, *, meter: Meter | None = None
+    ) -> None:
         self._settings = settings
+        self._meter = meter or NoMeter()
         self._clock = clock
         self._kept: Kept[Ticket] = Kept()
 
@@ -53,8 +56,12 @@ class Tickets:
         return self._kept.get(
             _key(service),
             lambda ticket: ticket.keytab == state and ticket.expires_at - self._clock() > SPARE,
-            lambda: self._timed(service, lambda: self._acquire(service, state)),
+            lambda: self._new(service, state),
         )
+
+    def _new(self, service: Service, state: tuple[int, int, int] | None) -> Ticket:
+        with self._meter.timing("kinit", service.name):
+            return self._timed(service, lambda: self._acquire(service, state))
 
     def negotiate(self, service: Service, host: str) -> Secret:
         """What stands after `Negotiate` in the header of a login at the host (SPNEGO, RFC 4559)."""

@@ -87,7 +87,7 @@ class _Given:
 
 def _families(figures: tuple[Figure, ...], grouping: Mapping[str, str]) -> list[Any]:
     """One family for each name, with what each series is called checked: a Pushgateway refuses the whole push."""
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import Metric
 
     families: dict[str, Any] = {}
     seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
@@ -99,8 +99,10 @@ def _families(figures: tuple[Figure, ...], grouping: Mapping[str, str]) -> list[
         if (figure.name, labels) in seen:
             raise Refused("A figure is there twice.", "Report this as a fault of the bot.")
         seen.add((figure.name, labels))
-        family = families.setdefault(figure.name, GaugeMetricFamily(figure.name, figure.help))
-        family.add_sample(figure.name, dict(labels), _finite(figure.value))
+        kind = "histogram" if figure.within else "gauge"
+        family = families.setdefault(figure.name, Metric(figure.name, figure.help, kind))
+        for suffix, all_labels, value in figure.samples:
+            family.add_sample(f"{figure.name}{suffix}", all_labels, _finite(value))
     return list(families.values())
 
 

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from bot.core.errors import Transient
 from bot.core.grid import Account, Figure
 from bot.edges.metrics import Metrics
 from bot.figures import of
+from bot.tools.meter import Meter
 from handlers.push_tokens import HANDLER as PUSH
 from handlers.refresh_uids import HANDLER as REFRESH
 
@@ -43,7 +45,12 @@ def test_a_run_can_be_seen_in_figures(scene: Any) -> None:
     assert found["current_setup_error_count", "dune_pro"] == 0
     assert found["failed_services_push_count",] == 1
     assert found["last_token_store_timestamp", "nova_pro", "s1.example.com"] == scene.grid.now
-    assert {key[-1] for key in found if key[0] == "stage_duration_seconds"} == {"obtain", "store", "push"}
+    assert {key[-1] for key in found if key[0] == "stage_duration_seconds"} == {
+        "obtain",
+        "store",
+        "ping",
+        "push",
+    }
 
 
 def test_what_is_over_is_zero_and_what_is_gone_is_gone(scene: Any) -> None:
@@ -69,6 +76,57 @@ def test_each_command_has_a_group_of_its_own(scene: Any) -> None:
         assert scene.apply(scene.ask(handler, {"pushgateway": True})) == {}
     assert set(gateway.groups) == {"push-tokens", "refresh-uids"}
     assert [f.name for f in gateway.groups["refresh-uids"]] == ["managed_tokens_last_ferry_refresh"]
+    assert not any("executable" in f.labels for some in gateway.groups.values() for f in some)
+
+
+def test_the_last_run_tells_what_failed_where(scene: Any) -> None:
+    """By stage, by place, by node that did not answer, and what became of its mails; the end of each token that lies on
+    a node. After the next run, which goes well, it is none, and the end stays."""
+    scene.grid.broken |= {
+        NODE: Transient("Away."), "dune_pro@s1.example.com": Transient("Away."), "nova_pro": Transient("Away."),
+        "dune@example.com": Transient("No mail."),
+    }  # fmt: skip
+    scene.grid.down.add("gpvm1.example.com")
+    scene.uid("duneana", 700)
+    for _ in range(2):
+        scene.apply(scene.plan(PUSH))
+    found = figures(scene)
+    assert found["failed_token_push_count", "dune_pro", "gpvm1.example.com"] == 1
+    assert found["failed_vault_token_store_count", "dune_pro", "s1.example.com"] == 1
+    assert [found["failed_stage_count", stage] for stage in ("obtain", "store", "push", "uid")] == [1, 1, 1, 0]
+    assert found["failed_ping_count", "gpvm1.example.com"] == 1
+    assert [found["service_error_email_count", word] for word in ("true", "false")] == [1, 1]
+    assert [found["admin_error_email_count", word] for word in ("true", "false")] == [1, 0]
+    assert found["token_end_timestamp", "dune_pro", "gpvm2.example.com"] == scene.grid.now + scene.grid.life
+    scene.grid.broken.clear()
+    scene.grid.down.clear()
+    scene.grid.now += 3600
+    scene.apply(scene.plan(PUSH))
+    after = figures(scene)
+    assert not any(value for key, value in after.items() if key[0].startswith("failed_"))
+    assert after["token_end_timestamp", "dune_pro", "gpvm1.example.com"] > scene.grid.now
+
+
+def test_how_long_it_takes_is_a_histogram(scene: Any, memory: Any) -> None:
+    """Of each service and kind of work, as Prometheus reads it; of FERRY also how often it failed; and of no service
+    that the file has no more."""
+    scene.tools = replace(scene.tools, meter=Meter())
+    scene.grid.accounts["dunepro"] = Account(name="dunepro", uid=501, active=True)
+    scene.grid.broken["novapro"] = Transient("FERRY does not answer.")
+    scene.apply(scene.plan(PUSH))
+    scene.apply(scene.plan(REFRESH))
+    metrics = Metrics()
+    metrics.figures(lambda: of({PUSH.name: PUSH, REFRESH.name: REFRESH}, scene.read_tools, memory))
+    families = {one.name: one for one in text_string_to_metric_families(metrics.text().decode())}
+    pushes = families["managed_tokens_token_push_duration_seconds"]
+    assert pushes.type == "histogram"
+    ends = {s.labels["service"]: s.value for s in pushes.samples if s.labels.get("le") == "+Inf"}
+    assert ends == {"dune_pro": 2, "dune_ana": 1, "nova_pro": 1}
+    assert {"managed_tokens_token_store_duration_seconds", "managed_tokens_ping_duration_seconds",
+            "managed_tokens_ferry_request_duration_seconds"} <= set(families)  # fmt: skip
+    assert families["managed_tokens_ferry_request_error_count"].samples[0].value == 1
+    scene.file({**scene.document, "experiments": {"nova": scene.document["experiments"]["nova"]}})
+    assert "dune_pro" not in metrics.text().decode()
 
 
 def test_they_stand_on_the_metrics_page(scene: Any, memory: Any) -> None:

@@ -19,6 +19,7 @@ from bot.ssh import Key
 from bot.ssh import Nodes as NodesSettings
 from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.kerberos import Tickets
+from bot.tools.meter import Meter
 from bot.tools.nodes import SshNodes
 from bot.tools.vault_tokens import VaultTokens
 from handlers.managed_tokens import ONBOARD
@@ -60,7 +61,8 @@ def site(scene: Any, kerberos: Kdc, tmp_path: Path) -> Iterator[Site]:
     known = tmp_path / "known_hosts"
     known.write_text("".join(f"{served.known_host(name).strip()}\n" for name in NODES))
     marks = KeyedFingerprints(Secret("a made-up key of the fingerprints"))
-    tickets = Tickets(Kerberos(timeout=10))
+    meter = Meter()
+    tickets = Tickets(Kerberos(timeout=10), meter=meter)
     tokens = VaultTokens(VaultSettings(), tickets, marks, lambda: scene.grid.now)
     settings = NodesSettings(
         auth=(Key(private_key=FromEnv(env="KEY")),),
@@ -69,7 +71,7 @@ def site(scene: Any, kerberos: Kdc, tmp_path: Path) -> Iterator[Site]:
     )
     private = Secret(ours.export_private_key().decode())
     real = SshNodes(settings, lambda _: private, marks, tokens.secret)
-    scene.tools = replace(scene.tools, vault_tokens=tokens, nodes=real)
+    scene.tools = replace(scene.tools, vault_tokens=tokens, nodes=real, meter=meter)
     role = {"account": "dunepro", "destinationNodes": list(NODES), "keytabPathOverride": str(kerberos.keytab("dunepro")),
             "userPrincipalOverride": f"dunepro@{REALM}"}  # fmt: skip
     address = server.url.replace("127.0.0.1", "localhost")
@@ -96,6 +98,8 @@ def test_a_token_comes_from_vault_onto_each_node(site: Site, memory: Any, tmp_pa
     assert [step.node for *_, step in again.steps if step.kind == "tokens.push"] == ["n2.example.com"]
     assert site.scene.apply(again) == {}
     assert site.there("n2.example.com") == {token}
+    took = {one.what: (one.within[-1][1], one.failed) for one in site.scene.tools.meter.took()}
+    assert took == {"kinit": (1, 0), "obtain": (2, 0), "store": (2, 0), "ping": (4, 0), "push": (4, 1)}
     database = Path(memory.url.database)
     assert token.strip().encode() not in b"".join(one.read_bytes() for one in database.parent.glob(f"{database.name}*"))
 

@@ -78,6 +78,21 @@ def test_one_group_does_not_wipe_another(gateway: str, resolve: Any) -> None:
 
 
 @pytest.mark.slow
+def test_a_histogram_arrives_whole(gateway: str, resolve: Any) -> None:
+    """With all of its bounds, beside gauges; pushed again it stands once."""
+    within = ((0.5, 1), (1.0, 3), (float("inf"), 4))
+    took = Figure(
+        name="managed_took_seconds", help="A figure", value=7.5, labels={"service": "dune_pro"}, within=within
+    )
+    for _ in range(2):
+        pushed(f"http://{gateway}", resolve).push((took, figure("managed_beside", 1)), {"executable": "push-tokens"})
+    lines = [line.rpartition(" ")[2] for line in shown(gateway, "managed_took_seconds_bucket")]
+    assert lines == ["1", "3", "4"]
+    (count,), (total,) = shown(gateway, "managed_took_seconds_count"), shown(gateway, "managed_took_seconds_sum")
+    assert (count.rpartition(" ")[2], total.rpartition(" ")[2]) == ("4", "7.5")
+
+
+@pytest.mark.slow
 def test_odd_texts_arrive_as_they_are(gateway: str, resolve: Any) -> None:
     """Slashes, quotes, line breaks and letters of any kind in groupings and labels, and no number at all."""
     odd = 'a/b "c"\n\\ü'
