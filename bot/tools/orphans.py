@@ -1,28 +1,50 @@
 """Ends the programs that the bot runs when the bot itself dies before them, with all that they have started.
 
 A killed process can clean up nothing, and the kernel ends no grandchildren with it. So a small process of our own
-outlives us: it is told of each program through a pipe, which the kernel closes when we are gone.
+outlives us: it is told of each program through a pipe, which the kernel closes when we are gone. Of those that had just
+begun it may not have heard: they have a mark in their environment, by which it finds them where there is a /proc.
 """
 
 from __future__ import annotations
 
 import atexit
+import secrets
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+MARK = "HIVEKEEPER_WATCH"
 WATCH = """
-import os, signal, sys
-groups = set()
+import os, signal, sys, time
+mark, groups, rounds = os.fsencode(sys.argv[1]), set(), 20
 for line in sys.stdin:
-    (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
-for group in groups:
+    if line[0] == ".":
+        rounds = 1
+    else:
+        (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
+
+def kill(how, number):
     try:
-        os.killpg(group, signal.SIGKILL)
+        how(number, signal.SIGKILL)
     except OSError:
         pass
+
+def marked(process):
+    try:
+        with open("/proc/" + process + "/environ", "rb") as file:
+            return mark in file.read().split(bytes(1))
+    except OSError:
+        return False
+
+for group in groups:
+    kill(os.killpg, group)
+for _ in range(rounds if os.path.isdir("/proc/self") else 0):
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        if marked(process):
+            kill(os.kill, int(process))
+    time.sleep(0.1 if rounds > 1 else 0)
 """
 
 
@@ -30,9 +52,15 @@ class Watch:
     """Thread-safe. Its process starts with the first program; one that was killed is started anew and told all."""
 
     def __init__(self) -> None:
+        self._mark = secrets.token_hex(8)
         self._lock = threading.Lock()
         self._groups: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
+
+    def marked(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """For a program that is to start, so that it is known from its first moment."""
+        self._tell("-", 0)  # nothing new, but from now on there is a watch
+        return {**environment, MARK: self._mark}
 
     @contextmanager
     def over(self, group: int) -> Iterator[None]:
@@ -49,7 +77,7 @@ class Watch:
             (self._groups.add if sign == "+" else self._groups.discard)(group)
             news = [f"{sign}{group}"]
             if self._process is None or self._process.poll() is not None:
-                self._process, news = _started(), [f"+{one}" for one in self._groups]
+                self._process, news = _started(f"{MARK}={self._mark}"), [f"+{one}" for one in self._groups]
             if self._process.stdin:
                 self._process.stdin.write("".join(f"{line}\n" for line in news).encode())
 
@@ -57,13 +85,14 @@ class Watch:
         """As if we had died."""
         with self._lock, suppress(OSError, subprocess.TimeoutExpired):
             if self._process and self._process.stdin:
+                self._process.stdin.write(b".\n")  # nothing has begun that it was not told of
                 self._process.stdin.close()
                 self._process.wait(5)
 
 
-def _started() -> subprocess.Popen[bytes]:
+def _started(mark: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own lines
-        [sys.executable, "-I", "-S", "-c", WATCH], env={}, cwd="/", bufsize=0, start_new_session=True,
+        [sys.executable, "-I", "-S", "-c", WATCH, mark], env={}, cwd="/", bufsize=0, start_new_session=True,
         stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
 

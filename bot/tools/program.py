@@ -49,7 +49,7 @@ def run(
     """Run it to its end, or for so many seconds. `given` is written to its input; `errors`: is that stream read too?"""
     try:
         process = subprocess.Popen(  # noqa: S603 - names and arguments come from the settings, and no shell reads them
-            [*arguments], env=dict(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
+            [*arguments], env=watch.marked(environment), stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/",
             stderr=subprocess.STDOUT if errors else subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     except (OSError, ValueError):

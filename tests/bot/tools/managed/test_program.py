@@ -181,6 +181,24 @@ def test_a_program_dies_with_the_bot(tmp_path: Path) -> None:
     assert [_gone(int(pid)) for pid in note.read_text().split()[:2]] == [True, True]
 
 
+BEGINS = """
+import subprocess, sys
+from bot.tools.orphans import watch
+begun = subprocess.Popen(["sleep", "600"], env=watch.marked({"PATH": "/usr/bin:/bin"}), start_new_session=True)
+print(begun.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_program_that_had_just_begun_dies_too() -> None:
+    """The bot was killed before it could say which process that is."""
+    with subprocess.Popen([sys.executable, "-c", BEGINS], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as bot:
+        assert bot.stdout
+        begun = int(bot.stdout.readline())
+        bot.kill()
+    assert _gone(begun)
+
+
 def test_a_watch_that_was_killed_is_set_up_again(tmp_path: Path) -> None:
     """And is told of what runs already; what has ended is left alone."""
     watch = Watch()
