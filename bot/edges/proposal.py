@@ -12,6 +12,7 @@ from bot.edges.elements import NOTHING, button, context, noted, sections, token,
 from bot.edges.text import clean, code, count, mrkdwn, plain, size
 
 IRREVERSIBLE = "⚠ cannot be undone"
+_MARK = f"  *{IRREVERSIBLE}*"
 STEP_STATES = {
     StepState.WAITING: ("○", "waiting"),
     StepState.ALREADY: ("✔️", "already so"),
@@ -115,16 +116,27 @@ def step_lines(view: RunView, *, live: bool) -> list[str]:
     stages = [list(group) for _, group in groupby(numbered, key=lambda pair: pair[1].stage)]
     lines: list[str] = []
     for number, stage in enumerate(stages, 1):
+        once = _all_marked(stage)
         if len(stages) > 1 or len(stage) > 1:
             side = f" · {len(stage)} steps side by side" if len(stage) > 1 else ""
-            lines.append(f"*Stage {number} of {len(stages)}*{side}")
-        lines += [step_line(n, step, live=live) for n, step in stage]
+            lines.append(f"*Stage {number} of {len(stages)}*{side}{_MARK if once else ''}")
+        lines += [step_line(n, step, live=live, marked=_marked(step) and not once) for n, step in stage]
     return lines
 
 
-def step_line(number: int, step: StepView, *, live: bool) -> str:
+def _all_marked(stage: Sequence[tuple[int, StepView]]) -> bool:
+    """Then once for all of them is enough."""
+    return len(stage) > 1 and all(_marked(step) for _, step in stage)
+
+
+def _marked(step: StepView) -> bool:
+    """Once it is over, nobody can think twice about it."""
+    return not step.reversible and step.state in (StepState.WAITING, StepState.RUNNING)
+
+
+def step_line(number: int, step: StepView, *, live: bool, marked: bool = False) -> str:
     symbol, words = STEP_STATES[step.state] if live or step.state is not StepState.WAITING else ("", "")
-    mark = "" if step.reversible else f"  *{IRREVERSIBLE}*"
+    mark = _MARK if marked else ""
     far = f": {mrkdwn(step.progress, 200)}" if step.progress and step.state is StepState.RUNNING else ""
     state = f" – {words}{far}" if words else ""
     why = f"\n      {mrkdwn(step.trouble.what, 300)}" if step.trouble else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from bot.core.plan import Answer, Change, Plan, Stage
-from bot.core.view import DecisionView, State
+from bot.core.view import DecisionView, State, StepState, StepView
 from bot.edges import modal, render
 from tests.bot.edges.shown import Burn, Stands, Write, buttons, plan, run, shown
 
@@ -36,6 +36,20 @@ def test_a_plan_tells_all_that_an_approver_needs() -> None:
     ):  # fmt: skip
         assert words in told, words
     assert told.index("It is Friday") < told.index("*hive*") < told.index("1. Write a to b")
+
+
+def test_what_cannot_be_undone_is_marked_once_for_a_stage() -> None:
+    """Where it holds for all steps of one; and no longer of those that are over."""
+    given_plan = Plan(command="try-it", title="Burn", subject="s",
+                      stages=(Stage(steps=(Burn(text="Burn a"), Burn(text="Burn b"))),))  # fmt: skip
+    told = shown(render.run_message(run(State.PROPOSED, plan=given_plan, digest="d")))
+    assert "*Stage 1 of 1* · 2 steps side by side  *⚠ cannot be undone*" in told
+    assert "Burn a  *⚠" not in told
+    steps = tuple(StepView(stage=0, place=n, says=f"Burn {n}", reversible=False, state=state)
+                  for n, state in enumerate((StepState.DONE, StepState.WAITING)))  # fmt: skip
+    told = shown(render.run_message(run(State.APPLYING, plan=given_plan, digest="d", steps=steps)))
+    assert "Burn 0 – done" in told
+    assert "Burn 1  *⚠ cannot be undone* – waiting" in told
 
 
 def test_approving_is_asked_once_more_with_target_and_effect() -> None:
