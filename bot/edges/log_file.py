@@ -50,16 +50,14 @@ class RotatingFile(logging.Handler):
     Refused if it cannot be opened."""
 
     def __init__(self, path: Path, wanted: Log) -> None:
-        super().__init__()
         check(path)
         self._path, self._keep, self._most = path.absolute(), wanted.keep, int(wanted.at_most_mb * MEGABYTE)
-        self._file: int | None = None
-        self._lost = 0
-        self._move_at = self._complain_at = 0.0
+        self._lost, self._move_at, self._complain_at = 0, 0.0, 0.0
         try:
-            self._file = self._opened()
+            self._file: int | None = self._opened()
         except OSError:
             raise Refused(f"The log file {self._path} cannot be opened.", "Correct log.file, or its rights.") from None
+        super().__init__()  # from here on the process closes it at its end
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

@@ -9,6 +9,8 @@ import logging
 import os
 import resource
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -254,6 +256,16 @@ def test_what_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
         assert (finding.good, bool(finding.now)) == (False, True)
     with logging_kept(), pytest.raises(Refused, match=r"cannot be opened|may not write"):
         Logs(Path("/proc/bot.log"))
+
+
+@pytest.mark.slow
+def test_a_bot_that_may_not_write_it_ends_with_the_sentence_alone(tmp_path: Path) -> None:
+    """No stack, also not from what the process does at its end."""
+    (tmp_path / "settings.yaml").write_text(f"{{data_dir: {tmp_path}/data, log: {{file: {tmp_path}/no/bot.log}}}}")
+    command = [sys.executable, "-m", "bot", "serve", "--settings", str(tmp_path / "settings.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    told = f"The folder {tmp_path}/no of the log file is not there. Make it, or correct log.file."
+    assert (done.returncode, " ".join(done.stderr.split()), done.stdout) == (1, told, "")
 
 
 def test_the_check_makes_no_file(tmp_path: Path) -> None:
