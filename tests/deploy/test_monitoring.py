@@ -46,6 +46,16 @@ def test_every_figure_is_one_of_the_bot_s() -> None:
     assert named <= known()
 
 
+def test_every_figure_of_tokens_is_one_that_is_made() -> None:
+    """Upstream's names and ours, as the handlers spell them."""
+    from handlers.managed_figures import HELP
+
+    text = " ".join(expressions())
+    named = set(re.findall(r"\bmanaged_tokens_([a-z_]+)", text))
+    assert named
+    assert {name if name in HELP else SUFFIX.sub("", name) for name in named} <= set(HELP)
+
+
 def test_the_dashboard_shows_every_figure() -> None:
     """What the bot counts is seen somewhere."""
     shown = " ".join(target["expr"] for panel in panels() for target in panel["targets"])
