@@ -55,7 +55,8 @@ def failure(view: RunView) -> list[Block]:
     """What failed, what to do now, what was put back or stays: in this order."""
     failed = [(n, s) for n, s in enumerate(proposal.steps(view), 1) if s.state in _BAD]
     reasons = _by_reason(failed)
-    what = [_reason(group) for group in reasons[:3]]
+    several = len(_remedies([s for _, s in failed])) > 1
+    what = [_reason(group, remedy=several) for group in reasons[:3]]
     said = {step.trouble.what for _, step in failed if step.trouble}
     told = [_words(view.trouble)] if view.trouble and view.trouble.what not in said else []
     left = sum(map(len, reasons[3:]))
@@ -80,10 +81,16 @@ def _by_reason(failed: Sequence[_Numbered]) -> list[list[_Numbered]]:
     return list(groups.values())
 
 
-def _reason(group: Sequence[_Numbered]) -> str:
+def _reason(group: Sequence[_Numbered], *, remedy: bool) -> str:
     n, first = group[0]
     which = f"Step {n}" if len(group) == 1 else f"{len(group)} steps, the first of them {n}"
-    return f"{which}, {mrkdwn(first.says, 200)}: {_words(first.trouble)}"
+    now = f" → {mrkdwn(first.trouble.now, 300)}" if remedy and first.trouble and first.trouble.now else ""
+    return f"{which}, {mrkdwn(first.says, 200)}: {_words(first.trouble)}{now}"
+
+
+def _remedies(failed: Sequence[StepView]) -> list[str]:
+    """What is to be done about these, each once."""
+    return list(dict.fromkeys(step.trouble.now for step in failed if step.trouble and step.trouble.now))
 
 
 def _words(trouble: Trouble | None) -> str:
@@ -93,6 +100,8 @@ def _words(trouble: Trouble | None) -> str:
 def _now(view: RunView, failed: list[StepView]) -> str:
     troubles = [view.trouble, *(step.trouble for step in failed)]
     told = next((t.now for t in troubles if t and t.now), "")
+    if len(remedies := _remedies(failed)) > 1:
+        told = f"Each has its own remedy, after its arrow. {told.removeprefix(remedies[0]).strip()}"
     typed = code(proposal.typed(view), 200)
     again = f"When that is mended, press the button below, or type {typed}. What is done already is left out."
     return f"{mrkdwn(told, 600)} {again}".strip()

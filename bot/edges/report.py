@@ -54,7 +54,7 @@ def rows_in_words(given: Table) -> list[str]:
 def _row(head: Sequence[str], row: Sequence[str]) -> str:
     line = f"*{mrkdwn(row[0], 150) or NOTHING}*" if row else NOTHING
     for name, cell in zip(head[1:], row[1:], strict=False):
-        more = f" · {mrkdwn(name, 60)} {mrkdwn(cell, 400)}"
+        more = f" · {mrkdwn(name, 60)}: {mrkdwn(cell, 400)}"
         if cell and size(line) + size(more) <= _LINE:
             line += more
     return line

@@ -84,6 +84,19 @@ def test_what_failed_is_told_once() -> None:
     assert head.count("Vault refused it.") == 1
 
 
+def test_each_failure_has_its_own_remedy() -> None:
+    """Where they differ: what is to be done about the first is not told of the others."""
+    facts = progress(StepState.FAILED, StepState.FAILED, trouble=Trouble(what="The disk is full.", now="Make room."))
+    link = Trouble(what="There is a link.", now="Have it removed.")
+    facts["steps"] = (facts["steps"][0], facts["steps"][1].model_copy(update={"trouble": link}))
+    facts["trouble"] = Trouble(what="The disk is full.", now="Make room. Of 2 steps: 2 failed.")
+    told = shown(render.run_message(run(State.STOPPED, **facts)))
+    assert "The disk is full. → Make room.\n" in told
+    assert "There is a link. → Have it removed.\n" in told
+    assert told.count("Make room.") == 1
+    assert "after its arrow. Of 2 steps: 2 failed." in told
+
+
 def test_a_failed_undo_is_not_glossed_over() -> None:
     """A step that could not be put back is told as such, with its reason."""
     trouble = Trouble(what="The backup is gone.")

@@ -78,10 +78,10 @@ def test_a_table_that_is_no_table_is_told_in_words() -> None:
     long = Report(table=Table(head=("where", "why"), rows=(("dev", "because " * 30), ("test", ""))))
     message = render.run_message(applied(report=long))
     assert not [block for block in message.blocks if block["type"] == "table"]
-    assert "*dev* · why because because" in shown(message)
+    assert "*dev* · why: because because" in shown(message)
     assert "*test*\n" in shown(message)
     wide = Report(table=Table(head=tuple(f"h{n}" for n in range(25)), rows=(tuple(f"c{n}" for n in range(25)),)))
-    assert "h24 c24" in shown(render.run_message(applied(report=wide)))
+    assert "h24: c24" in shown(render.run_message(applied(report=wide)))
 
 
 def test_two_hundred_rows_say_where_the_rest_is() -> None:
