@@ -14,12 +14,18 @@ from bot.settings import FromFile, Settings
 
 def kerberos(parts: Parts) -> Iterator[Finding]:
     """Nothing where there are no managed tokens. When no KDC answers for one, the others are not waited for."""
-    from bot.tools.kerberos import Tickets
+    from bot.tools.kerberos import Tickets, library
 
-    if parts.settings.vault_tokens is None:
+    services = _services(parts.settings)
+    if parts.settings.vault_tokens is None or not services:
+        return
+    try:
+        library()
+    except Told as error:
+        yield Finding(subject="kerberos", good=False, told=error.what, now=error.now)
         return
     tickets = Tickets(parts.settings.kerberos)
-    for service in _services(parts.settings):
+    for service in services:
         yield from _exposed(service)
         try:
             told = f"{tickets.ticket(service).principal} gets a ticket."

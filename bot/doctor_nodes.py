@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from shutil import which
 
 from bot.app import Parts
 from bot.core.errors import Refused, Told
@@ -10,7 +11,7 @@ from bot.core.grid import Service
 from bot.core.side_by_side import each
 from bot.findings import Finding, looked
 from bot.sources import FromFile
-from bot.ssh import Key
+from bot.ssh import Agent, Key
 
 MOST = 5  # names in one sentence
 
@@ -23,6 +24,11 @@ def nodes(parts: Parts) -> Iterator[Finding]:
         return
     yield from looked("nodes: host keys", lambda: _vouched(parts, names))
     yield from _keys(parts, services)
+    yield from _agents(parts)
+    if parts.settings.nodes.ping == "icmp" and which("ping") is None:
+        told = "the program ping is not there, so every node would count as silent."
+        yield Finding(subject="nodes: ping", good=False, told=told, now="Install it, or set nodes.ping: port.")
+        return
     silent = _silent(parts, names)
     told = f"{some(silent)} of {len(names)} do not answer." if silent else f"all {len(names)} answer."
     yield Finding(subject="nodes", good=None if silent else True, told=told)
@@ -74,6 +80,18 @@ def _keys(parts: Parts, services: Sequence[Service]) -> Iterator[Finding]:
             if isinstance(source, FromFile) and (warning := references.exposed(source)):
                 now = "Make it readable by the bot alone."
                 yield Finding(subject=f"nodes: key of {account}", good=False, told=warning, now=now)
+
+
+def _agents(parts: Parts) -> Iterator[Finding]:
+    """Those that are away."""
+    from bot.tools.nodes_ssh import check_agent
+
+    for auth in parts.settings.nodes.auth:
+        if isinstance(auth, Agent):
+            try:
+                check_agent(auth)
+            except Told as told:
+                yield Finding(subject="nodes: agent", good=False, told=told.what, now=told.now)
 
 
 def _silent(parts: Parts, names: Sequence[str]) -> tuple[str, ...]:

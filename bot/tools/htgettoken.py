@@ -51,7 +51,7 @@ class Program:
 
     def token(self, service: Service, there: Site) -> Secret:
         """A new token. Refused or Transient as the program's end tells."""
-        name, seconds = self._found(), self._settings.timeout * PATIENCE
+        name, seconds = found(self._settings), self._settings.timeout * PATIENCE
         with private_folder.private_folder() as folder:
             cache = folder / "ticket"
             self._tickets.lend(service, cache)
@@ -62,17 +62,8 @@ class Program:
             raise Transient(f"htgettoken did not end within {seconds:g} s.", AGAIN)
         if not ended.good:
             raise _failure(ended.output.casefold(), service.name, ended.status)
-        found = next((line for line in ended.output.splitlines() if TOKEN.fullmatch(line)), None)
-        return token(found, Doing(f"get the token of {service.name}", "(htgettoken)"))
-
-    def _found(self) -> str:
-        beside = Path(sys.executable).parent / self._settings.program
-        found = shutil.which(self._settings.program) or (str(beside) if beside.is_file() else None)
-        if found is None:
-            raise Refused(
-                "The program htgettoken is not there.", "Install hivekeeper[grid], or set vault_tokens.program."
-            )
-        return found
+        line = next((line for line in ended.output.splitlines() if TOKEN.fullmatch(line)), None)
+        return token(line, Doing(f"get the token of {service.name}", "(htgettoken)"))
 
     def _arguments(self, there: Site, folder: Path) -> list[str]:
         ca_file = [f"--cafile={self._settings.ca_file.absolute()}"] if self._settings.ca_file else []
@@ -83,6 +74,17 @@ class Program:
             f"--vaulttokeninfile={folder / 'none'}",  # by default it would read the pipe that it writes to
             "--vaulttokenfile=/dev/stdout", "--outfile=/dev/stdout", *ca_file,
         ]  # fmt: skip
+
+
+def found(settings: VaultTokens) -> str:
+    """Where the program is: in PATH, or beside our Python. Refused when it is nowhere."""
+    beside = Path(sys.executable).parent / settings.program
+    where = shutil.which(settings.program) or (str(beside) if beside.is_file() else None)
+    if where is None:
+        raise Refused(
+            f"The program {settings.program} is not there.", "Install hivekeeper[grid], or set vault_tokens.program."
+        )
+    return where
 
 
 def _failure(said: str, service: str, status: int) -> Told:

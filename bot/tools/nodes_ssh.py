@@ -187,7 +187,21 @@ async def _agent_keys(auth: Agent, stack: AsyncExitStack) -> list[Any]:
         agent = await stack.enter_async_context(asyncssh.connect_agent(str(auth.socket)))
         return list(await agent.get_keys())
     except (OSError, asyncssh.Error, ValueError):
-        raise Refused(f"No SSH agent answers at {auth.socket}.", "Start it, or correct nodes.auth.") from None
+        raise _no_agent(auth) from None
+
+
+def check_agent(auth: Agent) -> None:
+    """Refused when nobody listens at its socket."""
+    with socket.socket(socket.AF_UNIX) as ours:
+        ours.settimeout(5)
+        try:
+            ours.connect(str(auth.socket))
+        except OSError:
+            raise _no_agent(auth) from None
+
+
+def _no_agent(auth: Agent) -> Refused:
+    return Refused(f"No SSH agent answers at {auth.socket}.", "Start it, or correct nodes.auth.")
 
 
 def _empty_handed(service: Service) -> Refused:

@@ -24,12 +24,16 @@ def somebody(service: str, status: int) -> Refused:
     )
 
 
+def no_login(mount: str, status: int) -> Refused:
+    return Refused(
+        f"Vault has no Kerberos login at {mount} ({status}).",
+        "Check vault_tokens.issuer and the role's name; those who run Vault can enable it.",
+    )
+
+
 def login(reply: Reply, doing: Doing, mount: str, service: str) -> Told:
     if reply.status == 404 or reply.mentions("no handler for route"):
-        return Refused(
-            f"Vault has no Kerberos login at {mount} ({reply.status}).",
-            "Check vault_tokens.issuer and the role's name; those who run Vault can enable it.",
-        )
+        return no_login(mount, reply.status)
     if reply.status in (400, 401, 403):
         return Refused(
             f"Vault refused the Kerberos login of {service} at {mount} ({reply.status}).",

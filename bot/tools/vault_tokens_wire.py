@@ -78,6 +78,16 @@ class Site:
             raise vault_tokens_told.login(_reply(answer), doing, self.kerberos, self.service)
         return self._granted(answer, doing)
 
+    def takes_logins(self) -> None:
+        """Is there a Kerberos login for the service? Asked without a ticket, which it answers with 401, as HTTP has it.
+        Refused or Transient when not; nobody is logged in."""
+        doing = Doing(f"take Kerberos logins of {self.service}", f"({self.kerberos}/login)", "update")
+        answer = self._send("POST", f"{self.kerberos}/login", json={})
+        if answer.status in (400, 403, 404):
+            raise vault_tokens_told.no_login(self.kerberos, answer.status)
+        if answer.status != 401:
+            raise vault_tokens_told.refusal(_reply(answer), doing)
+
     def exchange(self, granted: Granted, life: float) -> Granted:
         """For one that lives no longer than `life`, as htgettoken does; the same one if it does not."""
         kept = tuple(policy for policy in granted.policies if not policy.startswith(REGISTERING))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,14 @@ def test_no_kdc_is_told_once(kerberos: Kdc, tmp_path: Path) -> None:
     finally:
         kerberos.start()
     assert (one.subject, one.good) == ("kerberos", False)
+
+
+def test_without_the_library_that_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to install, and not once for each service."""
+    monkeypatch.setitem(sys.modules, "gssapi", None)  # importing it fails
+    (one,) = found(tmp_path, {"one": tmp_path / "one", "two": tmp_path / "two"})
+    assert (one.subject, one.good) == ("kerberos", False)
+    assert "hivekeeper[grid]" in one.now
 
 
 def test_nothing_to_look_at(tmp_path: Path) -> None:

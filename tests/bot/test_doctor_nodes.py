@@ -72,6 +72,25 @@ def test_keys_that_will_not_do_are_told(tmp_path: Path, canary: Any) -> None:
     file.unlink()
 
 
+def test_an_agent_that_is_away_is_told(tmp_path: Path) -> None:
+    """By its socket; one that listens is not."""
+    auth: dict[str, Any] = {"method": "agent", "socket": str(tmp_path / "agent")}
+    given: dict[str, Any] = {"auth": [auth], "addresses": {"n1.example.com": "127.0.0.1:1"}}
+    told = found(tmp_path, ["n1.example.com"], **given)["nodes: agent"]
+    assert (told.good, told.told) == (False, f"No SSH agent answers at {tmp_path / 'agent'}.")
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.bind(str(tmp_path / "agent"))
+        agent.listen()
+        assert "nodes: agent" not in found(tmp_path, ["n1.example.com"], **given)
+
+
+def test_without_ping_nodes_are_not_called_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the settings want the program and it is not there, that is what is told."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = found(tmp_path, ["n1.example.com"], ping="icmp")
+    assert (told["nodes: ping"].good, "nodes" in told) == (False, False)
+
+
 @pytest.mark.parametrize("given", [{}, {"vault_tokens": {}}])
 def test_without_services_there_is_nothing_to_look_at(given: dict[str, Any]) -> None:
     """No tokens, or no file of services: no finding."""
