@@ -94,7 +94,7 @@ def test_a_schedule_asks_once_per_tick(bench: Any) -> None:
 
 
 def test_a_standing_approval_lets_exactly_that_act(bench: Any) -> None:
-    """The owner is shown and audited; the plan is posted like any other; the work is enqueued."""
+    """The owner is shown and audited; the work is enqueued."""
     scheduled(bench)
     bench.now += 3601
     Ticker(bench.shop).tick()
