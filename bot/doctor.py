@@ -20,6 +20,7 @@ from bot.doctor_nodes import nodes
 from bot.doctor_ocm import ocm
 from bot.doctor_people import people
 from bot.doctor_sso import realms
+from bot.doctor_vault_tokens import vault_tokens
 from bot.findings import Finding, looked
 from bot.settings import SecretSource, Settings
 
@@ -45,6 +46,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield from ci_jobs(settings)
     yield from jenkins(parts)
     yield from kerberos(parts)
+    yield from vault_tokens(parts)
     yield from nodes(parts)
     yield from prometheus(parts)
     yield from endpoints(parts)

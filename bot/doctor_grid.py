@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.app import Parts
-from bot.doctor_vault_tokens import vault_tokens
 from bot.findings import Finding, looked
 from bot.settings import FromFile
 
@@ -15,7 +14,6 @@ def grid(parts: Parts) -> Iterator[Finding]:
     """As far as the settings name it."""
     if parts.settings.managed_tokens:
         yield from services(parts)
-    yield from vault_tokens(parts)
     yield from others(parts)
 
 
