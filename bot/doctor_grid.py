@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 from bot.app import Parts
 from bot.findings import Finding, looked
-from bot.settings import FromFile
+from bot.settings import FromFile, Settings
+
+OURS = {"ferry": "ferry", "email": "smtp"}  # keys of the file -> of the settings, where they must be instead
 
 
 def grid(parts: Parts) -> Iterator[Finding]:
@@ -21,8 +23,26 @@ def services(parts: Parts) -> Iterator[Finding]:
     """How many services there are, and each thing in the file that is not understood."""
     found = [*looked("managed_tokens", lambda: _counted(parts))]
     yield from found
-    for unclear in parts.tools.services.read().unclear if found[0].good else ():
+    if not found[0].good:
+        return
+    read = parts.tools.services.read()
+    for unclear in read.unclear:
         yield Finding(subject="managed_tokens", good=False, told=unclear, now="Correct it in the managedTokens file.")
+    yield from elsewhere(read.elsewhere, parts.settings)
+
+
+def elsewhere(keys: tuple[str, ...], settings: Settings) -> Iterator[Finding]:
+    """What the file says of things that the bot's own settings have; one that these have not is missing."""
+    lacking = tuple(key for key in keys if key in OURS and getattr(settings, OURS[key]) is None)
+    for key in lacking:
+        told, now = (
+            f"{key} of the file is not read, and the bot's settings have no {OURS[key]}.",
+            f"Set {OURS[key]} there.",
+        )
+        yield Finding(subject="managed_tokens", good=False, told=told, now=now)
+    if others := tuple(key for key in keys if key not in lacking):
+        told = f"not read of the file, as the bot has settings or ways of its own: {', '.join(others)}."
+        yield Finding(subject="managed_tokens", good=None, told=told)
 
 
 def _counted(parts: Parts) -> str:

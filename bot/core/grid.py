@@ -38,12 +38,14 @@ class Service(Value):
 
 
 class Inventory(Value):
-    """What the managedTokens file says. `unclear`: what in it was not understood, each a sentence with its place."""
+    """What the managedTokens file says. `unclear`: what in it was not understood, each a sentence with its place.
+    `elsewhere`: its keys that the bot knows and does not follow, as its own settings have that."""
 
     services: tuple[Service, ...]
     unclear: tuple[str, ...] = ()
     admin_emails: tuple[str, ...] = ()
     errors_before_mail: int = 3
+    elsewhere: tuple[str, ...] = ()
 
 
 class Services(Protocol):

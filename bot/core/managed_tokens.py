@@ -31,6 +31,10 @@ EXPERIMENT = ("emails", "experimentOverride", "roles")
 ROLE = ("account", "destinationNodes", *(f"{key}Override" for key in OVERRIDES))
 TIMEOUTS = {"globalTimeout": 300, "kerberosTimeout": 20, "vaultStorerTimeout": 60, "pingTimeout": 10,
             "pushTimeout": 30, "ferryRequestTimeout": 30, "dbTimeout": 10}  # fmt: skip
+ELSEWHERE = (
+    "serviceCreddVaultTokenPathRoot", "dbLocation", "devEnvironmentLabel", "timeouts", "ferry", "email", "logs",
+    "prometheus", "loki", "tracing", "notifications_test", "workerType",
+)  # fmt: skip
 FOR_PROGRAMS = {"pingOptions": "", "sshOptions": "", "fileCopierOptions": "--perms --chmod=u=r,go="}
 ROLE_FILE = "/tmp/default_role_{{.Experiment}}_{{.DesiredUID}}"  # noqa: S108 - upstream's place, on the nodes
 LONGEST_LIFETIME = 366 * 86400.0
@@ -51,7 +55,14 @@ def understood(document: object) -> Inventory:
     admins = whole.part("notifications").list("admin_email", values.EMAIL, "an e-mail address")
     errors = whole.number("errorCountToSendMessage", 1, 1000) or 3
     unclear = tuple(dict.fromkeys(told))
-    return Inventory(services=services, unclear=unclear, admin_emails=admins, errors_before_mail=errors)
+    return Inventory(
+        services=services, unclear=unclear, admin_emails=admins, errors_before_mail=errors, elsewhere=_elsewhere(whole)
+    )
+
+
+def _elsewhere(whole: Part) -> tuple[str, ...]:
+    slack = "notifications.SLACK_ALERTS_URL" if whole.part("notifications").has("SLACK_ALERTS_URL") else ""
+    return (*(key for key in ELSEWHERE if whole.has(key)), *([slack] if slack else ()))
 
 
 class Part:

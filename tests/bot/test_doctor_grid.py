@@ -49,6 +49,19 @@ def test_the_file(tmp_path: Path) -> None:
     assert missing.good is False
 
 
+def test_what_the_file_has_and_the_settings_have_not(tmp_path: Path) -> None:
+    """FERRY and mail are set in the bot's own settings: without them they are found missing, with them they are, like
+    the other keys, only told to be read elsewhere."""
+    path = tmp_path / "managedTokens.yml"
+    path.write_text(FILE + "ferry: {host: https://ferry.example.com}\nlogs: {}\nworkerType: {x: {numRetries: 3}}\n")
+    bare, rest = found(tmp_path, managed_tokens={"file": str(path)})[1:]
+    assert (bare.good, bare.now) == (False, "Set ferry there.")
+    assert (rest.good, "logs, workerType" in rest.told) == (None, True)
+    given = {"address": "https://ferry.invalid", "token": {"env": "X"}}
+    theirs = found(tmp_path, managed_tokens={"file": str(path)}, ferry=given)
+    assert [one.good for one in theirs if one.subject == "managed_tokens"] == [True, None]
+
+
 def test_all_is_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is asked whether it is there; the rights of the client's key are looked at, too."""
     monkeypatch.setenv("FERRY_TEST_TOKEN", "made-up")

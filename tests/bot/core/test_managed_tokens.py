@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.grid import Service
-from bot.core.managed_tokens import GLOBAL, ROLE, understood
+from bot.core.managed_tokens import ELSEWHERE, GLOBAL, ROLE, understood
 from bot.core.managed_tokens_values import filled, role_file, seconds
 
 FILE: dict[str, Any] = {
@@ -152,6 +152,14 @@ def test_what_is_not_understood(document: Any, told: str, left: int) -> None:
 def test_the_usual_options_are_nothing_to_tell() -> None:
     """What upstream's sample gives to rsync is what the bot does anyway."""
     assert understood(changed(fileCopierOptions="--perms --chmod=u=r,go=")).unclear == ()
+
+
+def test_what_the_bot_has_settings_of_its_own_for_is_known() -> None:
+    """All of upstream's sections are, in any case; none of them is unclear, and each that is there is named."""
+    sections = {key.upper(): {"x": 1} for key in ELSEWHERE if key not in ("timeouts", "dbLocation")}
+    found = understood(changed(**sections, TIMEOUTS={"pushTimeout": "1m"}, dbLocation="/var/lib/x.db"))
+    assert found.unclear == ()
+    assert found.elsewhere == (*ELSEWHERE, "notifications.SLACK_ALERTS_URL")
 
 
 def test_values_are_never_told() -> None:
