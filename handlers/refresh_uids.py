@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from bot.core.checklist import Offer
 from bot.core.errors import Refused, Told
 from bot.core.grid import Account
 from bot.core.handler import Ask, Handler, HandlerSettings
@@ -212,7 +213,12 @@ def refreshed(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:  
     oldest = min(seen) if len(seen) == len(accounts) else None
     if oldest is None:
         return (
-            Credential(name="UIDs of FERRY", state="missing", told=f"Some are not known: /{REFRESH} asks for them."),
+            Credential(
+                name="UIDs of FERRY",
+                state="missing",
+                told=f"Some are not known: /{REFRESH} asks for them.",
+                offer=Offer(label="Ask FERRY", command=REFRESH, ask={}),
+            ),
         )
     stale = tools.now() - oldest > STALE
     told = f"FERRY has not answered for days, and the old UIDs are used: /{REFRESH} says why." if stale else ""
