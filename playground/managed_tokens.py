@@ -1,5 +1,5 @@
 """Managed tokens in the demo: experiments with a service and two nodes each, the Vault that gives their tokens, FERRY,
-HTCondor's programs, and the page where people sign in (seed 003)."""
+HTCondor's programs, a mail server, and the page where people sign in (seed 003)."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from starlette.routing import Route
 from playground import grid_kerberos, people, sso_device
 from playground.condor import CondorStandIn
 from playground.ferry import FerryStandIn
+from playground.mailbox import Mailbox
 from playground.managed_nodes import LateNodes
 from playground.ssh_files import Node
 from playground.vault import VaultStandIn
@@ -57,6 +58,7 @@ class ManagedTokens:
         self.condor = CondorStandIn(folder / "condor")
         self.condor.schedds = {COLLECTOR: list(SCHEDDS)}
         self._news, self._ended = threading.Event(), False
+        self.mail = Mailbox(self._news.set)
         self.nodes = LateNodes({
             node(experiment, number): Node({}, changed=self._news.set)
             for experiment in ACCOUNTS for number in (1, 2)
@@ -64,13 +66,14 @@ class ManagedTokens:
         self.start_over()
 
     def start(self, changed: Callable[[], None]) -> None:
-        """`changed` is called when a file on a node has."""
+        """`changed` is called when a file on a node has, and when there is mail."""
         threading.Thread(target=self._tell, args=(changed,), name="grid seen", daemon=True).start()
 
     def close(self) -> None:
         self._ended = True
         self._news.set()
         self.nodes.close()
+        self.mail.close()
 
     def _tell(self, changed: Callable[[], None]) -> None:
         pause = threading.Event()
@@ -84,6 +87,7 @@ class ManagedTokens:
     def start_over(self) -> None:
         """No token anywhere yet; somebody of each experiment has signed in at some time."""
         self.ferry.uids = dict(UIDS)
+        self.mail.mails.clear()
         for name, one in self.nodes.nodes.items():
             one.files = {"/tmp": one.files["/tmp"]}
             one.accounts = {account: UIDS[account] for it, account in ACCOUNTS.items() if name.startswith(it)}
@@ -227,6 +231,7 @@ class ManagedTokens:
                 "known_hosts": str(keep("known-hosts", self.nodes.known_hosts)),
                 "addresses": self.nodes.addresses(),
             },
+            "smtp": {"host": "127.0.0.1", "port": self.mail.port, "tls": "none", "sender": "hivekeeper@example.com"},
             "credd": {"path": self.condor.path, "token_folder": str(self.condor.tokens)},
             "ferry": {"address": address, "token": {"file": str(keep("ferry-token", self._ferry_token))}},
             "commands": {
@@ -259,13 +264,15 @@ class ManagedTokens:
             "kerberosPrincipalPattern": f"{{{{.Account}}}}@{REALM}",
             "condorCollectorHost": COLLECTOR,
             "errorCountToSendMessage": 2,
+            "notifications": {"admin_email": "grid-admins@example.com"},
             "experiments": dict(self._experiments()),
         }
 
     def _experiments(self) -> Iterator[tuple[str, dict[str, Any]]]:
         for experiment, account in ACCOUNTS.items():
             nodes = [name for name, one in self.nodes.nodes.items() if account in one.accounts]
-            yield experiment, {"roles": {ROLE: {"account": account, "destinationNodes": nodes}}}
+            roles = {ROLE: {"account": account, "destinationNodes": nodes}}
+            yield experiment, {"emails": [f"{experiment}@example.com"], "roles": roles}
 
 
 def principal(experiment: str) -> str:

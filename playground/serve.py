@@ -192,7 +192,8 @@ class Demo:
 
     def _facts(self) -> dict[str, Any]:
         seen = self.world.fingerprint
-        return {**self.world.facts(), "pulls": self.pulls.facts(seen), "grid": self.managed.facts(seen)}
+        grid, mail = self.managed.facts(seen), self.managed.mail.facts()
+        return {**self.world.facts(), "pulls": self.pulls.facts(seen), "grid": grid, "mail": mail}
 
     def _show(self) -> None:
         self.workspace.emit({"type": "world", "facts": self._facts()})

@@ -23,6 +23,7 @@ export class World {
       (facts.cluster ?? []).map(clusterRow),
       (facts.pulls ?? []).map((cluster) => this.pulls(cluster)),
       (facts.grid ?? []).map((part) => this.part(part)),
+      facts.mail?.length ? h("section", { class: "world-path" }, h("h3", {}, "Mail"), facts.mail.map(letter)) : null,
       facts.vault?.length ? null : h("p", { class: "quiet" }, "There is nothing to see here.")); // prettier-ignore
   }
 
@@ -60,6 +61,10 @@ export class World {
         field.note ? h("span", { class: `world-note ${field.ok === false ? "bad" : field.ok ? "good" : ""}` }, field.note) : null),
     ]; // prettier-ignore
   }
+}
+
+function letter(mail) {
+  return h("details", {}, h("summary", {}, `${mail.to}: ${mail.subject}`), h("p", { class: "letter" }, mail.body));
 }
 
 function workloadRow(one) {
