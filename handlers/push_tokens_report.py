@@ -38,7 +38,7 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
     known = troubles(tools)
     holds = held(steps, known, tools)
     without = tuple(name for name, one in holds.items() if one is None)
-    stores, pushes = missed(steps, "store", holds, tools), missed(steps, "push", holds, tools)
+    stores, pushes = left(steps, "store", holds, tools), left(steps, "push", holds, tools)
     said = [(name, _why(known, f"obtain:{name}")) for name in without]
     said += [(where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
              for where in some if service_of(f":{where}") not in without]  # fmt: skip
@@ -79,6 +79,13 @@ def _held(got: Record | None) -> Held | None:
     if got is None:
         return None
     return Held(service=got.key, expires_at=got.value["until"], fingerprint=got.value["fingerprint"], how="kept")
+
+
+def left(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools) -> tuple[str, ...]:
+    """Where no token of the run has come. A bot that was restarted in mid-run has had two for a service, both good."""
+    got, there = ({one.key: one.run for one in tools.records.all(BROUGHT[kind])} for kind in ("obtain", stage))
+    places = missed(steps, stage, holds, tools)
+    return tuple(where for where in places if where not in there or there[where] != got.get(where.partition("@")[0]))
 
 
 def missed(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bot.core.errors import Refused, Transient
-from bot.core.plan import Plan
+from bot.core.plan import Plan, RunRef
 from bot.core.ports import ReadTools
 from handlers.managed_mail import TOLD
 from handlers.managed_tokens import SIGN_IN
@@ -137,6 +137,19 @@ def test_a_bot_that_was_restarted_gets_the_token_anew(scene: Any) -> None:
     scene.grid.holds.clear()
     assert scene.apply(Plan(**{**dict(plan), "stages": plan.stages[2:]})) == {}
     assert {where for where, _ in scene.grid.pushed} == set(DUNE)
+
+
+def test_two_tokens_of_one_run_are_both_brought(scene: Any) -> None:
+    """Restarted in mid-run, the bot goes on with another token; what got the first one is not told as missing."""
+    plan, run = scene.plan(HANDLER), RunRef(id="of the test")
+    for number, (*_, step) in enumerate(plan.steps):
+        if number == len(plan.steps) // 2:
+            scene.grid.holds.clear()
+            scene.grid.generation += 1
+        step.do(scene.tools, run)
+    report = scene.report(HANDLER, plan)
+    assert [note.text for note in report.notes] == ["3 of 3 services", "6 of 6 schedds", "4 of 4 nodes"]
+    assert (report.table, report.again) == (None, None)
 
 
 def test_schedds_that_nobody_knows_keep_no_node_from_its_token(scene: Any) -> None:
