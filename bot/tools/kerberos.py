@@ -1,18 +1,19 @@
 """Kerberos tickets of services, from their keytabs, by GSSAPI. The library loads at the first ticket.
 
-Each service has a cache of its own in memory, named to the library by arguments: nothing in the process's environment
-is changed, and no service sees another's. What the library says stays here; its codes are told in our words.
+Each ticket has a cache of its own in memory, named to the library by arguments: nothing in the process's environment
+is changed, no service sees another's, and whoever still uses the ticket before finds it while there is a new one. What
+the library says stays here; its codes are told in our words.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,7 +26,9 @@ from bot.tools.kept import Kept
 
 SPNEGO = "1.3.6.1.5.5.2"
 SPARE = 300.0  # seconds that a ticket must live longer
+BEFORE = 2  # tickets that are still there for those who use them, who may have to wait for their turn
 LOADING = threading.Lock()
+NUMBERS = count()
 T = TypeVar("T")
 
 
@@ -49,6 +52,8 @@ class Tickets:
         self._meter = meter or NoMeter()
         self._clock = clock
         self._kept: Kept[Ticket] = Kept()
+        self._lock = threading.Lock()
+        self._caches: dict[tuple[str, str, str], tuple[str, ...]] = {}
 
     def ticket(self, service: Service) -> Ticket:
         """Refused for a keytab or principal that will not do; Transient while no KDC answers."""
@@ -76,7 +81,7 @@ class Tickets:
     def forget(self, service: Service) -> None:
         """Drop the ticket."""
         self._kept.forget(_key(service))
-        kerberos_caches.destroy(_cache(service))
+        self._leave(service, 0)
 
     def principal(self, service: Service) -> str:
         """With its realm, if that is known."""
@@ -84,10 +89,9 @@ class Tickets:
         return service.principal if "@" in service.principal or not realm else f"{service.principal}@{realm}"
 
     def _acquire(self, service: Service, state: tuple[int, int, int] | None) -> Ticket:
-        wanted, store = self.principal(service), {"ccache": _cache(service)}
+        wanted, store = self.principal(service), {"ccache": f"MEMORY:hivekeeper-{next(NUMBERS)}"}
         library()
         _check(service)
-        kerberos_caches.destroy(store["ccache"])  # else the library finds the old ticket good for half its life
         credentials = self._credentials(wanted, {**store, "client_keytab": f"FILE:{service.keytab}"})
         got, life = str(credentials.name), float(credentials.lifetime or 0)
         if got != wanted and ("@" in wanted or got.rpartition("@")[0] != wanted):
@@ -96,7 +100,18 @@ class Tickets:
                 f"The KDC gave a ticket for {got} when {wanted} was asked for.",
                 f"Check the principal of {service.name} and the keytab {service.keytab}.",
             )
+        self._leave(service, BEFORE, store["ccache"])
         return Ticket(got, self._clock() + life, store, state)
+
+    def _leave(self, service: Service, number: int, *new: str) -> None:
+        """End all but so many of the service's caches, and but the new one."""
+        with self._lock:
+            old = self._caches.pop(_key(service), ())
+            ended, left = (old[:-number], old[-number:]) if number else (old, ())
+            if left or new:
+                self._caches[_key(service)] = (*left, *new)
+        for cache in ended:
+            kerberos_caches.destroy(cache)
 
     def _credentials(self, principal: str, store: Mapping[str, str], spnego: bool = False) -> Any:
         gssapi = library()
@@ -183,7 +198,3 @@ def _state(keytab: str) -> tuple[int, int, int] | None:
 
 def _key(service: Service) -> tuple[str, str, str]:
     return service.name, service.principal, service.keytab
-
-
-def _cache(service: Service) -> str:
-    return f"MEMORY:hivekeeper-{hashlib.sha256(repr(_key(service)).encode()).hexdigest()[:24]}"

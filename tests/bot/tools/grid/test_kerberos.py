@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import os
+import random
 import socket
 import stat
 import subprocess
@@ -132,6 +133,50 @@ def test_a_forgotten_ticket_is_gone_from_memory(tickets: Tickets, kerberos: Kdc,
     tickets.forget(service(keytab))
     with pytest.raises(gssapi.exceptions.GSSError):
         gssapi.Credentials(name=name, usage="initiate", store=dict(ticket.store))
+
+
+def test_a_new_ticket_takes_none_from_those_at_work(kerberos: Kdc, keytab: Path) -> None:
+    """Who waits for a turn at a node with the ticket before can log in with it still; in the end it is gone."""
+    now = [1_000_000.0]
+    tickets = Tickets(Kerberos(timeout=60), clock=lambda: now[0])
+    had = []
+    for _ in range(4):
+        had.append(tickets.ticket(service(keytab)))
+        now[0] = had[-1].expires_at
+    assert len({tuple(one.store.items()) for one in had}) == 4
+    for one in had[1:]:
+        assert library().Credentials(usage="initiate", store=dict(one.store)).lifetime
+    tickets.forget(service(keytab))
+    for one in had:
+        with pytest.raises(library().exceptions.GSSError):
+            assert library().Credentials(usage="initiate", store=dict(one.store)).lifetime
+
+
+def test_any_order_of_work_in_many_threads(kerberos: Kdc, tmp_path: Path) -> None:
+    """Eight threads log in and lend for four services, whose tickets end twice meanwhile: each gets what is its own
+    service's, and nothing fails."""
+    now = [0.0]
+    services = [service(kerberos.keytab(f"busy{number}"), f"busy{number}") for number in range(4)]
+    tickets = Tickets(Kerberos(timeout=60), clock=lambda: now[0])
+
+    def work(seed: int) -> None:
+        chance = random.Random(seed)
+        for number in range(12):
+            now[0] += 1e6 if seed == 0 and number in (4, 8) else 0
+            one = chance.choice(services)
+            if chance.random() < 0.3:
+                cache = tmp_path / f"{seed}-{number}"
+                tickets.lend(one, cache)
+                assert (
+                    str(library().Credentials(usage="initiate", store={"ccache": f"FILE:{cache}"}).name)
+                    == one.principal
+                )
+                cache.unlink()
+            else:
+                assert accepted(kerberos, tickets.negotiate(one, "localhost").reveal()) == one.principal
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
 
 
 def test_a_lent_ticket_is_for_the_owner_alone(tickets: Tickets, kerberos: Kdc, keytab: Path, tmp_path: Path) -> None:
