@@ -4,6 +4,7 @@ what needs a sign-in at once, as nothing else mends it; and once when it is over
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 from bot.core.errors import Told
@@ -203,8 +204,15 @@ def gone(past: tuple[str, ...]) -> list[str]:
 
 def told(news: Mapping[str, Record]) -> list[str]:
     """A line for each trouble; places with the same one share it."""
-    texts = [(where(key), f"{said(one)} ({counted('time', errors_of(one))} in a row)") for key, one in news.items()]
+    texts = [(where(key), f"{said(one)}{in_a_row(one)}") for key, one in news.items()]
     return [f"- {line(places, text)}" for places, text in alike(texts)]
+
+
+def in_a_row(one: Record) -> str:
+    """How often and since when, where it was not just once."""
+    errors, began = errors_of(one), began_of(one)
+    since = f" since {datetime.fromtimestamp(began, UTC):%Y-%m-%d %H:%M} UTC" if began is not None else ""
+    return f" ({errors} times in a row{since})" if errors > 1 else ""
 
 
 def line(places: tuple[str, ...], text: str) -> str:

@@ -162,7 +162,7 @@ def notes(
     services: tuple[Service, ...], stores: tuple[Step, ...], pushes: tuple[Step, ...], spare: int
 ) -> tuple[Note, ...]:
     found = [Note(label="Services", text=listed(tuple(one.name for one in services), 20))]
-    found += [Note(label="Places", text=f"{counted('node', len(pushes))}, {counted('schedd', len(stores))}")]
+    found += [Note(label="Places", text=f"{len(pushes)} on nodes, {len(stores)} in HTCondor")]
     if spare:
         found.append(Note(label="Left alone", text=f"{counted('place', spare)} had the same token a short while ago"))
     return tuple(found)
@@ -171,7 +171,7 @@ def notes(
 def nothing(services: tuple[Service, ...], places: int, warnings: tuple[str, ...]) -> Answer:
     return Answer(
         command=PUSH,
-        title=f"Nothing to do: the tokens of {counted('service', len(services))} were brought a short while ago",
+        title=f"Nothing to do for {counted('service', len(services))}: what can be brought was, a short while ago",
         notes=(Note(label="Places", text=str(places)),),
         warnings=warnings,
         quiet=not warnings,

@@ -16,9 +16,10 @@ from bot.core.errors import Refused, Told
 from bot.core.grid import Account
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.inventory import Credential
-from bot.core.plan import Note, Plan, RunRef, Stage, Step
+from bot.core.plan import Note, Plan, Premise, RunRef, Stage, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
+from bot.core.value import sha256
 from handlers.managed_figures import PushFigures, of_uids
 from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable
 from handlers.managed_uids import past
@@ -26,6 +27,7 @@ from handlers.refresh_uids_report import report
 
 DAY = 86400.0
 STALE = 3 * DAY  # seconds without an answer of FERRY's until people are told; it is asked daily
+LASTING = 3600.0  # seconds that an answer of FERRY's is good for
 FEW = 3  # accounts of which it is told what they were before
 SOON = 30  # days until an account ends
 
@@ -73,6 +75,16 @@ class KeepUid(Step):
     def do(self, tools: Tools, run: RunRef) -> None:
         tools.records.put(UID, self.account, self.value, run=run.id)
 
+    def undo(self, tools: Tools, run: RunRef) -> None:
+        """Back to what was remembered before, unless somebody has noted something else since."""
+        now, *before = tools.records.history(UID, self.account, limit=2) or (None,)
+        if now is None or now.run != run.id or now.value != self.value:
+            return
+        if before:
+            tools.records.put(UID, self.account, before[0].value, run=run.id)
+        else:
+            tools.records.drop(UID, self.account)
+
 
 class ConfirmUids(Step):
     """That FERRY still says of these accounts what is remembered."""
@@ -93,6 +105,27 @@ class ConfirmUids(Step):
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Nothing was changed."""
+
+
+class FerryAnswer(Premise):
+    """That what is taken over is FERRY's last word. `before`: by account, a digest of what was remembered then."""
+
+    kind: Literal["tokens.ferry-answer"] = "tokens.ferry-answer"
+    at: float
+    before: dict[str, str]
+
+    def says(self) -> str:
+        return "FERRY said this within the last hour, and no other run has asked it since"
+
+    def holds(self, tools: ReadTools) -> bool:
+        if tools.now() - self.at > LASTING:
+            return False
+        known = {one.key: one.value for one in tools.records.all(UID)}
+        return all(digest(known.get(account)) == then for account, then in self.before.items())
+
+
+def digest(value: Mapping[str, Any] | None) -> str:
+    return sha256(dict(value))[:16] if value is not None else ""
 
 
 def confirmed(tools: ReadTools, account: str, value: Mapping[str, Any], after: float) -> bool:
@@ -168,6 +201,7 @@ def propose(
         ask=ask.model_dump(mode="json"),
         stages=tuple(Stage(steps=some) for some in (tuple(steps), figures) if some),
         on_failure="go_on",
+        premises=(FerryAnswer(at=after, before={name: digest(before.get(name)) for name in values}),),
         notes=(*((Note(label="Unchanged", text=listed(tuple(same), 20)),) if same else ()), *history),
         warnings=warnings(values, {**before, **values}, failed, now),
     )
@@ -235,6 +269,7 @@ HANDLER = Handler(
     settings=Settings,
     plan=plan,
     steps=(KeepUid, ConfirmUids, PushFigures),
+    premises=(FerryAnswer,),
     example="dunepro",
     inventory=refreshed,
     report=report,

@@ -16,7 +16,7 @@ from bot.core.plan import Answer, Note, Table
 from bot.core.ports import ReadTools
 from handlers.managed_records import LAST
 from handlers.managed_state import Look, span
-from handlers.managed_tokens import PUSH, STATUS, Host, Name, chosen, counted, inventory, listed
+from handlers.managed_tokens import ONBOARD, PUSH, STATUS, Host, Name, chosen, counted, inventory, listed
 from handlers.managed_uids import past
 
 ROWS, OFFERS, MOST = 60, 4, 200
@@ -117,7 +117,7 @@ def who(service: Service, one: Credential) -> str:
     if one.state == "fresh":
         return "nobody"
     if one.alarm == "sign in":
-        return f"somebody of {service.experiment}: {one.told}"
+        return f"somebody of {service.experiment} signs in: /{ONBOARD} {service.name}"
     return one.told or f"/{PUSH} {service.name}"
 
 

@@ -76,7 +76,7 @@ def test_a_trouble_that_lasts_is_told_once_a_day(scene: Any) -> None:
     scene.grid.broken[NODE] = AWAY
     hourly(scene, 9, hours=6)
     ours = [body for to, _, body in scene.grid.mails if to == ("dune@example.com",)]
-    assert ["(2 times in a row)" in ours[0], "(6 times in a row)" in ours[1], len(ours)] == [True, True, 2]
+    assert ["(2 times in a row since" in ours[0], "(6 times in a row since" in ours[1], len(ours)] == [True, True, 2]
 
 
 def test_forty_nodes_in_one_trouble_are_one_line(scene: Any) -> None:

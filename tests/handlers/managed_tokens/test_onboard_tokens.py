@@ -68,7 +68,7 @@ def test_the_status_names_who_must_act(scene: Any) -> None:
     scene.apply(scene.plan(PUSH))
     answer = scene.answer(STATUS)
     rows = {row[0]: row for row in answer.table.rows}
-    assert rows["dune_pro"][4].startswith("somebody of dune:")
+    assert rows["dune_pro"][4] == "somebody of dune signs in: /onboard-tokens dune_pro"
     assert rows["nova_pro@n1.example.com"][1:] == ("fresh", "0 min ago", "7 days", "nobody")
     assert [row[1] for row in answer.table.rows].index("fresh") == 3
     assert [offer.command for offer in answer.offers] == ["onboard-tokens", "push-tokens"]

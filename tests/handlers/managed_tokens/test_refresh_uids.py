@@ -81,6 +81,24 @@ def test_what_is_not_sound_is_noted_and_not_pushed_to(scene: Any, said: Account 
     assert unusable("dunepro", kept(scene)) is not None
 
 
+def test_an_old_answer_is_asked_for_anew(scene: Any) -> None:
+    """When the approval comes an hour late, or when another run has noted something newer meanwhile: an account that was
+    banned in between is not active again by an old plan. Not when it only was confirmed."""
+    plan = scene.plan(HANDLER)
+    (premise,) = plan.premises
+    assert premise.holds(scene.read_tools)
+    scene.apply(scene.plan(HANDLER))
+    again = scene.plan(HANDLER)
+    scene.apply(scene.plan(HANDLER))
+    assert again.premises[0].holds(scene.read_tools)
+    scene.uid("dunepro", 501, banned=True)
+    assert not premise.holds(scene.read_tools)
+    assert not again.premises[0].holds(scene.read_tools)
+    last = scene.plan(HANDLER)
+    scene.grid.now += 3700
+    assert not last.premises[0].holds(scene.read_tools)
+
+
 def test_an_account_that_cannot_be_asked_about_stays_as_it_was(scene: Any) -> None:
     """The others are refreshed; when none can be asked about, that is the answer, and nothing is changed."""
     before = kept(scene)
