@@ -24,6 +24,13 @@ class Service:
 
     def send(self, method: str, url: str, *, headers: Mapping[str, str], **content: Any) -> Answer:
         """The answer, whatever it says. `content`: json, data or params. Raises when none came."""
+        answer = self.ask(method, url, headers=headers, **content)
+        if answer.how != "answered":
+            raise self.unheard(answer)
+        return answer
+
+    def ask(self, method: str, url: str, *, headers: Mapping[str, str], **content: Any) -> Answer:
+        """As `send`, and what kept the answer from coming. Raises nothing."""
         with LOADING:
             from bot.tools import http_session
 
@@ -33,10 +40,7 @@ class Service:
                 session, lambda it: it.request(method, url, headers=dict(headers), allow_redirects=False, **content)
             )
 
-        answer = within(self.seconds, look)
-        if answer.how != "answered":
-            raise self.unheard(answer)
-        return answer
+        return within(self.seconds, look)
 
     def unheard(self, answer: Answer) -> Told:
         """The error for no answer at all."""

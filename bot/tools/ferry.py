@@ -26,6 +26,7 @@ LARGEST_UID = 2**31 - 1
 NOBODY = "hivekeeper-check"  # a name that no account has; asking for it shows whether we may ask
 CREDENTIALS = "Check ferry.cert and ferry.key (or ferry.token), and that FERRY's administrators let this identity in."
 UNKNOWN = "username not found"
+TURNED_DOWN = ("tls", "cut")  # how a server ends a connection whose client certificate it does not take
 
 
 class FerryAccounts:
@@ -52,13 +53,16 @@ class FerryAccounts:
         url = f"{self._settings.address.rstrip('/')}/getUserInfo"
         content: dict[str, Any] = {"params": {"username": name}}
         if self._settings.cert and self._settings.key:
-            _check_pair(str(self._settings.cert), str(self._settings.key))
+            _check_pair(self._settings.cert, self._settings.key)
             content["cert"] = (str(self._settings.cert), str(self._settings.key))
-        try:
-            return self._service.send("GET", url, headers=self._headers(), **content)
-        except Refused as refused:
-            now = f"{refused.now} FERRY may also have turned down the client certificate (ferry.cert, ferry.key)."
-            raise Refused(refused.what, now) from None
+        answer = self._service.ask("GET", url, headers=self._headers(), **content)
+        if answer.how == "answered":
+            return answer
+        told = self._service.unheard(answer)
+        if "cert" in content and answer.how in TURNED_DOWN:
+            now = f"{told.now} FERRY may also have turned down the client certificate (ferry.cert, ferry.key)."
+            raise type(told)(told.what, now)
+        raise told
 
     def _headers(self) -> dict[str, str]:
         accepts = {"Accept": "application/json"}
@@ -89,8 +93,9 @@ def _ends(cert: Path) -> str:
     return f"{ends:%Y-%m-%d}"
 
 
-def _check_pair(cert: str, key: str) -> None:
-    """A client would tell of a bad file as if the connection had broken, or ask for a passphrase at the terminal."""
+def _check_pair(cert: Path, key: Path) -> None:
+    """A client would tell of a bad file as if the connection had broken, or ask for a passphrase at the terminal; a
+    server hangs up on a certificate that is over."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(cert, key, password="")
     except ssl.SSLError:
@@ -102,6 +107,7 @@ def _check_pair(cert: str, key: str) -> None:
         raise Refused(
             f"FERRY's client certificate {cert} or its key {key} cannot be read.", "Check the paths and permissions."
         ) from None
+    _ends(cert)
 
 
 def _output(answer: Answer, name: str, service: Service) -> Mapping[str, Any] | None:

@@ -130,7 +130,16 @@ def test_a_certificate_that_may_not(asking: Asking, clean: Any, who: str) -> Non
         asking(who).account("dunepro")
     clean(problem.value)
     assert who == "untrusted" or isinstance(problem.value, Refused)
-    assert "ferry" in problem.value.now.lower() or isinstance(problem.value, Transient)
+    assert "ferry.cert" in problem.value.now
+
+
+def test_a_certificate_that_is_over(asking: Asking, stand_in: FerryStandIn, tmp_path: Path) -> None:
+    """It is not sent, and told with its day: what a server does with one looks like a broken network."""
+    cert, key = certificate(tmp_path, "over", days=-2)
+    with pytest.raises(Refused, match=r"client certificate ended on 20\d\d-\d\d-\d\d") as problem:
+        asking(cert=cert, key=key).account("dunepro")
+    assert str(cert) in problem.value.now
+    assert stand_in.log == []
 
 
 def test_certificates_that_do_not_fit(asking: Asking, pairs: Any, tmp_path: Path, clean: Any) -> None:
