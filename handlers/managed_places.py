@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from bot.core.errors import Refused
 from bot.core.grid import Inventory, Service
 from bot.core.value import Value
-from handlers.managed_tokens import ALL, chosen, listed
+from handlers.managed_tokens import ALL, called, chosen, listed, strange
 
 Wanted = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9][A-Za-z0-9@.:_-]*)?$", max_length=384)
@@ -32,10 +32,10 @@ class Meant(Value):
     @property
     def elsewhere(self) -> frozenset[str]:
         """What was named and is no node: a schedd, perhaps."""
-        return (self.only or frozenset()) - {node.lower() for node in self.service.nodes}
+        return frozenset(strange(self.only or frozenset(), self.service.nodes))
 
     def has(self, place: str) -> bool:
-        return self.only is None or place.lower() in self.only
+        return self.only is None or called(place, self.only)
 
 
 def meant(found: Inventory, words: tuple[str, ...], nodes: tuple[str, ...]) -> tuple[Meant, ...]:
@@ -43,10 +43,8 @@ def meant(found: Inventory, words: tuple[str, ...], nodes: tuple[str, ...]) -> t
     places = named(found, words)
     only = frozenset(node.lower() for node in nodes)
     made = tuple(_meant(one, places[one.name], only) for one in found.services if one.name in places)
-    strange = only - {node.lower() for one in made for node in one.nodes}
-    if strange:
-        names = listed(tuple(sorted(strange)))
-        raise Refused(f"None of these services has the node {names}.", "See the managedTokens file.")
+    if names := strange(only, (node for one in made for node in one.nodes)):
+        raise Refused(f"None of these services has the node {listed(names)}.", "See the managedTokens file.")
     left = tuple(one for one in made if one.nodes or not only)
     if not left:
         raise Refused("There is no service to bring tokens for.", "See the managedTokens file.")
@@ -55,7 +53,7 @@ def meant(found: Inventory, words: tuple[str, ...], nodes: tuple[str, ...]) -> t
 
 def _meant(service: Service, places: frozenset[str] | None, only: frozenset[str]) -> Meant:
     whole = Meant(service=service, nodes=tuple(dict.fromkeys(service.nodes)), only=places)
-    nodes = tuple(node for node in whole.nodes if whole.has(node) and (not only or node.lower() in only))
+    nodes = tuple(node for node in whole.nodes if whole.has(node) and (not only or called(node, only)))
     return whole.model_copy(update={"nodes": nodes})
 
 
@@ -81,5 +79,5 @@ def _split(words: tuple[str, ...]) -> dict[str, set[str]]:
 
 def strangers(one: Meant, schedds: tuple[str, ...]) -> tuple[str, ...]:
     """Why some of what was named is left out: it is neither a node of the service nor one of these schedds."""
-    strange = one.elsewhere - {schedd.lower() for schedd in schedds}
-    return (f"{one.service.name} has no node or schedd {listed(tuple(sorted(strange)))}.",) if strange else ()
+    names = strange(one.elsewhere, schedds)
+    return (f"{one.service.name} has no node or schedd {listed(names)}.",) if names else ()

@@ -5,7 +5,7 @@ Of a token these handlers know its keyed fingerprint and its end; the token itse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -45,6 +45,17 @@ def chosen(found: Inventory, words: tuple[str, ...]) -> tuple[Service, ...]:
         hint = f"Did you mean {near[0]}?" if near else "See the managedTokens file."
         raise Refused(f"There is no experiment and no service {word}.", hint)
     return tuple(one for one in found.services if {one.name.lower(), one.experiment.lower()} & wanted)
+
+
+def called(host: str, words: frozenset[str]) -> bool:
+    """Is it one of these (lower case), by its whole name or by what stands before the first dot?"""
+    return not words.isdisjoint((host.lower(), host.lower().partition(".")[0]))
+
+
+def strange(words: frozenset[str], hosts: Iterable[str]) -> tuple[str, ...]:
+    """Those of the words by which none of the hosts is called."""
+    known = {name for host in hosts for name in (host.lower(), host.lower().partition(".")[0])}
+    return tuple(sorted(words - known))
 
 
 def named(tools: ReadTools, name: str) -> Service:

@@ -104,10 +104,10 @@ def pushing(wanted: tuple[Meant, ...], uids: tuple[int | Told, ...], after: floa
             node=node,
             account=one.service.account,
             uid=uid,
-            mark=mark(one.service),
+            mark=shown,
             after=after,
         )
-        for one, uid in zip(wanted, uids, strict=True)
+        for one, uid, shown in zip(wanted, uids, (mark(one.service) for one in wanted), strict=True)
         if not isinstance(uid, Told)
         for node in one.nodes
     )

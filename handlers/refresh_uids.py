@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from pydantic import Field
 
 from bot.core.checklist import Offer
 from bot.core.errors import Refused, Told
-from bot.core.grid import Account
+from bot.core.grid import Account, Service
 from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.inventory import Credential
 from bot.core.plan import Note, Plan, Premise, RunRef, Stage, Step
@@ -162,8 +163,18 @@ def chosen(ask: RefreshUids, tools: ReadTools) -> tuple[str, ...]:
     strange = tuple(name for name in ask.account if name not in known)
     if strange or not known:
         what = f"No service asks FERRY for the UID of {listed(strange)}." if strange else "No account needs FERRY."
-        raise Refused(what, "See the managedTokens file.")
+        raise Refused(what, hint(strange, known, inventory(tools).services))
     return tuple(dict.fromkeys(ask.account)) or known
+
+
+def hint(words: tuple[str, ...], known: tuple[str, ...], services: tuple[Service, ...]) -> str:
+    """The account that may be meant: one that is spelled much like it, or that of the service or experiment."""
+    for word in words:
+        theirs = [one.account for one in services if word.lower() in (one.name.lower(), one.experiment.lower())]
+        near = [name for name in theirs if name in known] or get_close_matches(word, known, n=1)
+        if near:
+            return f"Did you mean {near[0]}?"
+    return "See the managedTokens file."
 
 
 def merged(before: Mapping[str, Any] | None, told: Account | None, *, accept: bool) -> dict[str, Any]:

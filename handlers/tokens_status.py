@@ -16,7 +16,7 @@ from bot.core.plan import Answer, Note, Table
 from bot.core.ports import ReadTools
 from handlers.managed_records import LAST
 from handlers.managed_state import Look, span
-from handlers.managed_tokens import ONBOARD, PUSH, STATUS, Host, Name, chosen, counted, inventory, listed
+from handlers.managed_tokens import ONBOARD, PUSH, STATUS, Host, Name, called, chosen, counted, inventory, listed
 from handlers.managed_uids import past
 
 ROWS, OFFERS, MOST = 60, 4, 200
@@ -43,9 +43,12 @@ def plan(ask: Tokens, settings: Settings, tools: ReadTools) -> Answer:  # noqa: 
     found = inventory(tools)
     services = chosen(found, ask.experiment)
     look = Look(found, tools)
-    only = {node.lower() for node in ask.node}
+    only = frozenset(node.lower() for node in ask.node)
     held = tuple(
-        Seen(service, one) for service in services for one in look.of(service) if not only or _on(one, service) in only
+        Seen(service, one)
+        for service in services
+        for one in look.of(service)
+        if not only or called(_on(one, service), only)
     )
     if not held:
         raise Refused(f"None of these services has the node {listed(ask.node)}.", "See the managedTokens file.")

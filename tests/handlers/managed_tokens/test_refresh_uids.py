@@ -125,6 +125,9 @@ def test_acceptance_is_for_named_accounts(scene: Any) -> None:
         scene.plan(HANDLER, accept=True)
     with pytest.raises(Refused, match="No service asks"):
         scene.plan(HANDLER, account=["root"])
+    for word in ("dunpro", "dune_pro", "dune"):
+        with pytest.raises(Refused, match="Did you mean dunepro"):
+            scene.plan(HANDLER, account=[word])
 
 
 def test_days_without_an_answer_ring(scene: Any) -> None:
