@@ -31,7 +31,7 @@ COLLECTOR, SCHEDDS = "collector.example.com", ("schedd01.example.com", "schedd02
 REALM, HOST = "EXAMPLE.COM", "grid.example.com"
 MANAGER, OTHER = "mira, production manager", "jun, who has no role there"
 PAGE, QUESTION = "/device", "/getUserInfo"
-SOON = 0.1  # minutes: here tokens are brought again whenever somebody asks
+SOON = 0.01  # minutes: here tokens are brought again whenever somebody asks
 LATEST = "2099-12-31"
 APART = 0.5  # seconds between two looks at what has changed
 
