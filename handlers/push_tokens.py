@@ -137,7 +137,7 @@ def propose(
         for one in services
     )
     stages: tuple[tuple[Step, ...], ...] = (
-        obtains, stores, pings, pushes, (TellPeople(services=concerned),), figures,
+        (*obtains, *pings), side_by_side(concerned, stores, pushes), (TellPeople(services=concerned),), figures,
     )  # fmt: skip
     return Plan(
         command=PUSH,
@@ -149,6 +149,18 @@ def propose(
         notes=notes(services, stores, pushes, spare),
         warnings=warnings,
     )
+
+
+def side_by_side(
+    services: tuple[str, ...], stores: tuple[StoreToken, ...], pushes: tuple[PushToken, ...]
+) -> tuple[Step, ...]:
+    """One service after another, and what is to be done for each at the same time as all others: a schedd that hangs
+    holds up no node, and no service another."""
+    theirs: dict[str, list[Step]] = {name: [] for name in services}
+    both: tuple[StoreToken | PushToken, ...] = (*stores, *pushes)
+    for step in both:
+        theirs[step.service].append(step)
+    return tuple(step for some in theirs.values() for step in some)
 
 
 def title(services: tuple[str, ...], nodes: int) -> str:

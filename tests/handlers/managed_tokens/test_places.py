@@ -77,8 +77,8 @@ def test_what_brought_nothing_for_want_of_a_token_is_asked_for_whole(scene: Any)
 def test_a_short_name_is_enough(scene: Any) -> None:
     """Of a node or schedd, wherever one is typed."""
     assert places(scene.plan(HANDLER, service=["dune_pro@GPVM2", "nova_pro@s1"])) == [
-        "nova_pro@s1.example.com",
         "dune_pro@gpvm2.example.com",
+        "nova_pro@s1.example.com",
     ]
     pushed = places(scene.plan(HANDLER, node=["n1"]))
     assert [where for where in pushed if "@s" not in where] == ["nova_pro@n1.example.com"]

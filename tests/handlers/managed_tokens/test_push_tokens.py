@@ -135,7 +135,7 @@ def test_a_bot_that_was_restarted_gets_the_token_anew(scene: Any) -> None:
     plan = scene.plan(HANDLER, service=["dune_pro"])
     scene.apply(plan, until="tokens.ping")
     scene.grid.holds.clear()
-    assert scene.apply(Plan(**{**dict(plan), "stages": plan.stages[2:]})) == {}
+    assert scene.apply(Plan(**{**dict(plan), "stages": plan.stages[1:]})) == {}
     assert {where for where, _ in scene.grid.pushed} == set(DUNE)
 
 
@@ -150,6 +150,16 @@ def test_two_tokens_of_one_run_are_both_brought(scene: Any) -> None:
     report = scene.report(HANDLER, plan)
     assert [note.text for note in report.notes] == ["3 of 3 services", "6 of 6 schedds", "4 of 4 nodes"]
     assert (report.table, report.again) == (None, None)
+
+
+def test_services_do_not_wait_for_each_other(scene: Any) -> None:
+    """Once there are tokens, all that is to be done stands in one stage, which the engine works on side by side, service
+    by service: nodes wait for no schedd. Nodes were looked at before, and people are told afterwards."""
+    plan = scene.plan(HANDLER)
+    stages = [{step.kind for step in stage.steps} for stage in plan.stages]
+    assert stages == [{"tokens.obtain", "tokens.ping"}, {"tokens.store", "tokens.push"}, {"tokens.tell"}]
+    order = [step.service for step in plan.stages[1].steps]
+    assert order == sorted(order, key=["dune_pro", "dune_ana", "nova_pro"].index)
 
 
 def test_schedds_that_nobody_knows_keep_no_node_from_its_token(scene: Any) -> None:
