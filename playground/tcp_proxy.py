@@ -56,6 +56,8 @@ class Way:
 
     def _through(self, client: socket.socket, whole: bool) -> None:
         with suppress(OSError), client, socket.create_connection(("127.0.0.1", self._target)) as server:
+            for end in (client, server):
+                end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small packets wait for each other
             threading.Thread(target=self._back, args=(server, client, whole), daemon=True).start()
             while asked := client.recv(AT_ONCE):
                 if self.blackhole and not whole:

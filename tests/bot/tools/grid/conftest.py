@@ -46,7 +46,7 @@ class Played:
         return Service(**given)
 
     def open(self, **settings: Any) -> VaultTokens:
-        return VaultTokens(Settings(**settings), Tickets(Kerberos(timeout=10)), FINGERPRINTS, lambda: self.now[0])
+        return VaultTokens(Settings(**settings), Tickets(Kerberos(timeout=60)), FINGERPRINTS, lambda: self.now[0])
 
     def sign_in(self, refresh: str = "rt-of-the-tests", name: str = "dune/dunepro:pro") -> None:
         """As if somebody had signed in."""

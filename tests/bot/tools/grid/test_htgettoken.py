@@ -34,7 +34,7 @@ def site(played: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
     address = f"https://127.0.0.1:{port}"
@@ -127,9 +127,12 @@ def test_a_program_that_hangs_is_ended_with_all_that_it_started(site: Any, progr
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(child.pid))\ntime.sleep(600)"
     )
-    with pytest.raises(Transient, match="did not end within 2 s"):
-        site.open(program=program(text), timeout=0.5).obtain(site.service())
-    pid, deadline = (tmp_path / "pid").read_text(), time.monotonic() + 10
+    for seconds in (0.5, 5, 25):  # a busy machine may not come to the child sooner
+        with pytest.raises(Transient, match=f"did not end within {seconds * 4:g} s"):
+            site.open(program=program(text), timeout=seconds).obtain(site.service())
+        if (tmp_path / "pid").exists():
+            break
+    pid, deadline = (tmp_path / "pid").read_text(), time.monotonic() + 60
     while _alive(pid) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not _alive(pid)

@@ -45,7 +45,7 @@ class Site:
             Service(name="dune_pro", experiment="dune", role="pro", account="dunepro", principal="dunepro@X.LOCAL",
                     keytab="/none", vault_server=self.server.url)
         )  # fmt: skip
-        flow = OidcFlow(Settings(timeout=5), self.listed, clock=lambda: 1000.0, sleep=lambda _: None)
+        flow = OidcFlow(Settings(timeout=60), self.listed, clock=lambda: 1000.0, sleep=lambda _: None)
         self.sign_ins = BrowserSignIns({"vault": flow})
 
     def begun(self) -> tuple[str, Secret]:

@@ -58,7 +58,7 @@ class Asking:
 
     def __call__(self, who: str = "hivekeeper", **changed: Any) -> FerryAccounts:
         cert, key = self.pairs[who]
-        given = {"address": self.url, "cert": cert, "key": key, "ca_file": self.pairs["server"][0], "timeout": 5}
+        given = {"address": self.url, "cert": cert, "key": key, "ca_file": self.pairs["server"][0], "timeout": 60}
         return FerryAccounts(Ferry(**{**given, **changed}), self.resolve)
 
 

@@ -110,7 +110,7 @@ def strict(post: Post, serve: Serve, context: ssl.SSLContext) -> int:
 def mail(strict: int, pair: tuple[Path, Path], resolve: Any) -> Callable[..., SmtpMail]:
     def made(**changed: Any) -> SmtpMail:
         login = {"username": "bot", "password": FromEnv(env="SMTP_PASSWORD")}
-        given = {"host": "127.0.0.1", "port": strict, "sender": BOT, "ca_file": pair[0], "timeout": 5, **login}
+        given = {"host": "127.0.0.1", "port": strict, "sender": BOT, "ca_file": pair[0], "timeout": 60, **login}
         return SmtpMail(Smtp(**{**given, **changed}), resolve)
 
     return made

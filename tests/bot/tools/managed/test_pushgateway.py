@@ -36,7 +36,7 @@ def _running(server_binary: Callable[[str], str], options: list[str]) -> Iterato
     port = broken.unused_port()
     command = [server_binary("prometheus-pushgateway"), f"--web.listen-address=127.0.0.1:{port}", *options]
     server = subprocess.Popen(leashed(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
-    ends = time.monotonic() + 20
+    ends = time.monotonic() + 60
     while time.monotonic() < ends:
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
@@ -58,7 +58,7 @@ def shown(gateway: str, *names: str) -> list[str]:
 
 
 def pushed(address: str, resolve: Any, **changed: Any) -> PushedFigures:
-    return PushedFigures(Pushgateway(**{"address": address, "timeout": 5, **changed}), resolve)
+    return PushedFigures(Pushgateway(**{"address": address, "timeout": 60, **changed}), resolve)
 
 
 @pytest.mark.slow
