@@ -4,6 +4,7 @@ client certificates, a mail server with STARTTLS, and a Pushgateway."""
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -31,13 +32,14 @@ APPROVE = {"approve": ["app-sre", "platform-owners"]}
 
 class Site:
     """`played`: nodes that can be told to fail, instead of OpenSSH servers. `schedule`: of a push of all, which has a
-    standing approval. `seen`: called with each request that Vault has answered, and before its answer goes out."""
+    standing approval. `fresh`: minutes for which a place that got a token is left alone. `seen`: called with each
+    request that Vault has answered, before its answer goes out."""
 
     def __init__(
         self, folder: Path, kdc: Kdc, binary: Callable[[str], str], *, played: bool = False,
-        schedule: dict[str, Any] | None = None,
+        schedule: dict[str, Any] | None = None, fresh: float = 30,
     ) -> None:  # fmt: skip
-        self._folder, self._schedule, self.kdc = folder, schedule, kdc
+        self._folder, self._schedule, self._fresh, self.kdc = folder, schedule, fresh, kdc
         self._stack = ExitStack()
         self.dune = Service("dune", lets_in("nobody"), ("d1.example.com", "d2.example.com", "d3.example.com"))
         self.nova = Service("nova", lets_in("daemon"), ("n1.example.com",))
@@ -67,8 +69,9 @@ class Site:
                      "username": "bot", "password": {"file": password}},
             "pushgateway": {"address": self.gateway}, "schedules": {}, "standing": {},
         }  # fmt: skip
-        figures = {**APPROVE, "settings": {"pushgateway": True}}
-        settings["commands"] |= {"push-tokens": figures, "refresh-uids": figures, "onboard-tokens": {}, "tokens": {}}
+        push = {**APPROVE, "settings": {"pushgateway": True, "fresh_minutes": self._fresh}}
+        uids = {**APPROVE, "settings": {"pushgateway": True}}
+        settings["commands"] |= {"push-tokens": push, "refresh-uids": uids, "onboard-tokens": {}, "tokens": {}}
         if self._schedule is not None:
             settings["schedules"]["hourly"] = {"command": "push-tokens", **self._schedule}
             standing = {"owner": OWNER, "command": "push-tokens", "until": "2100-01-01"}
@@ -99,6 +102,13 @@ class Site:
         names = [f"{one.experiment}/{one.user}:production" for one in services]
         self.oauth.refresh = {name: f"rt-{secrets.token_hex(12)}" for name in names}
         self.issued |= {*self.oauth.refresh.values()}
+
+    def trouble(self, **schedds: str) -> None:
+        """What HTCondor's programs come to for these from now on; for the others they work."""
+        self.pool.trouble = {
+            name: schedds[name.partition(".")[0]] for name in SCHEDDS if name.partition(".")[0] in schedds
+        }
+        self.pool.save()
 
     def hide(self, canary: Any) -> None:
         """Look for all that is secret here, also in what others noted of the bot."""
@@ -176,3 +186,19 @@ def site(kdc: Kdc, binary: Callable[[str], str], folder: Path, **more: Any) -> I
         made = Site(folder, kdc, binary, **more)
         yield made
         made.close()
+
+
+def proposed(scene: Any, run: str) -> str:
+    """The run, once its plan waits for somebody."""
+    end = time.monotonic() + 60
+    while not scene.button(run, "approve"):
+        assert time.monotonic() < end, scene.about(run)
+        time.sleep(0.03)
+    return run
+
+
+def applied(scene: Any, run: str, state: str = "done") -> str:
+    """The run, approved and ended so."""
+    scene.approve(proposed(scene, run))
+    scene.ended(run, state, 90)
+    return run

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.managed import ADMINS, SCHEDDS, Site, site
+from tests.system.managed import ADMINS, SCHEDDS, Site, applied, site
 from tests.system.managed_parts import HERE, Service, fetched
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -39,25 +39,12 @@ def figures(scene: Any) -> str:
     return fetched(scene.line_to_bot().replace("/slack/events", "/metrics"))
 
 
-def ran(scene: Any, system: Any, command: str, state: str = "done") -> str:
-    """Asked for, approved, and ended so; the run."""
-    run = str(scene.ask(command=command))
-    return applied(scene, system, run, state)
-
-
-def applied(scene: Any, system: Any, run: str, state: str = "done") -> str:
-    system.until(lambda: scene.button(run, "approve"), 60, lambda: scene.about(run))
-    scene.approve(run)
-    scene.ended(run, state, 90)
-    return run
-
-
 @pytest.fixture
 def pushed(scene: Any, system: Any, grid: Site) -> Any:
     """Every place has a token, and the bot has been restarted since: it will get others."""
     if not grid.tokens(grid.nova, grid.nova.nodes[0]):
-        ran(scene, system, "/refresh-uids")
-        ran(scene, system, "/push-tokens")
+        applied(scene, scene.ask(command="/refresh-uids"))
+        applied(scene, scene.ask(command="/push-tokens"))
     grid.signed_in(*grid.services)
     scene.kill()
     scene.connected()
@@ -87,9 +74,9 @@ def whole(grid: Site, service: Service) -> str:
 def test_from_the_first_uid_to_every_node(scene: Any, system: Any, grid: Site) -> None:
     """FERRY's UIDs, then a token of its own for each service, on every node and for every schedd; figures, status and
     App Home say so, and nobody gets mail."""
-    run = ran(scene, system, "/refresh-uids")
+    run = applied(scene, scene.ask(command="/refresh-uids"))
     assert "2 of 2 accounts" in scene.text(run)
-    run = ran(scene, system, "/push-tokens")
+    run = applied(scene, scene.ask(command="/push-tokens"))
     assert "4 of 4 nodes" in scene.text(run)
     tokens = [whole(grid, service) for service in grid.services]
     assert len({*tokens}) == 2
@@ -122,7 +109,7 @@ def test_just_what_failed_is_tried_again(pushed: Any, system: Any, grid: Site) -
     plant.unlink()
     plant.symlink_to("/etc/hostname")
     grid.nodes.sshd[down].stop()
-    run = ran(scene, system, "/push-tokens", "partly")
+    run = applied(scene, scene.ask(command="/push-tokens"), "partly")
     report, now = scene.text(run), held(grid)
     assert "2 of 4 nodes" in report
     assert f"there is a link at {HERE}/{plant.name}" in report
@@ -139,7 +126,7 @@ def test_just_what_failed_is_tried_again(pushed: Any, system: Any, grid: Site) -
     mails, runs, let_in = len(grid.post.came), len(grid.pool.runs), logins(grid)
     scene.press(system.ASKER, scene.button(run, "again"))
     again = system.until(lambda: scene.rows("SELECT id FROM run WHERE retry_of = :run", run=run))[0][0]
-    assert "2 of 2 nodes" in scene.text(applied(scene, system, again))
+    assert "2 of 2 nodes" in scene.text(applied(scene, again))
     assert {node: count - let_in[node] for node, count in logins(grid).items() if count > let_in[node]} == {
         linked: 1, down: 1
     }  # fmt: skip
@@ -159,7 +146,7 @@ def test_somebody_signs_in(pushed: Any, system: Any, grid: Site) -> None:
     just the person sees who asked. Once it is approved, the service's push is proposed, and brings good tokens."""
     scene, before, let_in, told = pushed, held(grid), logins(grid), len(scene_told(pushed, system))
     grid.signed_in(grid.nova)
-    run = ran(scene, system, "/push-tokens", "partly")
+    run = applied(scene, scene.ask(command="/push-tokens"), "partly")
     assert "dune_production needs somebody to sign in" in scene.text(run)
     now, after = held(grid), logins(grid)
     assert {where[0] for where in now if now[where] != before[where]} == {grid.nova.name}
@@ -183,7 +170,7 @@ def test_somebody_signs_in(pushed: Any, system: Any, grid: Site) -> None:
         "SELECT id FROM run WHERE command = 'push-tokens' AND asked_at > (SELECT asked_at FROM run WHERE id = :run)"
     )
     first = system.until(lambda: scene.rows(after_sign_in, run=onboarding), told=scene.log)[0][0]
-    applied(scene, system, first)
+    applied(scene, first)
     assert grid.good(whole(grid, grid.dune))
     assert "dune_production: over" in grid.post.to(grid.dune.mail)[-1]
     scene.sound()

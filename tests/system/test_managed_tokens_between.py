@@ -1,0 +1,75 @@
+"""A bot that is killed between getting a token and having brought it: in Vault's answer, and in HTCondor's programs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.system.managed import Site, applied, site
+from tests.system.managed_kills import abandoned, asked, complete, mend, private, programs
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+ASKED = ["auth/kerberos-dune_production/login", "auth/token/create"]
+
+
+@pytest.fixture(scope="module")
+def grid(kdc: Any, server_binary: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with site(kdc, server_binary, tmp_path_factory.mktemp("grid"), played=True, fresh=0.001) as made:
+        yield made
+
+
+@pytest.fixture
+def scene(started: Callable[..., Any], watched: Callable[[Any], Any], canary: Any, grid: Site) -> Iterator[Any]:
+    made = watched(started(1, name="between", adjust=grid.adjust, environment=grid.environment()))
+    if not made.rows("SELECT 1 FROM run WHERE command = 'refresh-uids'"):
+        applied(made, made.ask(command="/refresh-uids"))
+    yield made
+    mend(grid)
+    grid.hide(canary)
+
+
+def stores(grid: Site) -> int:
+    return sum(len(services) for services in grid.pool.stored.values())
+
+
+def test_killed_whenever_vault_gave_a_token(scene: Any, grid: Site) -> None:
+    """That of the login, and the one for jobs: they are lost with the bot, the next one gets others and brings these."""
+    scene.kill()  # it has none, and must ask
+    scene.connected()
+    run = asked(scene)
+    left, killed = [*ASKED], threading.Event()
+
+    def seen(entry: Any) -> None:
+        if left and entry.path == left[0] and entry.status < 300:
+            left.pop(0)
+            scene.demo.bot.kill()
+            if not left:
+                killed.set()
+
+    grid.seen = seen
+    scene.approve(run)
+    assert killed.wait(120), scene.about(run)
+    complete(scene, grid, run)
+
+
+@pytest.mark.parametrize("trouble", ["hangs", "lingers"])
+def test_killed_while_a_schedd_is_given_a_token(scene: Any, system: Any, grid: Site, trouble: str) -> None:
+    """Before the program has stored it or after: the program ends with the bot, the ticket and the token that it had in
+    files are gone, and each schedd gets the token."""
+    run = asked(scene)
+    begun, stored = len(grid.pool.runs), stores(grid)
+    grid.trouble(s1=trouble)
+    scene.approve(run)
+    halfway = (lambda: len(grid.pool.runs) > begun) if trouble == "hangs" else (lambda: stores(grid) > stored)
+    system.until(halfway, 60, lambda: scene.about(run))
+    folders, left = private(), {*grid.pool.tokens.iterdir()}
+    grid.trouble()
+    scene.kill()
+    complete(scene, grid, run)
+    assert left or trouble == "hangs"
+    assert programs(grid) == []
+    assert not abandoned(folders)
