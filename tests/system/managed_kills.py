@@ -34,12 +34,17 @@ class Log(list[str]):
         self._noted(operation)
 
 
-def asked(scene: Any) -> str:
-    """A push of all, in the second after the last one at the soonest: then every place is due again."""
+def settle(scene: Any) -> None:
+    """Until a second after what was last remembered: where nothing stays fresh, every place is due again then."""
     end = time.monotonic() + 60
     while scene.rows("SELECT 1 FROM record WHERE kind LIKE 'tokens.%' AND seen_at > :now - 1.1", now=time.time()):
         assert time.monotonic() < end
         time.sleep(0.03)
+
+
+def asked(scene: Any) -> str:
+    """A push of all that waits for its approval."""
+    settle(scene)
     return proposed(scene, scene.ask(command="/push-tokens"))
 
 

@@ -58,14 +58,19 @@ class Service:
 
 
 class Post:
-    """A mail server's part of a conversation, and what came: recipients and message."""
+    """A mail server's part of a conversation, and what came: recipients and message. `kept` is called once, when the
+    next message is kept and before the sender is told so."""
 
     def __init__(self) -> None:
         self.password = secrets.token_hex(16)
         self.came: list[tuple[tuple[str, ...], Any]] = []
+        self.kept: Callable[[], None] | None = None
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.came.append((tuple(envelope.rcpt_tos), email.message_from_bytes(envelope.content, policy=default)))
+        told, self.kept = self.kept, None
+        if told:
+            told()
         return "250 kept"
 
     def lets_in(self, server: Any, session: Any, envelope: Any, mechanism: str, given: Any) -> AuthResult:
