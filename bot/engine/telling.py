@@ -20,7 +20,7 @@ from bot.engine.workshop import Workshop
 BY = "schedule:"  # how the asker of such a run begins
 NEEDED = (run.c.id, run.c.revision, run.c.channel, run.c.thread, run.c.source, run.c.asker, run.c.state, run.c.standing)
 DECIDED = (State.DENIED, State.CANCELLED)  # somebody saw to it: neither trouble nor the end of it
-DAY = 86400.0  # seconds for which people know the warnings of a run that was posted
+DAY = 86400.0  # seconds for which people know the warnings and failed steps of a run that was posted
 
 
 def hushed(conn: sa.Connection, shop: Workshop, row: Any) -> bool:
@@ -44,8 +44,8 @@ def _nothing_to_say(conn: sa.Connection, shop: Workshop, row: Any) -> bool:
         return row.standing is not None  # it is approved in the same transaction
     if row.state == State.APPROVED:
         return _known(conn, shop, row, run.c.plan, "then")
-    if row.state == State.APPLYING:
-        return not _failed(conn, row.id)
+    if row.state in (State.APPLYING, State.PARTLY):  # what it offers is offered by the one that people know
+        return _failed_before(conn, shop, row) and _known(conn, shop, row, run.c.report)
     if row.state == State.DONE:
         return _known(conn, shop, row, run.c.report, "offers", "again")
     if row.state == State.ANSWERED:
@@ -65,20 +65,34 @@ def _document(conn: sa.Connection, id: str, column: sa.ColumnElement[Any]) -> di
 
 
 def _told(conn: sa.Connection, shop: Workshop, row: Any) -> frozenset[str]:
-    """The warnings of the run that was posted last, if it had no other trouble."""
-    last = sa.select(run.c.plan, run.c.report).join(schedule, schedule.c.trouble == run.c.id)
-    lately = run.c.asked_at > shop.clock() - DAY
-    found = conn.execute(last.where(schedule.c.name == _name(row), run.c.state == State.DONE, lately)).first()
-    return frozenset(_warnings(found)) if found else frozenset()
+    """The warnings of the run that was posted last, if it had no trouble that was worse than a step that failed."""
+    last = _last_told(conn, shop, row)
+    return frozenset(_warnings(last)) if last else frozenset()
+
+
+def _last_told(conn: sa.Connection, shop: Workshop, row: Any) -> Any:
+    last = sa.select(run.c.id, run.c.plan, run.c.report).join(schedule, schedule.c.trouble == run.c.id)
+    lately, ended = run.c.asked_at > shop.clock() - DAY, run.c.state.in_([State.DONE, State.PARTLY])
+    return conn.execute(last.where(schedule.c.name == _name(row), ended, lately)).first()
 
 
 def _warnings(row: Any) -> tuple[str, ...]:
     return tuple(said for document in (row.plan, row.report) for said in (document or {}).get("warnings") or ())
 
 
-def _failed(conn: sa.Connection, id: str) -> bool:
+def _failed_before(conn: sa.Connection, shop: Workshop, row: Any) -> bool:
+    """Did nothing fail but what failed for the same reason in the run that was posted last?"""
+    if not (failed := _failures(conn, row.id)):
+        return True
+    last = _last_told(conn, shop, row)
+    return last is not None and failed <= _failures(conn, last.id)
+
+
+def _failures(conn: sa.Connection, id: str) -> frozenset[tuple[str, str]]:
+    """What the failed steps say, and why they failed."""
     bad = run_step.c.state.in_([StepState.FAILED, StepState.UNDO_FAILED])
-    return conn.execute(sa.select(run_step.c.run).where(run_step.c.run == id, bad).limit(1)).first() is not None
+    rows = conn.execute(sa.select(run_step.c.says, run_step.c.trouble).where(run_step.c.run == id, bad))
+    return frozenset((row.says, (row.trouble or {}).get("what", "")) for row in rows)
 
 
 def unfinished(conn: sa.Connection, name: str) -> str | None:

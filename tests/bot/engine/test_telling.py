@@ -244,6 +244,33 @@ def test_a_run_that_fails_or_failed_is_posted_whatever_people_know(hourly: Hourl
     assert not hourly.slots(hourly.hour().id)
 
 
+def test_a_step_that_fails_each_hour_is_told_once_a_day(bench: Any) -> None:
+    """One dead node of many is not worth a message an hour: as long as it is the same one, for the same reason, and
+    the others are well. Another one, another reason, all of them, and that it is over are told at once."""
+    hourly = Hourly(bench, stages=[["a", "b", "c"]])
+    posted = [HEAD, "note-end"]
+    bench.mood("do", "a", "refused")
+    first = hourly.hour()
+    assert (first.state, hourly.slots(first.id)) == (State.PARTLY, posted)
+    assert not hourly.slots(hourly.hour().id)
+    assert bench.desk.schedules()[0].trouble == first.id, "the home tab goes on naming it"
+    bench.now += 21 * 3600
+    assert not hourly.slots(hourly.hour().id)
+    assert hourly.slots(hourly.hour().id) == posted, "a day later"
+    bench.mood("do", "b", "refused")
+    assert hourly.slots(hourly.hour().id) == posted, "another one"
+    (bench.folder / "mood-do-a").unlink()
+    assert not hourly.slots(hourly.hour().id), "less than people know"
+    bench.mood("do", "b", "away")
+    assert hourly.slots(hourly.hour().id) == posted, "another reason"
+    bench.mood("do", "a", "refused")
+    bench.mood("do", "c", "refused")
+    assert hourly.slots(hourly.hour().id) == posted, "all of them"
+    for name in "abc":
+        (bench.folder / f"mood-do-{name}").unlink(missing_ok=True)
+    assert hourly.slots(hourly.hour().id) == [WELL]
+
+
 def test_a_run_that_is_not_over_when_the_next_is_due_is_shown(hourly: Hourly) -> None:
     """People see what hangs, and what waits behind it only when that hangs too."""
     first = hourly.tick()
