@@ -15,6 +15,7 @@ from bot.core.records import Record
 from bot.core.value import Value, sha256
 from handlers.managed_alike import alike
 from handlers.managed_records import (
+    BROUGHT,
     LAST,
     MAIL,
     TROUBLE,
@@ -35,7 +36,7 @@ ADMINS = "the admins"  # as no experiment can be called
 LINES, NAMED, FEW = 200, 40, 10  # lines of a mail; places in one of them; that are over, in a line each
 WHY = 5  # mails that did not go out, with the reason
 INTRODUCTION = "Bringing Vault tokens to where grid jobs look for them:"
-ENDING = "Until these are mended, the tokens there stay as they were, and end at their time."
+STAYS = "Until these are mended, the tokens there stay as they were."
 
 
 class Digest(Value):
@@ -98,7 +99,8 @@ def write(tools: Tools, run: RunRef, found: Inventory) -> dict[str, Any]:
     told = {one.key: one for one in tools.records.all(TOLD)}
     sent = {"admin": 0, "service": 0}
     failed: dict[str, str] = {}
-    for digest in digests(found, known, told, tools.now()):
+    ends = {one.key: float(one.value["until"]) for one in tools.records.all(BROUGHT["push"])}
+    for digest in digests(found, known, told, tools.now(), ends):
         try:
             tools.mail.send(digest.to, digest.subject, digest.body, key=digest.key)
         except Told as trouble:
@@ -114,9 +116,10 @@ def write(tools: Tools, run: RunRef, found: Inventory) -> dict[str, Any]:
 
 
 def digests(
-    found: Inventory, known: Mapping[str, Record], told: Mapping[str, Record], now: float
+    found: Inventory, known: Mapping[str, Record], told: Mapping[str, Record], now: float, ends: Mapping[str, float],
 ) -> tuple[Digest, ...]:  # fmt: skip
-    """`known`: all troubles by key, also those that are over; `told`: what receivers know, by receiver and key."""
+    """`known`: all troubles by key, also those that are over; `told`: what receivers know, by receiver and key; `ends`:
+    when the token ends that lies at a place."""
     made = []
     for audience, to, names in audiences(found.services, found.admin_emails):
         theirs = {key: one for key, one in known.items() if _concerns(audience, one, names)}
@@ -125,11 +128,9 @@ def digests(
         news = tuple(key for key, one in theirs.items() if _due(one, heard.get(key), found.errors_before_mail, now))
         past = tuple(key for key in heard if not errors_of(known.get(key)))
         if news or past:
-            made.append(
-                _digest(
-                    audience, to, {key: theirs[key] for key in news}, {key: heard.get(key) for key in (*news, *past)}
-                )
-            )
+            bad = {key: theirs[key] for key in news}
+            ending = endings(bad, ends, now)
+            made.append(_digest(audience, to, bad, {key: heard.get(key) for key in (*news, *past)}, ending))
     return tuple(made)
 
 
@@ -170,13 +171,12 @@ def _due(one: Record, heard: Record | None, threshold: int, now: float) -> bool:
 
 
 def _digest(
-    audience: str, to: tuple[str, ...], news: Mapping[str, Record], heard: Mapping[str, Record | None]
+    audience: str, to: tuple[str, ...], news: Mapping[str, Record], heard: Mapping[str, Record | None], ending: str
 ) -> Digest:  # fmt: skip
     """`heard`: of each trouble that it tells of, when they heard of it last; those that are not news are over."""
     past = tuple(key for key in heard if key not in news)
     lines = told(news) + gone(past)
     more = [f"… and {len(lines) - LINES} more."] if len(lines) > LINES else []
-    ending = [ENDING, ""] if news else []
     marks = [[key, began_of(news.get(key)), one.seen_at if one else None] for key, one in sorted(heard.items())]
     return Digest(
         audience=audience,
@@ -185,8 +185,29 @@ def _digest(
         past=past,
         key=sha256([audience, marks])[:32],
         subject=subject(audience, news, past),
-        body="\n".join([INTRODUCTION, "", *lines[:LINES], *more, "", *ending, "How everything is: /tokens in Slack."]),
+        body="\n".join(
+            [
+                INTRODUCTION,
+                "",
+                *lines[:LINES],
+                *more,
+                "",
+                *([ending, ""] if news else []),
+                "How everything is: /tokens in Slack.",
+            ]
+        ),
     )
+
+
+def endings(news: Mapping[str, Record], ends: Mapping[str, float], now: float) -> str:
+    """How long there is. A service without a token of its own gets none anywhere."""
+    whole = {service_of(key) for key in news if not key.startswith(("push:", "store:"))}
+    there = [end for where, end in ends.items() if f"push:{where}" in news or service_of(f":{where}") in whole]
+    if not there:
+        return STAYS
+    if min(there) <= now:
+        return f"{STAYS} The first of them has ended: jobs find none there that works."
+    return f"{STAYS} The first of them ends {datetime.fromtimestamp(min(there), UTC):%Y-%m-%d %H:%M} UTC."
 
 
 def subject(audience: str, news: Mapping[str, Record], past: tuple[str, ...]) -> str:

@@ -155,7 +155,7 @@ def _push(service: Service) -> Offer:
 
 
 def _again(service: Service, node: str) -> Offer:
-    return Offer(label=f"Push to {node}"[:75], command=PUSH, ask={"service": [service.name], "node": [node]})
+    return Offer(label=f"Push to {node}"[:75], command=PUSH, ask={"service": [place(service.name, node)]})
 
 
 def span(seconds: float) -> str:

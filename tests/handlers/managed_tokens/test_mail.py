@@ -47,7 +47,7 @@ def test_each_receiver_hears_once_of_what_concerns_them(
     an experiment hears of no other's, of none that wants no mail, and of no credd."""
     known = {key: record(TROUBLE, key, count, NOW) for key, count in errors.items()}
     told = {f"{who}/{key}": record("tokens.told", f"{who}/{key}", 1, NOW - ago) for (who, key), ago in heard.items()}
-    made = digests(FOUND, known, told, NOW)
+    made = digests(FOUND, known, told, NOW, {})
     assert len({one.audience for one in made}) == len(made)
     for one in made:
         assert one.news or one.past

@@ -79,6 +79,23 @@ def test_a_trouble_that_lasts_is_told_once_a_day(scene: Any) -> None:
     assert ["(2 times in a row since" in ours[0], "(6 times in a row since" in ours[1], len(ours)] == [True, True, 2]
 
 
+def test_a_mail_says_how_long_there_is(scene: Any) -> None:
+    """When the first of the tokens concerned ends: that of the node that fails, those of all nodes of a service that
+    gets none; and that it has ended."""
+    hourly(scene, 1)
+    scene.grid.life = 3 * 86400.0
+    scene.grid.holds.clear()
+    scene.grid.generation = 2
+    scene.grid.broken[NODE] = AWAY
+    hourly(scene, 2)
+    assert "The first of them ends 2030-03-24 17:46 UTC." in scene.grid.mails[-1][2]
+    scene.grid.broken = {"dune_pro": Refused(f"dune_pro {SIGN_IN}: Vault can get no access token.")}
+    hourly(scene, 1)
+    assert "The first of them ends 2030-03-20 18:46 UTC." in scene.grid.mails[-1][2]
+    hourly(scene, 5, hours=24)
+    assert "The first of them has ended" in scene.grid.mails[-1][2]
+
+
 def test_forty_nodes_in_one_trouble_are_one_line(scene: Any) -> None:
     """In the mail as in the report; their number and some names stand there."""
     nodes = [f"w{n}.example.com" for n in range(100, 140)]
