@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
-THREADS = 64
 
 
 class Loop:
@@ -34,7 +33,26 @@ class Loop:
                 self._loop = asyncio.new_event_loop()
                 # Tasks of the library's own fail when a session ends; asyncio would log that in the node's words.
                 self._loop.set_exception_handler(lambda _loop, _context: None)
-                # GSSAPI waits for the KDC in threads of these
-                self._loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="ssh-gss"))
+                self._loop.set_default_executor(_OnTheirOwn())
                 threading.Thread(target=self._loop.run_forever, name="ssh", daemon=True).start()
             return self._loop
+
+
+class _OnTheirOwn(ThreadPoolExecutor):
+    """A thread for each piece of work: GSSAPI waits for KDCs there, and the resolver for DNS. Those that hang, as
+    neither can be hurried, take no place from others, and the process does not wait for them when it ends. There are no
+    more than nodes that are worked on, and those that gave up lately."""
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        future: Future[Result] = Future()
+        threading.Thread(target=_work, args=(future, fn, args, kwargs), name="ssh-waits", daemon=True).start()
+        return future
+
+
+def _work(future: Future[Any], work: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        future.set_result(work(*args, **kwargs))
+    except BaseException as problem:  # it is raised where it is waited for
+        future.set_exception(problem)
