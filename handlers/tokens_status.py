@@ -142,8 +142,9 @@ def accounts(services: tuple[Service, ...], tools: ReadTools) -> tuple[Note, ...
 
 def offers(bad: tuple[Seen, ...], tools: ReadTools) -> tuple[Offer, ...]:
     """What only a person can do first, then one push for all that is not fresh."""
-    asked = tuple(one.offer for _, one in bad if one.alarm == "sign in" and one.offer is not None)
-    names = tuple(dict.fromkeys(one.service.name for one in bad))
+    stuck = {one.service.name: one.credential.offer for one in bad if one.credential.alarm in ("sign in", "uid")}
+    asked = tuple(one for one in stuck.values() if one is not None)
+    names = tuple(dict.fromkeys(one.service.name for one in bad if one.service.name not in stuck))
     push = (Offer(label="Push what is missing", command=PUSH, ask={"service": list(names[:MOST])}),) if names else ()
     return tuple(one for one in (*asked[:OFFERS], *push) if one.command in tools.commands)
 

@@ -63,7 +63,7 @@ def test_it_says_whether_a_sign_in_is_needed(scene: Any) -> None:
 
 
 def test_the_status_names_who_must_act(scene: Any) -> None:
-    """Those that need somebody stand first, with the button to sign in before the one to push."""
+    """Those that need somebody stand first, with the button to sign in; a push would only fail again."""
     scene.grid.broken["dune_pro"] = NEEDY
     scene.apply(scene.plan(PUSH))
     answer = scene.answer(STATUS)
@@ -71,7 +71,7 @@ def test_the_status_names_who_must_act(scene: Any) -> None:
     assert rows["dune_pro"][4] == "somebody of dune signs in: /onboard-tokens dune_pro"
     assert rows["nova_pro@n1.example.com"][1:] == ("fresh", "0 min ago", "7 days", "nobody")
     assert [row[1] for row in answer.table.rows].index("fresh") == 3
-    assert [offer.command for offer in answer.offers] == ["onboard-tokens", "push-tokens"]
+    assert [offer.command for offer in answer.offers] == ["onboard-tokens"]
     assert answer.notes[0].text == "2 of 3 services without trouble"
 
 

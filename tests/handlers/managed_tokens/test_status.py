@@ -29,6 +29,20 @@ def test_each_place_says_when_and_how_long(scene: Any) -> None:
     assert (state, last, left, who) == ("missing", "never", "-", "gpvm1.example.com does not answer. Is it up?")
 
 
+def test_the_buttons_are_those_that_help(scene: Any) -> None:
+    """FERRY is asked where the UID is not sure; what a push mends is pushed, in one button, and nothing else is."""
+    scene.apply(scene.plan(PUSH))
+    scene.uid("dunepro", 501, banned=True)
+    scene.grid.broken["nova_pro@n1.example.com"] = Transient("n1.example.com does not answer.")
+    scene.grid.now += 3600
+    scene.apply(scene.plan(PUSH))
+    offers = scene.answer(STATUS).offers
+    assert [(one.command, one.ask) for one in offers] == [
+        ("refresh-uids", {"account": ["dunepro"]}),
+        ("push-tokens", {"service": ["nova_pro"]}),
+    ]
+
+
 def test_one_node_of_all(scene: Any) -> None:
     """Whatever services it has; one that nobody has is refused."""
     assert set(rows(scene, node=["GPVM1.example.com"])) == {
