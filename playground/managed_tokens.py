@@ -31,7 +31,7 @@ COLLECTOR, SCHEDDS = "collector.example.com", ("schedd01.example.com", "schedd02
 REALM, HOST = "EXAMPLE.COM", "grid.example.com"
 MANAGER, OTHER = "mira, production manager", "jun, who has no role there"
 PAGE, QUESTION = "/device", "/getUserInfo"
-SOON = 0.01  # minutes: here tokens are brought again whenever somebody asks
+SOON = 0.001  # minutes: here tokens are brought again whenever somebody asks
 LATEST = "2099-12-31"
 APART = 0.5  # seconds between two looks at what has changed
 
@@ -240,14 +240,15 @@ class ManagedTokens:
                 "onboard-tokens": {},
                 "tokens": {},
             },
-            "schedules": {
-                "tokens": {"command": "push-tokens", "every_minutes": 60, "channel": people.GRID_CHANNEL},
-                "uids": {"command": "refresh-uids", "every_minutes": 1440, "channel": people.GRID_CHANNEL},
-            },
-            "standing": {
-                "tokens": {"owner": people.OWNER, "command": "push-tokens", "until": LATEST},
-                "uids": {"owner": people.OWNER, "command": "refresh-uids", "until": LATEST},
-            },
+        }  # fmt: skip
+
+    def schedules(self) -> dict[str, Any]:
+        """The settings by which all of it happens by itself."""
+        often = {"push-tokens": 60, "refresh-uids": 24 * 60}
+        return {
+            "schedules": {name: {"command": name, "every_minutes": minutes, "channel": people.GRID_CHANNEL}
+                          for name, minutes in often.items()},
+            "standing": {name: {"owner": people.OWNER, "command": name, "until": LATEST} for name in often},
         }  # fmt: skip
 
     def environment(self) -> dict[str, str]:

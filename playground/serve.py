@@ -40,7 +40,8 @@ class Demo:
     """Everything that runs, from being made until `close` (or until `with` is left); nothing is left behind.
 
     For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's,
-    `pause` is how many seconds a bot that ended stays down, `pull` how many nodes take to pull an image.
+    `pause` is how many seconds a bot that ended stays down, `pull` how many nodes take to pull an image. `hourly`: with
+    the schedules that would fire in the middle of one.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Demo:
         environment: Mapping[str, str] | None = None,
         pause: float = 0.5,
         pull: float = PULL,
+        hourly: bool = False,
     ) -> None:
         self._mode: Literal["socket", "http"] = mode
-        self._talks, self._adjust = chatter, adjust
+        self._talks, self._adjust, self._hourly = chatter, adjust, hourly
         self.folder = Path(tempfile.mkdtemp(prefix="hivekeeper-demo-"))  # 0700
         self.offline = offline.Offline()
         self.world = world.World(kv, stale, self.offline)
@@ -139,6 +141,7 @@ class Demo:
         for more in (one.settings(self._serve, self._keep) for one in (self.redhat, self.pulls, self.offline)):
             world.join(settings, more)
         world.join(settings, self.managed.settings(self._serve, self._keep, vault.url))
+        world.join(settings, self.managed.schedules() if self._hourly else {})
         self._adjust(settings)
         self._keep("settings.yaml", yaml.safe_dump(settings, sort_keys=False))
         self.world.vault.on_request = self._vault_was_asked
@@ -260,7 +263,7 @@ def run(host: str = "127.0.0.1", port: int = 8400, *, open_browser: bool = True,
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: ended.set())
     try:
-        demo = Demo(host, port, kv, stale=True, pull=SEEN)
+        demo = Demo(host, port, kv, stale=True, pull=SEEN, hourly=True)
     except OSError:
         raise SystemExit(f"Port {port} on {host} is not free. Name another with --port (0 takes any).") from None
     with demo:
