@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.sources import FromFile, Part, SecretSource
 
+LARGEST_PORT = 65535
+PORT = re.compile(r"(?:\]|^[^:]*):([0-9]+)$")
 ADDRESS = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9][A-Za-z0-9._-]*)(:[0-9]{1,5})?$"
 
 
@@ -56,6 +59,15 @@ class Nodes(Part):
     addresses: dict[str, Annotated[str, Field(pattern=ADDRESS)]] = Field(
         default_factory=dict, description="Node -> host:port, where it is really reached elsewhere than by its name."
     )
+
+    @field_validator("addresses")
+    @classmethod
+    def _ports(cls, addresses: dict[str, str]) -> dict[str, str]:
+        ports = [found[1] for found in map(PORT.search, addresses.values()) if found]
+        if not all(0 < int(port) <= LARGEST_PORT for port in ports):
+            raise ValueError("has a port that there is not")
+        return addresses
+
     directory: str = Field(default="/tmp", pattern=r"^/[^\x00-\x1f]*$", description="Where the token files go.")  # noqa: S108 - where jobs look for them
     ping: Literal["port", "icmp"] = Field(
         default="port", description="How it is seen whether a node is up: its SSH port, or the program ping."

@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
+from typing import Any, BinaryIO
 
 from bot.core.errors import Refused
 from bot.core.managed_tokens_values import EMAIL
@@ -33,6 +34,7 @@ REMEMBERED = 2000  # keys
 LONGEST_SUBJECT = 200
 LONGEST_BODY = 200_000
 HUNG_UP = 421
+ENOUGH = 262_144  # bytes of answers
 UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -133,8 +135,38 @@ def _context(settings: Smtp) -> ssl.SSLContext:
 
 def _unopened(settings: Smtp) -> smtplib.SMTP:
     """Not connected yet: that happens as it is made, and whoever watches the time must know it before."""
-    kind = smtplib.SMTP_SSL if settings.tls == "implicit" else smtplib.SMTP
+    kind = _Encrypted if settings.tls == "implicit" else _Plain
     return kind.__new__(kind)
+
+
+class _Plain(smtplib.SMTP):
+    """Reads so much and no more: the library would keep all that a server says, which may be without end."""
+
+    file: Any
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = _Short(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _Encrypted(_Plain, smtplib.SMTP_SSL):
+    """The same over TLS from the start."""
+
+
+class _Short:
+    """The beginning of what a server says; then it ends, as if it had hung up."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, ENOUGH
+
+    def readline(self, size: int) -> bytes:
+        line = self._file.readline(min(size, self._left))
+        self._left -= len(line)
+        return line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _open(smtp: smtplib.SMTP, settings: Smtp, context: ssl.SSLContext) -> None:

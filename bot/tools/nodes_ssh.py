@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -217,6 +218,8 @@ def connecting(problem: Exception) -> Kind:
 
     if isinstance(problem, asyncssh.DisconnectError) and problem.reason.startswith(TOO_MANY):
         return "login"
+    if isinstance(problem, OSError) and problem.errno in (errno.EMFILE, errno.ENFILE):
+        return "too_many"
     kinds: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Kind], ...] = (
         (TimeoutError, "timeout"),
         (socket.gaierror, "name"),

@@ -10,10 +10,10 @@ from bot.core.errors import Refused, Told, Transient
 Kind = Literal[
     "timeout", "login_hangs", "silent", "name", "refused", "unreachable", "hung_up", "cut", "strange", "kex", "login",
     "no_sftp", "no_directory", "not_directory", "not_sticky", "denied", "full", "quota", "read_only", "failed",
-    "no_rename",
+    "no_rename", "too_many",
 ]  # fmt: skip
 AWAY: tuple[Kind, ...] = ("timeout", "login_hangs", "name", "refused", "unreachable")
-PASSING: tuple[Kind, ...] = ("silent", "hung_up", "cut")
+PASSING: tuple[Kind, ...] = ("too_many", "silent", "hung_up", "cut")
 KEPT = "The old token stands until a whole new one takes its place."
 UP = "See whether it is up and lets the bot's network in; if it is gone for good, take it out of destinationNodes."
 
@@ -48,6 +48,10 @@ SENTENCES: dict[Kind, tuple[str, str]] = {
     "name": ("The name {node} is not known in DNS.", "Correct it in destinationNodes, or wait for DNS."),
     "refused": ("{node} is there, but nothing listens on its SSH port.", "Have its sshd started."),
     "unreachable": ("{node} cannot be reached over the network.", UP),
+    "too_many": (
+        "The bot has too many files and connections open to reach {node}.",
+        "Raise its limit of open files (ulimit -n, LimitNOFILE), or lower nodes.at_once.",
+    ),
     "hung_up": (
         "{node} hung up while the bot logged in.",
         "It is tried again; if it goes on, see what its sshd logs (MaxStartups, a firewall, a full disk).",

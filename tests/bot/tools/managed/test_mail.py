@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from email.policy import default
 from pathlib import Path
 from typing import Any
@@ -238,17 +238,42 @@ def test_a_server_that_says_a_byte_at_a_time(dripping: int, resolve: Any) -> Non
 def dripping() -> Iterator[int]:
     stop = threading.Event()
 
-    def drip(listener: socket.socket) -> None:
+    def drip(connection: socket.socket) -> None:
+        while not stop.wait(0.05):
+            connection.sendall(b"2")
+
+    with talking(drip) as port:
+        yield port
+        stop.set()
+
+
+@contextmanager
+def talking(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that talks to who comes, until it is hung up on."""
+
+    def serve() -> None:
         with suppress(OSError), listener.accept()[0] as connection:
-            while not stop.wait(0.05):
-                connection.sendall(b"2")
+            talk(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=drip, args=(listener,), daemon=True)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield listener.getsockname()[1]
-        stop.set()
-        thread.join(5)
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+def test_a_server_that_talks_without_end(resolve: Any) -> None:
+    """It is hung up on before its greeting has cost memory, and long before the time is over."""
+
+    def talk(connection: socket.socket) -> None:
+        while True:
+            connection.sendall(b"220-welcome, and\r\n" * 1000)
+
+    with talking(talk) as port:
+        mail = SmtpMail(Smtp(host="127.0.0.1", port=port, tls="none", sender=BOT, timeout=120), resolve)
+        with pytest.raises(Transient, match="broke off"):
+            mail.send(("a@example.com",), "s", "t", key="k")
 
 
 def test_the_check(mail: Any, post: Post) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import get_args
 
 import asyncssh
@@ -33,6 +34,7 @@ def test_each_kind_has_a_sentence_and_a_cure(kind: Kind) -> None:
         (TimeoutError(), "timeout", Away),
         (ConnectionRefusedError(), "refused", Away),
         (OSError(113, "No route to host"), "unreachable", Away),
+        (OSError(errno.EMFILE, "Too many open files"), "too_many", Transient),
         (asyncssh.PermissionDenied(SECRET), "login", Refused),
         (asyncssh.KeyExchangeFailed(SECRET), "kex", Refused),
         (asyncssh.ConnectionLost(SECRET), "hung_up", Transient),
