@@ -29,8 +29,14 @@ class News(NamedTuple):
 
     def lines(self) -> tuple[str, ...]:
         """One for each, what is new first."""
-        said = [f"🔔 {one.name}: {one.told or one.alarm}" for one in self.new]
+        said = [f"🔔 {_said(one)}" for one in self.new]
         return (*said, *(f"✅ {name}: over" for name in self.over))
+
+
+def _said(one: Credential) -> str:
+    """Its name before what is told of it, where that does not begin with it anyway."""
+    told = one.told or one.alarm
+    return told if told.startswith(f"{one.name} ") else f"{one.name}: {told}"
 
 
 def news(told: Mapping[str, str], found: Iterable[Credential], in_hand: Collection[str] = ()) -> News:

@@ -82,7 +82,7 @@ def test_what_is_new_is_told_with_its_sentence(keeper: Keeper) -> None:
     """In the channel of the settings; the audit knows."""
     (told,) = keeper.look(rings("dev/a"), well("dev/b"))
     assert told["text"] == "Credentials of /world: 1 needs somebody."
-    assert told["lines"] == ["🔔 dev/a: dev/a ends in 48h."]
+    assert told["lines"] == ["🔔 dev/a ends in 48h."]
     assert told["mention"] == []
     assert [row.channel for row in keeper.rows] == ["C1"]
     assert keeper.bench.audited().count("alarms_told") == 1
@@ -101,7 +101,7 @@ def test_another_alarm_is_news_and_so_is_its_end(keeper: Keeper) -> None:
     keeper.look(rings("a"))
     keeper.look(rings("a", "24h"))
     told = keeper.look(well("a"))
-    assert [one["lines"][0] for one in told] == ["🔔 a: a ends in 48h.", "🔔 a: a ends in 24h.", "✅ a: over"]
+    assert [one["lines"][0] for one in told] == ["🔔 a ends in 48h.", "🔔 a ends in 24h.", "✅ a: over"]
     assert told[2]["text"] == "Credentials of /world: 1 is well again."
     assert len(keeper.look(well("a"))) == 3
     assert len(keeper.look(rings("a"))) == 4
@@ -153,7 +153,7 @@ def test_one_look_makes_one_message_of_ten_lines(keeper: Keeper) -> None:
     keeper.look(*(rings(f"old-{n}") for n in range(3)))
     (_, told) = keeper.look(*(rings(f"new-{n:02}") for n in range(20)))
     assert told["text"] == "Credentials of /world: 20 need somebody, 3 are well again."
-    assert told["lines"][0] == "🔔 new-00: new-00 ends in 48h."
+    assert told["lines"][0] == "🔔 new-00 ends in 48h."
     assert told["lines"][10:] == ["… and 13 more: /hivekeeper inventory world"]
 
 
