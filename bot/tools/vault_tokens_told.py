@@ -11,6 +11,8 @@ SLOWER = 10.0  # seconds until the next question, when it was too early
 ANEW = "Begin the sign-in anew."
 ENDED = {
     "access_denied": "The sign-in was turned down in the browser.",
+    "missing oauth state": "Vault knows this sign-in no more: it took too long, or the bot was stopped just as you had "
+    "signed in.",
     "expired_token": "The sign-in took too long: its code has ended.",
     "expired": "The sign-in took too long.",
 }
