@@ -25,6 +25,14 @@ class Broken:
     port: int
     heard: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
+    turn: threading.Condition = field(default_factory=threading.Condition)
+
+    def came(self, least: int) -> int:
+        """`heard`, once it is so many: a client may have given up before this server had its turn. Waits a minute at
+        most."""
+        with self.turn:
+            self.turn.wait_for(lambda: self.heard >= least, 60)
+            return self.heard
 
     @property
     def url(self) -> str:
@@ -113,7 +121,9 @@ def _serve(connection: socket.socket, server: Broken, breaks: Breaks) -> None:
             if not more:
                 return
             heard += more
-        server.heard += 1
+        with server.turn:
+            server.heard += 1
+            server.turn.notify_all()
         breaks(connection, server.stopped)
 
 

@@ -27,6 +27,7 @@ class Way:
         self.port = int(listener.getsockname()[1])
         self.connections = 0
         self.failing = 0
+        self._turn = threading.Condition()
         self._target = target
         self._listener = listener
         self._stopped = threading.Event()
@@ -36,6 +37,13 @@ class Way:
         self.latency = 0.0
         self.cut: int | None = None
         self.reset = self.blackhole = False
+
+    def came(self, least: int) -> int:
+        """`connections`, once they are so many: a client may have given up before this proxy had its turn. Waits a
+        minute at most."""
+        with self._turn:
+            self._turn.wait_for(lambda: self.connections >= least, 60)
+            return self.connections
 
     def stop(self) -> None:
         self._stopped.set()
@@ -50,7 +58,9 @@ class Way:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            self.connections += 1
+            with self._turn:
+                self.connections += 1
+                self._turn.notify_all()
             whole = bool(self.failing) and self.connections > self.failing
             threading.Thread(target=self._through, args=(client, whole), daemon=True).start()
 

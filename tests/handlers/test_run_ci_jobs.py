@@ -82,7 +82,7 @@ def scene(server: tuple[Any, str], canary: Any, tmp_path: Path) -> Scene:
     job.parent.mkdir()
     secret = "com.datapipe.jenkins.vault.model.VaultSecret"
     job.write_text(f"<project><{secret}><path>sd-uhc/sandbox</path></{secret}></project>", encoding="utf-8")
-    settings = Jenkins(address=url, user="hivekeeper", token=FromEnv(env="TOKEN"), timeout=5)
+    settings = Jenkins(address=url, user="hivekeeper", token=FromEnv(env="TOKEN"), timeout=60)
     builds = Builds(settings, lambda _: Secret(token))
     made = Scene(jenkins, NOTHING)
     made.tools = Tools(NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, JobFiles((tmp_path,)), now=lambda: made.now,

@@ -78,7 +78,7 @@ def open_it(vault_server: Swap, stand_in: VaultStandIn, bot_token: str, fingerpr
         **changed: Any,
     ) -> Vault:
         by_token = settings.TokenAuth(token=settings.FromEnv(env="VAULT_TEST_TOKEN"))
-        given = settings.Vault(**{"address": vault_server.url, "auth": by_token, "timeout": 5, **changed})
+        given = settings.Vault(**{"address": vault_server.url, "auth": by_token, "timeout": 60, **changed})
         clocks = {} if clock is None else {"clock": clock}
         return open_vault(given, resolve, fingerprints, **clocks)
 

@@ -134,17 +134,18 @@ BREAKS = {
 def test_broken_connections_are_told(breaks: Any, words: str, ask: Ask, token: str) -> None:
     """The network's troubles are Transient, named by the cluster, and met once: nobody repeats but the engine."""
     with broken.broken(breaks) as server:
-        said = told_by(lambda: ask(server.url, timeout=0.5), Transient, token)
+        patience = 0.5 if "within" in words else 60
+        said = told_by(lambda: ask(server.url, timeout=patience), Transient, token)
         assert words in said
         assert "luster hive at 127.0.0.1" in said
-        assert server.heard == 1
+        assert server.came(1) == 1
 
 
 def test_slow_is_waited_for(cluster: ClusterStandIn, ask: Ask, token: str) -> None:
     """Slower than usual, but within the timeout, is an answer."""
     cluster.accept(token, NAME)
     cluster.delay = 0.2
-    assert ask(timeout=3) == NAME
+    assert ask(timeout=60) == NAME
 
 
 def test_nobody_listens_and_no_such_name(ask: Ask, token: str) -> None:

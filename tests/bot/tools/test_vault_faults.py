@@ -172,8 +172,9 @@ BREAKS = [
 def test_broken_connections_are_told(breaks: Any, words: str, open_it: Any) -> None:
     """Whatever breaks on the network is Transient, says where, and is asked once only: the engine repeats."""
     with broken.broken(breaks) as server:
-        assert words in told_by(open_it(address=server.url, timeout=0.5), Transient)
-        assert server.heard == 1
+        patience = 0.5 if "within" in words else 60
+        assert words in told_by(open_it(address=server.url, timeout=patience), Transient)
+        assert server.came(1) == 1
 
 
 def test_nobody_listens_and_no_such_name(open_it: Any) -> None:
@@ -193,11 +194,11 @@ def test_an_address_that_is_none_is_refused(address: str, open_it: Any) -> None:
 def test_a_slow_vault_is_waited_for_within_the_timeout(stand_in: VaultStandIn, open_it: Any) -> None:
     """Slower than usual is fine; slower than the timeout is Transient with the number of seconds."""
     stand_in.put(PATH, {"config": "x"})
-    vault = open_it(timeout=0.5)
     stand_in.faults.add(Fault(delay=0.1))
-    assert vault.read(PATH, "config").reveal() == "x"
-    stand_in.faults.add(Fault(path=PATH, delay=1.5))
-    assert "did not answer within 0.5 s when asked to read sd-uhc/sandbox" in told_by(vault, Transient)
+    assert open_it().read(PATH, "config").reveal() == "x"
+    stand_in.faults.add(Fault(path=PATH, delay=60))
+    hasty = open_it(timeout=0.5)
+    assert "did not answer within 0.5 s when asked to read sd-uhc/sandbox" in told_by(hasty, Transient)
 
 
 def test_an_answer_cut_after_a_write_is_not_taken_for_success(stand_in: VaultStandIn, open_it: Any) -> None:
@@ -287,7 +288,7 @@ class tls:
     def __enter__(self) -> str:
 
         self._thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not self._server.started and time.monotonic() < deadline:
             time.sleep(0.01)
         return f"https://127.0.0.1:{self._port}"

@@ -232,7 +232,7 @@ def _world(token: str, two: Any) -> World:
 
 def _tools(made: World, token: str, registry: str, cluster: str) -> Tools:
     fingerprints = KeyedFingerprints(Secret(secrets.token_hex(16)))
-    logins = {"one": Cluster(address=cluster, token=FromEnv(env="TOKEN"), timeout=5)}
+    logins = {"one": Cluster(address=cluster, token=FromEnv(env="TOKEN"), timeout=60)}
     return Tools(
         vault=NoVault(),
         fingerprints=fingerprints,
@@ -241,7 +241,7 @@ def _tools(made: World, token: str, registry: str, cluster: str) -> Tools:
         clusters=Clusters({}),
         jobs=JobFiles(()),
         now=made.now,
-        registries=AskedRegistries({ECR: Registry(address=registry, timeout=5)}),
+        registries=AskedRegistries({ECR: Registry(address=registry, timeout=60)}),
         docker_configs=DockerConfigs(fingerprints),
         kubernetes=open_clusters(logins, lambda _: Secret(token), fingerprints),
         commands=frozenset({"refresh-ecr", "diagnose-image-pull", "test-pull"}),

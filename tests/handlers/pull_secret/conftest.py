@@ -280,7 +280,7 @@ def _tools(made: World, urls: list[str]) -> Tools:
     for cluster in made.clusters.values():
         cluster.tokens.accept(token, BOT)
     logins = {
-        name: Cluster(address=url, token=FromEnv(env="T"), timeout=5)
+        name: Cluster(address=url, token=FromEnv(env="T"), timeout=60)
         for name, url in zip(made.clusters, urls[3:], strict=True)
     }
     fingerprints = KeyedFingerprints(Secret(secrets.token_hex(16)))
@@ -288,7 +288,7 @@ def _tools(made: World, urls: list[str]) -> Tools:
     return Tools(
         vault=NoVault(), fingerprints=fingerprints, tokens=JwtClaims(), documents=Base64Yaml(), clusters=Clusters({}),
         jobs=JobFiles(()), now=made.now, docker_configs=DockerConfigs(fingerprints),
-        registries=AskedRegistries({BASIC: Registry(address=urls[1], timeout=5), BEARER: Registry(address=urls[2], timeout=5)}),
+        registries=AskedRegistries({BASIC: Registry(address=urls[1], timeout=60), BEARER: Registry(address=urls[2], timeout=60)}),
         kubernetes=open_clusters(logins, lambda _: Secret(token), fingerprints),
         ocm=RememberedOcm(api, fingerprints, made.now),
         commands=frozenset({"pull-secret"}),

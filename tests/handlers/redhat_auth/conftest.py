@@ -117,14 +117,14 @@ class World:
         }
         looked = {
             "endpoints": CheckedEndpoints(
-                {"accounts": Endpoint(address=url["accounts"] + AccountsStandIn.PATH, timeout=5)}
+                {"accounts": Endpoint(address=url["accounts"] + AccountsStandIn.PATH, timeout=60)}
             )
         }
         return Tools(
             vault=NoVault(), fingerprints=KeyedFingerprints(Secret(secrets.token_hex(16))), tokens=JwtClaims(),
             documents=Base64Yaml(), clusters=Clusters({}), jobs=JobFiles(()), now=lambda: NOW,
-            prometheus=PrometheusServers({r: Prometheus(address=url[r], timeout=5) for r in regions}, resolve),
-            status_pages=ReadPages({"quay.io": StatusPage(address=url["page"], timeout=5)}),
+            prometheus=PrometheusServers({r: Prometheus(address=url[r], timeout=60) for r in regions}, resolve),
+            status_pages=ReadPages({"quay.io": StatusPage(address=url["page"], timeout=60)}),
             runbooks=RunbookFiles((OURS, *runbooks), {}),
             commands=frozenset(handler.name for handler in HANDLERS),
             **{name: made for name, made in looked.items() if name not in without},

@@ -277,7 +277,7 @@ def tools(made: World, token: str, aws: str, registry: str, clusters: dict[str, 
     fingerprints = KeyedFingerprints(Secret(secrets.token_hex(16)))
     resolve = lambda source: Secret(known[source.env])  # noqa: E731 - one line says it
     keys = StaticKeys(access_key_id=FromEnv(env="ID"), secret_access_key=FromEnv(env="KEY"))
-    logins = {name: Cluster(address=url, token=FromEnv(env="TOKEN"), timeout=5) for name, url in clusters.items()}
+    logins = {name: Cluster(address=url, token=FromEnv(env="TOKEN"), timeout=60) for name, url in clusters.items()}
     return Tools(
         vault=NoVault(),
         fingerprints=fingerprints,
@@ -286,8 +286,8 @@ def tools(made: World, token: str, aws: str, registry: str, clusters: dict[str, 
         clusters=Clusters({}),
         jobs=JobFiles(()),
         now=made.now,
-        aws=AwsAccounts({"default": AwsAccess(auth=keys, endpoint_url=aws, timeout=5)}, resolve, made.now),
-        registries=AskedRegistries({ECR: Registry(address=registry, timeout=5)}),
+        aws=AwsAccounts({"default": AwsAccess(auth=keys, endpoint_url=aws, timeout=60)}, resolve, made.now),
+        registries=AskedRegistries({ECR: Registry(address=registry, timeout=60)}),
         docker_configs=DockerConfigs(fingerprints),
         kubernetes=open_clusters(logins, resolve, fingerprints),
         commands=frozenset({"refresh-ecr", "diagnose-image-pull"}),

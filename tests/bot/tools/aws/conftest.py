@@ -75,7 +75,7 @@ class Scene:
         self, auth: dict[str, Any] | None = None, more: dict[str, Any] | None = None, **changed: Any
     ) -> AwsAccounts:
         """The tool with the way in `dev`, and those in `more` (name -> auth)."""
-        net = {"endpoint_url": self.url, "timeout": 20, **changed}  # the first call loads botocore
+        net = {"endpoint_url": self.url, "timeout": 60, **changed}  # the first call loads botocore
         auths = {"dev": auth or self.static(self.dev), **(more or {})}
         settings = parse({"aws": {name: {"auth": auth, **net} for name, auth in auths.items()}}, "settings of the test")
         return AwsAccounts(settings.aws, self.resolve, lambda: time.time() + self.clock)

@@ -161,7 +161,7 @@ BREAKS = [
         "does not speak like AWS|broke off",
     ),
     ("silent", broken.silent, "did not answer within 0.4 s"),
-    ("drips", broken.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + b" " * 90, 0.1), "did not answer within"),
+    ("drips", broken.drip(b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n" + b" " * 90, 1), "did not answer within"),
 ]
 
 
@@ -169,11 +169,11 @@ BREAKS = [
 def test_broken_connections_are_told(scene: Any, breaks: Any, words: str) -> None:
     """Whatever breaks on the way is Transient, in time, and is asked once only: the engine repeats."""
     with broken.broken(breaks) as server:
-        aws = scene.open(endpoint_url=server.url, timeout=0.4 if "within" in words else 5)
+        aws = scene.open(endpoint_url=server.url, timeout=0.4 if "within" in words else 60)
         began = time.monotonic()
         assert re.search(words, told(Transient, lambda: aws.token("dev", REGION)))
-        assert time.monotonic() - began < 4
-        assert server.heard == 1
+        assert time.monotonic() - began < 20
+        assert server.came(1) == 1
 
 
 def test_nobody_listens_and_no_such_name(scene: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,8 +194,8 @@ def test_a_slow_aws_is_waited_for_within_the_timeout(scene: Any) -> None:
     """Slower than usual is fine; slower than the timeout is Transient with the number of seconds."""
     scene.open().who("dev", REGION)
     scene.aws.delay = 0.1
-    assert scene.open(timeout=2).who("dev", REGION)
-    scene.aws.delay = 1
+    assert scene.open().who("dev", REGION)
+    scene.aws.delay = 60
     aws = scene.open(timeout=0.3)
     assert "did not answer within 0.3 s" in told(Transient, lambda: aws.who("dev", REGION))
 
@@ -238,7 +238,7 @@ def over_tls(app: Any, crt: Path, key: Path) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.005)
     yield f"https://127.0.0.1:{port}"

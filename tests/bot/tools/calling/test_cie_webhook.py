@@ -30,7 +30,7 @@ def receiver(served: Any, kept: dict[str, str], canary: Any) -> WebhookStandIn:
 @pytest.fixture
 def hooks(served: Any, receiver: WebhookStandIn, resolve: Any) -> Callable[..., Webhook]:
     def made(**changed: Any) -> Webhook:
-        document = {"address": f"{served.url}/cie", "token": {"env": "TOKEN"}, "timeout": 5}
+        document = {"address": f"{served.url}/cie", "token": {"env": "TOKEN"}, "timeout": 60}
         return Webhook(CieWebhook.model_validate(document | changed), resolve)
 
     return made
@@ -124,10 +124,10 @@ def test_a_wrong_token_is_refused(hooks: Callable[..., Webhook], kept: dict[str,
 def test_broken_ways(hooks: Callable[..., Webhook], served: Any, clean: Any) -> None:
     """Reset, cut off, swallowed or not there at all: Transient each time, with a sentence."""
     with proxied(served.port) as way:
-        tool = hooks(address=f"http://127.0.0.1:{way.port}/cie", timeout=0.5)
         for fault, value in (("reset", True), ("cut", 10), ("blackhole", True)):
             way.heal()
             setattr(way, fault, value)
+            tool = hooks(address=f"http://127.0.0.1:{way.port}/cie", timeout=0.5 if way.blackhole else 60)
             with pytest.raises(Transient) as told:
                 call(tool)
             clean(told.value)

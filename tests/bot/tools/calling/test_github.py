@@ -28,7 +28,7 @@ def github(served: Any, kept: dict[str, str], canary: Any) -> GitHubStandIn:
 @pytest.fixture
 def issues(served: Any, github: GitHubStandIn, resolve: Any) -> Callable[..., Issues]:
     def made(**changed: Any) -> Issues:
-        document = {"repository": REPOSITORY, "token": {"env": "TOKEN"}, "address": served.url, "timeout": 5}
+        document = {"repository": REPOSITORY, "token": {"env": "TOKEN"}, "address": served.url, "timeout": 60}
         return Issues(GitHub.model_validate(document | changed), resolve)
 
     return made
@@ -153,10 +153,10 @@ def test_an_address_that_is_none_is_not_passed_on(issues: Callable[..., Issues],
 def test_broken_ways(issues: Callable[..., Issues], served: Any, clean: Any) -> None:
     """Reset, cut off, swallowed or not there at all: Transient each time, with a sentence."""
     with proxied(served.port) as way:
-        tool = issues(address=f"http://127.0.0.1:{way.port}", timeout=0.5)
         for fault, value in (("reset", True), ("cut", 20), ("blackhole", True)):
             way.heal()
             setattr(way, fault, value)
+            tool = issues(address=f"http://127.0.0.1:{way.port}", timeout=0.5 if way.blackhole else 60)
             with pytest.raises(Transient) as told:
                 open_one(tool)
             clean(told.value)

@@ -35,7 +35,7 @@ def jenkins(served: Any, kept: dict[str, str], canary: Any) -> JenkinsStandIn:
 
 @pytest.fixture
 def settings(served: Any) -> Jenkins:
-    document = {"address": served.url, "user": "hivekeeper", "token": {"env": "TOKEN"}, "timeout": 5}
+    document = {"address": served.url, "user": "hivekeeper", "token": {"env": "TOKEN"}, "timeout": 60}
     return Jenkins.model_validate(document)
 
 

@@ -27,7 +27,7 @@ def pagerduty(served: Any, kept: dict[str, str], canary: Any) -> PagerDutyStandI
 @pytest.fixture
 def pages(served: Any, pagerduty: PagerDutyStandIn, resolve: Any) -> Callable[..., Pages]:
     def made(**changed: Any) -> Pages:
-        document = {"routing_key": {"env": "KEY"}, "address": served.url, "api_address": served.url, "timeout": 5}
+        document = {"routing_key": {"env": "KEY"}, "address": served.url, "api_address": served.url, "timeout": 60}
         return Pages(PagerDuty.model_validate(document | changed), resolve)
 
     return made
@@ -131,10 +131,10 @@ def test_a_long_summary_is_cut(pages: Callable[..., Pages], pagerduty: PagerDuty
 def test_broken_ways(pages: Callable[..., Pages], served: Any, pagerduty: PagerDutyStandIn, clean: Any) -> None:
     """Reset, cut off, swallowed or not there at all: Transient each time, with a sentence."""
     with proxied(served.port) as way:
-        tool = pages(address=f"http://127.0.0.1:{way.port}", timeout=0.5)
         for fault, value in (("reset", True), ("cut", 20), ("blackhole", True)):
             way.heal()
             setattr(way, fault, value)
+            tool = pages(address=f"http://127.0.0.1:{way.port}", timeout=0.5 if way.blackhole else 60)
             with pytest.raises(Transient) as told:
                 page(tool)
             clean(told.value)

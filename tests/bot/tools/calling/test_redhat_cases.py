@@ -26,7 +26,7 @@ def portal(served: Any, kept: dict[str, str], canary: Any) -> CasesStandIn:
 @pytest.fixture
 def cases(served: Any, portal: CasesStandIn, resolve: Any) -> Callable[..., SupportCases]:
     def made(**changed: Any) -> SupportCases:
-        document = {"offline_token": {"env": "OFFLINE"}, "account": "1", "address": served.url, "timeout": 5}
+        document = {"offline_token": {"env": "OFFLINE"}, "account": "1", "address": served.url, "timeout": 60}
         login = {"login": served.url + CasesStandIn.LOGIN}
         return SupportCases(RedhatSupport.model_validate(document | login | changed), resolve)
 

@@ -34,7 +34,7 @@ def clock() -> Clock:
 @pytest.fixture
 def opened(token: str, clock: Clock) -> Callable[..., KubernetesClusters]:
     def made(address: str, text: str = token, **more: Any) -> KubernetesClusters:
-        cluster = Cluster(**{"address": address, "token": FromEnv(env="T"), "timeout": 5, **more})
+        cluster = Cluster(**{"address": address, "token": FromEnv(env="T"), "timeout": 60, **more})
         return open_clusters({"dev": cluster}, lambda _: Secret(text), MARKS, clock)
 
     return made

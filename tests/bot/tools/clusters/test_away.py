@@ -30,13 +30,13 @@ def test_a_silent_cluster_is_waited_for_once(opened: Opened, clock: Any, token: 
         clusters = opened(server.url, timeout=0.2)
         first = told_by(lambda: clusters.version("dev"), Transient, token)
         began = time.monotonic()
-        for _ in range(50):
+        for _ in range(300):
             assert told_by(lambda: clusters.secret("dev", "cf-dev", "x"), Transient, token) == first
-        assert time.monotonic() - began < 0.3
-        assert server.heard == 1
+        assert time.monotonic() - began < 20, "a minute if each of them waited"
+        assert server.came(1) == 1
         clock.now = 5.1
         told_by(lambda: clusters.version("dev"), Transient, token)
-        assert server.heard == 2
+        assert server.came(2) == 2
 
 
 def test_a_cluster_that_comes_back(opened: Opened, clock: Any, token: str) -> None:
@@ -60,11 +60,11 @@ def test_a_reset_is_no_absence(opened: Opened, token: str) -> None:
 
 
 def test_one_dead_cluster_delays_no_other(token: str) -> None:
-    """Two hundred looks over ten clusters, one of them silent: the others are done long before it times out, and those
-    who wait for the silent one fail together, not one after the other."""
+    """Looks over ten clusters, sixty of them at a silent one: all others have their answer, and those who wait for the
+    silent one fail together, not one after the other, which would take half a minute."""
     good = broken.answer(200, b'{"gitVersion": "v1.33.1"}')
     with answering(good) as alive, broken.broken(broken.silent) as dead:
-        known = {f"c{n}": Cluster(address=alive.url, token=FromEnv(env="T"), timeout=5) for n in range(9)}
+        known = {f"c{n}": Cluster(address=alive.url, token=FromEnv(env="T"), timeout=60) for n in range(9)}
         known["dead"] = Cluster(address=dead.url, token=FromEnv(env="T"), timeout=0.5)
         clusters = open_clusters(known, lambda _: Secret(token), MARKS)
         began, done = time.monotonic(), []
@@ -77,10 +77,10 @@ def test_one_dead_cluster_delays_no_other(token: str) -> None:
             finally:
                 done.append((name, time.monotonic() - began))
 
-        with ThreadPoolExecutor(64) as pool:
-            found = list(pool.map(look, [name for _ in range(20) for name in known]))
-        assert found.count("away") == 20
-        assert max(seconds for name, seconds in done if name == "dead") < 2
+        with ThreadPoolExecutor(100) as pool:
+            found = list(pool.map(look, [name for _ in range(20) for name in (*known, "dead", "dead")]))
+        assert (found.count("away"), found.count("v1.33.1")) == (60, 180)
+        assert max(seconds for name, seconds in done if name == "dead") < 15
         assert dead.heard <= 16
 
 

@@ -29,7 +29,7 @@ BREAKS = {
     "reset": (broken.reset, "The connection to cluster dev at 127.0.0.1 broke off"),
     "closed": (broken.cut(b""), "broke off"),
     "silent": (broken.silent, WHERE + " did not answer within 0.2 s"),
-    "a byte at a time": (broken.drip(broken.answer(200, b"x" * 999), 0.01), WHERE + " did not answer within 0.2 s"),
+    "a byte at a time": (broken.drip(broken.answer(200, b"x" * 999), 0.1), WHERE + " did not answer within 0.2 s"),
     "not HTTP": (broken.cut(b"SSH-2.0-" + FOREIGN.encode()), "broke off"),
     "cut in the head": (broken.cut(b"HTTP/1.1 200 OK\r\nContent-Type: appl"), "does not speak like Kubernetes"),
     "cut in the body": (broken.cut(broken.answer(200, b'{"kind": "Pod"}' * 9)[:-3]), "broke off"),
@@ -39,11 +39,12 @@ BREAKS = {
 @pytest.mark.parametrize(("breaks", "words"), BREAKS.values(), ids=BREAKS.keys())
 def test_broken_connections_are_told(breaks: Any, words: str, opened: Opened, token: str) -> None:
     """The network's troubles are Transient, name the cluster, come in time, and are met once: only the engine repeats."""
+    patience = 0.2 if "within" in words else 60
     with broken.broken(breaks) as server:
         began = time.monotonic()
-        assert words in told_by(lambda: opened(server.url, timeout=0.2).version("dev"), Transient, token)
-        assert time.monotonic() - began < 2
-        assert server.heard == 1
+        assert words in told_by(lambda: opened(server.url, timeout=patience).version("dev"), Transient, token)
+        assert time.monotonic() - began < 20
+        assert server.came(1) == 1
 
 
 def test_nobody_listens_and_no_such_name(opened: Opened, token: str) -> None:

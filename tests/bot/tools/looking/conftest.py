@@ -77,7 +77,7 @@ def open_it(served: Served, stand_in: PrometheusStandIn, secrets: dict[str, str]
         return Secret(secrets[source.env])
 
     def made(**changed: Any) -> PrometheusServers:
-        region = Prometheus.model_validate({"address": served.url, "timeout": 5, **changed})
+        region = Prometheus.model_validate({"address": served.url, "timeout": 60, **changed})
         return PrometheusServers({"us-south": region}, resolve)
 
     return made
@@ -90,7 +90,7 @@ def over_tls(app: Any, crt: Path, key: Path) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=port, ssl_certfile=crt, ssl_keyfile=key, log_config=None))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not server.started and time.monotonic() < deadline:
         time.sleep(0.01)
     yield f"https://127.0.0.1:{port}"

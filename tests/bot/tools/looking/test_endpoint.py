@@ -29,7 +29,7 @@ def api(served: Any) -> AccountsStandIn:
 @pytest.fixture
 def check(served: Any, api: AccountsStandIn) -> Check:
     def made(**changed: Any) -> Health:
-        endpoint = Endpoint.model_validate({"address": served.url + accounts.PATH, "timeout": 8, **changed})
+        endpoint = Endpoint.model_validate({"address": served.url + accounts.PATH, "timeout": 60, **changed})
         health = CheckedEndpoints({"accounts": endpoint}).check("accounts")
         assert health.told.startswith(("Accounts at 127.0.0.1", "No TLS", "The "))
         assert health.told.endswith(".")
@@ -65,7 +65,7 @@ def test_each_state_is_judged(
     assert (health.reachable, health.how, health.status) == (reachable, how, status)
     assert told in health.told
     assert health.latency is not None
-    assert 0 < health.latency < 8
+    assert 0 < health.latency < 60
 
 
 @pytest.mark.parametrize("body", [b'{"message": "no"}', b"[]", b'"x"', b"<html>", b'{"kind": 7}', b""])
@@ -83,7 +83,7 @@ BREAKS = [
     ("cut in the head", broken.cut(b"HTTP/1.1 200 OK\r\nX-Some: th"), "cut"),
     ("cut in the body", broken.cut(broken.answer(200, b'{"kind": "API"}')[:-3]), "cut"),
     ("silent", broken.silent, "timeout"),
-    ("slow body", broken.drip(broken.answer(200, b" " * 999), 0.02), "timeout"),
+    ("slow body", broken.drip(broken.answer(200, b" " * 999), 0.1), "timeout"),
     ("endless body", broken.cut(broken.answer(200, b" " * 2_000_000)), "not_json"),
 ]
 
@@ -93,9 +93,9 @@ def test_broken_connections_are_answers(breaks: Any, how: str, check: Check) -> 
     """A failure to reach it is no error but what was asked for, in time."""
     with broken.broken(breaks) as server:
         began = time.monotonic()
-        health = check(address=server.url, timeout=0.3 if how == "timeout" else 8)
+        health = check(address=server.url, timeout=0.3 if how == "timeout" else 60)
     assert (health.reachable, health.how, health.status) == (False, how, None)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 20
 
 
 def test_closed_port_and_unknown_name(api: AccountsStandIn) -> None:
@@ -133,7 +133,7 @@ def test_a_blip_is_looked_at_twice(served: Any, api: AccountsStandIn, check: Che
         way.heal()
         way.blackhole = True
         assert check(address=address, timeout=0.3).how == "timeout"
-        assert way.connections == 5
+        assert way.came(5) == 5
 
 
 def test_redirects(served: Any, api: AccountsStandIn, check: Check) -> None:

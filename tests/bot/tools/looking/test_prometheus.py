@@ -41,7 +41,7 @@ def test_the_query_of_the_seed(stand_in: PrometheusStandIn, open_it: Open, query
     fill(stand_in, SEED)
     assert counts(open_it().now("us-south", query)) == SEED
     assert stand_in.log[-1]["query"] == query
-    assert stand_in.log[-1]["timeout"] == "4500ms"
+    assert stand_in.log[-1]["timeout"] == "54000ms"
 
 
 def test_nothing_there_is_an_empty_vector(open_it: Open, query: str) -> None:

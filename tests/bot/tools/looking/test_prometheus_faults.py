@@ -127,7 +127,7 @@ BREAKS = [
     ("bad gzip", broken.cut(broken.answer(200, b"gobbledygook", "Content-Encoding: gzip")), "broke off", 2),
     ("silent", broken.silent, "did not answer within 0.4 s", 1),
     ("slow head", broken.drip(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 999, 0.1), "did not answer within 0.4 s", 1),
-    ("slow body", broken.drip(broken.answer(200, b" " * 999), 0.02), "did not answer within 0.4 s", 1),
+    ("slow body", broken.drip(broken.answer(200, b" " * 999), 0.1), "did not answer within 0.4 s", 1),
 ]
 
 
@@ -137,11 +137,11 @@ def test_broken_connections_are_told(breaks: Any, words: str, heard: int, open_i
     the time of the settings."""
     with broken.broken(breaks) as server:
         began = time.monotonic()
-        said = told_by(open_it(address=server.url, timeout=0.4 if heard == 1 else 8), Transient)
-        assert time.monotonic() - began < 4
+        said = told_by(open_it(address=server.url, timeout=0.4 if heard == 1 else 60), Transient)
+        assert time.monotonic() - began < 20
         assert words in said
         assert "Prometheus of us-south at 127.0.0.1" in said
-        assert server.heard == heard
+        assert server.came(heard) == heard
 
 
 def test_nobody_listens_and_no_such_name(open_it: Open) -> None:
@@ -156,7 +156,7 @@ def test_too_much_is_not_read(open_it: Open) -> None:
     """An answer that unpacks to more than the limit is given up, however small it was on the way."""
     packed = gzip.compress(b" " * 20_000_000)
     with broken.broken(broken.cut(broken.answer(200, packed, "Content-Encoding: gzip"))) as server:
-        assert "more than the bot reads" in told_by(open_it(address=server.url, timeout=20), Refused)
+        assert "more than the bot reads" in told_by(open_it(address=server.url, timeout=60), Refused)
 
 
 def test_packed_answers_are_read(open_it: Open) -> None:
@@ -188,7 +188,7 @@ def test_through_a_way_that_breaks(way: Way, open_it: Open) -> None:
     way.blackhole = True
     assert "did not answer within 0.4 s" in told_by(hasty, Transient)
     way.heal()
-    way.latency = 1
+    way.latency = 60
     assert "did not answer within 0.4 s" in told_by(hasty, Transient)
     way.heal()
     servers.now("us-south", "up")

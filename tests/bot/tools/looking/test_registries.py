@@ -42,7 +42,7 @@ class Place:
         self.registry = RegistryStandIn(host, lambda _, given: self.principal if given == word else None, kind=kind)
         self.registry.add("team/app", "v1", pullers=(WHO,))
         served.app = self.registry.app()
-        self.tool = AskedRegistries({host: Registry(address=served.url, timeout=10)})
+        self.tool = AskedRegistries({host: Registry(address=served.url, timeout=60)})
 
     def pull(self, name: str = "team/app:v1") -> Pull:
         return self.tool.pull(image(f"{self.host}/{name}"), self.login)

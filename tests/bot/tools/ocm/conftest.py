@@ -54,7 +54,7 @@ class Place:
         return self.ocm.open_window(self.cluster, "joe", "jack", self.document, CLOSES)
 
     def tool(self, **changed: Any) -> TransferApi:
-        return TransferApi(Ocm.model_validate({"address": self.url, "timeout": 8, **changed}))
+        return TransferApi(Ocm.model_validate({"address": self.url, "timeout": 60, **changed}))
 
     def ask(self, **changed: Any) -> Offered:
         return self.tool(**changed).offered(self.cluster, Secret(self.auth))

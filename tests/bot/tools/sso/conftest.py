@@ -53,7 +53,7 @@ class Scene:
         self.kept: dict[str, str] = {}
 
     def settings(self, **changed: Any) -> dict[str, Realm]:
-        own = {"issuer": self.realm.issuer, "address": self.url + SsoStandIn.PATH, "timeout": 5, "device_flow": True}
+        own = {"issuer": self.realm.issuer, "address": self.url + SsoStandIn.PATH, "timeout": 60, "device_flow": True}
         return dict(parse({"sso": {"redhat": own | changed}}, "settings of the test").sso)
 
     def open(self, **changed: Any) -> Realms:
