@@ -87,10 +87,9 @@ class Session:
             raise Transient(f"The bot itself asks {lower(self.where)} too much at a time.", BUSY)
         try:
             self._not_while_away()  # those who waited for their turn need not find out again
-            answer = self.wire.send(request, token)
+            return self._noted(self.wire.send(request, token))
         finally:
             self._turns.release()
-        return self._noted(answer)
 
     def _noted(self, answer: Answer) -> Answer:
         self._away = Away(answer, self._clock() + PAUSE) if answer.how in AWAY else None
