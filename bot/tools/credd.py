@@ -31,6 +31,7 @@ from bot.tools.storer_files import removed
 
 FRESH = 120.0  # seconds that the list of a collector is good for
 STORERS = ("condor_credential_storer", "condor_vault_storer")  # renamed in 2026; the old name stays as a link
+NO_NAMES = {"undefined", "error"}  # what a ClassAd without a name is printed as
 Lend = Callable[[Service, Path], None]  # puts a copy of the service's ticket into a file
 
 
@@ -68,7 +69,8 @@ class Schedds:
 
     def _asked(self, collector: str, constraint: str) -> tuple[float, tuple[str, ...]]:
         ask = bindings.schedds if self._settings.way == "bindings" else _by_status
-        names = tuple(sorted({name for name in ask(self._settings, collector, constraint) if DAEMON.fullmatch(name)}))
+        listed = {name for name in ask(self._settings, collector, constraint) if DAEMON.fullmatch(name)}
+        names = tuple(sorted(listed - NO_NAMES))
         if not names:
             raise Refused(
                 f"The collector {collector} lists no schedd that fits.", "Check condorScheddConstraint, and the pool."

@@ -31,7 +31,8 @@ def test_who_only_looks_cannot_push(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "nodes",
     [
-        {"port": 0}, {"directory": "tmp"}, {"directory": "/a\nb"}, {"addresses": {"n1": "a b"}}, {"addresses": {"n1": "h:70000"}}, {"addresses": {"n1": "[::1]:0"}}, {"auth": []},
+        {"port": 0}, {"directory": "tmp"}, {"directory": "/a\nb"}, {"addresses": {"n1": "a b"}},
+        {"addresses": {"n1": "h:70000"}}, {"addresses": {"n1": "[::1]:0"}}, {"auth": []},
         {"auth": [{"method": "password"}]}, {"auth": [{"method": "key", "private_key": "a key in clear"}]},
     ],
     ids=str,

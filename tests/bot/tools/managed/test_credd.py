@@ -178,7 +178,7 @@ def test_the_schedds_of_the_service_itself(credds: Any, pool: CondorStandIn, ser
 
 def test_the_schedds_of_a_collector(credds: Any, pool: CondorStandIn, service: Service) -> None:
     """The next collector is asked when one is away, the list is kept for a while, and the constraint is one argument."""
-    pool.schedds["second.example.com"] = [B, A, A, "not a name; rm -rf"]
+    pool.schedds["second.example.com"] = [B, A, A, "not a name; rm -rf", "undefined"]
     pool.save()
     asked = service.model_copy(update={"collector": "first.example.com,second.example.com", "constraint": "x == 1; id"})
     opened = credds()
