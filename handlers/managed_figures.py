@@ -85,14 +85,13 @@ def of_pushes(tools: ReadTools) -> tuple[Figure, ...]:
         return ()
     services = inventory(tools).services
     names = {one.name for one in services}
-    places = {place(one.name, node) for one in services for node in one.nodes}
-    nodes = {node for one in services for node in one.nodes}
+    places = {where for one in services for node in one.nodes for where in (node, place(one.name, node))}
     found = (
         *_pushes(tools, names),
         *_last_run(tools, names),
         *_took(tools, ("kinit", "obtain", "store", "push", "ping")),
     )
-    return tuple(one for one in found if _present(one, names, places | nodes))
+    return tuple(one for one in found if _present(one, names, places))
 
 
 def _present(figure: Figure, names: set[str], places: set[str]) -> bool:

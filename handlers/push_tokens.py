@@ -24,7 +24,7 @@ from handlers.managed_tokens import (
     mark,
     uid_of,
 )
-from handlers.push_tokens_report import PLACES, held_by, missed, report
+from handlers.push_tokens_report import NODES, PLACES, held_by, missed, report
 
 MOST = 20  # warnings of a kind that are shown
 
@@ -49,7 +49,7 @@ class PushTokens(Ask):
         default=(), max_length=PLACES, json_schema_extra={"positional": True},
         description="Experiments, services (dune_production) or places (dune_production@gpvm01); all if left out.",
     )  # fmt: skip
-    node: tuple[Host, ...] = Field(default=(), max_length=500, description="Just these nodes.")
+    node: tuple[Host, ...] = Field(default=(), max_length=NODES, description="Just these nodes.")
     test: bool = Field(default=False, description="Get and store tokens, and push them nowhere.")
 
 

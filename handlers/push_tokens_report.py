@@ -20,7 +20,7 @@ from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed, uid_of
 
 ROWS, OFFERS = 30, 4
-PLACES = 2000  # that can be named in one command
+PLACES, NODES = 2000, 500  # that can be named in one command
 
 
 def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets
@@ -63,9 +63,16 @@ def again(plan: Plan, without: tuple[str, ...], places: tuple[str, ...], names: 
     there = {where.partition("@")[0] for where in places}
     missing = (*(name for name in without if name not in there), *places)
     wanted = tuple(where for where in missing if where.partition("@")[0] in names)
-    if not wanted or len(wanted) > PLACES:
-        return None
-    return {**plan.ask, "service": list(wanted), "node": []}
+    if len(wanted) > PLACES:
+        return block(plan, wanted)
+    return {**plan.ask, "service": list(wanted), "node": []} if wanted else None
+
+
+def block(plan: Plan, places: tuple[str, ...]) -> dict[str, Any] | None:
+    """More places than can be named, as all of some services on some nodes; None if they are not just these."""
+    services, nodes = (dict.fromkeys(where.partition("@")[part] for where in places) for part in (0, 2))
+    whole = len(services) * len(nodes) == len(set(places)) and len(nodes) <= NODES
+    return {**plan.ask, "service": list(services), "node": list(nodes)} if whole else None
 
 
 def held(steps: tuple[Step, ...], known: dict[str, Record], tools: ReadTools) -> dict[str, Held | None]:

@@ -14,6 +14,7 @@ from bot.core.errors import Refused, Transient
 from bot.core.grid import Inventory, Service
 from handlers.managed_places import meant
 from handlers.push_tokens import HANDLER, PushTokens
+from handlers.push_tokens_report import again
 
 AWAY = Transient("It does not answer.", "Is it up?")
 NODES = ("n1", "n2", "n3")
@@ -63,6 +64,19 @@ def test_the_button_asks_for_exactly_what_has_failed(crossed: Any) -> None:
     assert sorted(places(last)) == sorted(failing[1:])
     crossed.apply(last)
     assert crossed.report(HANDLER, last).again is None
+
+
+def test_a_block_of_very_many_is_named_by_its_sides(scene: Any) -> None:
+    """All of some services on some nodes; what is no such block is asked for whole, and what was brought left alone."""
+    plan = scene.plan(HANDLER)
+    places = tuple(f"dune_{role}@n{n}" for role in ("pro", "ana") for n in range(1001))
+    assert again(plan, (), places, {"dune_pro", "dune_ana"}) is None
+    fewer = tuple(f"dune_r{role}@n{n}" for role in range(5) for n in range(401))
+    asked = again(plan, (), fewer, {f"dune_r{role}" for role in range(5)})
+    assert asked is not None
+    assert (len(asked["service"]), len(asked["node"])) == (5, 401)
+    assert again(plan, (), fewer[1:], {f"dune_r{role}" for role in range(5)}) is None
+    assert PushTokens.model_validate(asked)
 
 
 def test_what_brought_nothing_for_want_of_a_token_is_asked_for_whole(scene: Any) -> None:
