@@ -64,7 +64,8 @@ def grid(tmp_path: Path, canary: Any, keys: tuple[asyncssh.SSHKey, asyncssh.SSHK
         clock = {"clock": settings.pop("clock")} if "clock" in settings else {}
         given = {
             "auth": (Key(private_key=FromEnv(env="KEY")),), "known_hosts": known_hosts,
-            "addresses": {"n1.example.com": f"127.0.0.1:{node.port}"}, **settings,
+            "addresses": {"n1.example.com": f"127.0.0.1:{node.port}"},
+            "connect_timeout": 60, "operation_timeout": 60, "node_timeout": 120, **settings,
         }  # fmt: skip
 
         def resolve(source: Any) -> Secret:

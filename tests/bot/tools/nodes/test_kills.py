@@ -47,7 +47,8 @@ for of in (asyncssh.SFTPClientFile, asyncssh.SFTPClient):
 service = Service(name="dune_production", experiment="dune", role="production", account=given["account"],
                   principal="x@TEST.LOCAL", keytab="/dev/null")
 settings = Nodes(auth=(Key(private_key=FromFile(file=given["key"])),), known_hosts=given["known_hosts"],
-                 directory=given["directory"], addresses={"localhost": given["address"]}, node_timeout=20)
+                 directory=given["directory"], addresses={"localhost": given["address"]}, connect_timeout=60,
+                 operation_timeout=60, node_timeout=120)
 content, key = Secret(given["token"]), Secret("a made-up key of the fingerprints")
 tool = SshNodes(settings, lambda source: Secret(open(source.file).read()), KeyedFingerprints(key), lambda _: content)
 tool.push(service, "localhost", given["uid"])

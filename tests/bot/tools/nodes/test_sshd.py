@@ -62,7 +62,8 @@ class Real:
     def tool(self, *, tickets: Any = lambda _: None, **settings: Any) -> SshNodes:
         given = {
             "auth": AUTH, "known_hosts": self.known_hosts, "directory": str(self.sshd.tmp),
-            "addresses": {"localhost": f"127.0.0.1:{self.sshd.port}"}, **settings,
+            "addresses": {"localhost": f"127.0.0.1:{self.sshd.port}"},
+            "connect_timeout": 60, "operation_timeout": 60, "node_timeout": 120, **settings,
         }  # fmt: skip
         key = KeyedFingerprints(Secret("a made-up key of the fingerprints"))
         content = Secret(self.token)
