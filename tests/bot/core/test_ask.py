@@ -151,11 +151,11 @@ def test_an_error_repeats_little_of_the_input() -> None:
 
 
 def test_hostile_input_is_refused_quickly() -> None:
-    """A hundred thousand quotes, brackets or dashes do not keep anybody waiting (a second at most, on a busy machine)."""
+    """A hundred thousand quotes, brackets or dashes cost at most a second of the processor's time."""
     for piece in ("'", '"\\', "(((", "--", "=", "—", "a,", "\u202e", "\x00"):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         refused(piece * 100_000)
-        assert time.perf_counter() - begun < 1
+        assert time.thread_time() - begun < 1
 
 
 def test_a_command_without_parameters_takes_none() -> None:

@@ -33,6 +33,19 @@ from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.seal import FernetSeal
 
 QUICK = Patience(attempts=3, first=0.001, most=0.002)
+HURRY = store.BUSY
+
+
+@pytest.fixture(autouse=True)
+def _time_for_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a thread may be without a turn for seconds: no test is to take that for a store that is away."""
+    monkeypatch.setattr(store, "BUSY", 60)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store's own patience."""
+    monkeypatch.setattr(store, "BUSY", HURRY)
 
 
 @pytest.fixture(scope="session")

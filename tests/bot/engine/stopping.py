@@ -38,7 +38,7 @@ def begin() -> desk.Running:
 def wait_in_b(where: str, name: str, verb: str) -> None:
     if (name, verb) == ("b", "do"):
         reached.set()
-        go_on.wait(10)
+        go_on.wait(60)
     mood(where, name, verb)
 
 
@@ -49,7 +49,7 @@ def state(running: desk.Running, run: str) -> str:
 
 
 def until(running: desk.Running, run: str, wanted: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while state(running, run) != wanted:
         assert time.monotonic() < deadline, state(running, run)
         time.sleep(0.02)
@@ -62,7 +62,7 @@ run = first.desk.ask(
 )
 until(first, run, "proposed")
 first.desk.decide(Decision(key="d", run=run, verdict="approve", user="U2"))
-assert reached.wait(30)
+assert reached.wait(60)
 stopping = threading.Thread(target=first.stop)
 stopping.start()
 time.sleep(0)

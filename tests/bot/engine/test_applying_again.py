@@ -60,7 +60,7 @@ def test_another_process_that_is_late_records_nothing(bench: Any) -> None:
 
 def test_steps_of_a_stage_run_side_by_side(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Three steps that wait for each other all end."""
-    together, mood = threading.Barrier(3, timeout=20), bench.world.mood
+    together, mood = threading.Barrier(3, timeout=90), bench.world.mood
 
     def meet(folder: str, name: str, verb: str) -> None:
         if verb == "do":

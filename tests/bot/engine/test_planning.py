@@ -66,7 +66,7 @@ class Together(Step):
     meeting: ClassVar[threading.Barrier] = threading.Barrier(2)
 
     def done(self, tools: Any) -> bool:
-        self.meeting.wait(10)
+        self.meeting.wait(90)
         return self.name == "a"
 
 

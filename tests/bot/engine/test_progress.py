@@ -18,7 +18,7 @@ from bot.engine.progress import LIMIT, Progress
 from bot.engine.workshop import RECORDERS
 
 
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -130,11 +130,11 @@ def test_a_store_that_is_away_neither_stops_nor_fails_the_step(bench: Any, monke
         tell = progress.of(row)
         with store_away(bench):
             began = time.monotonic()
-            for number in range(100):
+            for number in range(3000):
                 tell(str(number))
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 20, "a minute if each of them waited for the store"
             until(lambda: not progress._news.is_set())  # it has tried
-        assert until(lambda: shown(bench, row)) == "99"
+        assert until(lambda: shown(bench, row)) == "2999"
 
 
 def test_after_a_crash_the_old_text_goes_when_the_step_is_begun_again(bench: Any) -> None:
@@ -171,9 +171,9 @@ def test_a_pause_ends_the_step_when_the_bot_is_to_stop(bench: Any) -> None:
 
         thread = threading.Thread(target=work)
         thread.start()
-        assert began.wait(10)
+        assert began.wait(60)
         bench.shop.stopping.set()
-        thread.join(10)
+        thread.join(50)
         assert halted
         assert bench.see(view.id).steps[0].state == StepState.RUNNING
         bench.shop.stopping.clear()
@@ -210,7 +210,7 @@ def test_two_hundred_and_more_steps_are_at_work_at_once(bench: Any) -> None:
     bench.decide(view)
     write, done = bench.world.Write, bench.world.Write.done
     all_here = threading.Barrier(256)
-    write.done = lambda self, tools: all_here.wait(20) >= 0
+    write.done = lambda self, tools: all_here.wait(90) >= 0
     try:
         view = bench.apply(view.id)
     finally:

@@ -36,6 +36,7 @@ def test_nobody_else_can_read_the_files(engine: sa.Engine, tmp_path: Path) -> No
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
 
 
+@pytest.mark.usefixtures("hurried")
 def test_sqlite_is_set_up_to_survive_a_power_loss(engine: sa.Engine) -> None:
     """Write-ahead log, full synchronisation, foreign keys, and two seconds of waiting."""
     with store.reading(engine) as conn:

@@ -285,7 +285,7 @@ def bot(order: dict[str, Any]) -> None:
     running = engine.start(
         parse(settings, "world"), {"world": KEEPER if order.get("keeps") else HANDLER}, {"world": HandlerSettings()},
         tools(), tools(), Friends(), Board(folder / "slack"), cipher=Fernet(order["key"]),
-        patience=Patience(attempts=3, first=0.01, most=0.05), life=4, alert_handlers={"alarm": ALARM},
+        patience=Patience(attempts=3, first=0.01, most=0.05), alert_handlers={"alarm": ALARM},
         alert_settings={"alarm": HandlerSettings()},
     )  # fmt: skip
     if order.get("after", 0):

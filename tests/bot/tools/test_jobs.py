@@ -173,16 +173,16 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
 
 
 def test_thousands_of_files(tmp_path: Path) -> None:
-    """Three thousand jobs of ten kilobytes are looked through in seconds."""
+    """Three thousand jobs of ten kilobytes are looked through in seconds of the processor's time."""
     filler = "<!-- " + "x" * 10_000 + " -->"
     for number in range(3000):
         put(tmp_path, f"job-{number}", job_xml("sd-uhc/other").replace("</project>", filler + "</project>"))
     put(tmp_path, "the-one", job_xml())
-    begun = time.monotonic()
+    begun = time.thread_time()
     found = consuming(tmp_path)
     assert names(found) == ["the-one"]
     assert found.looked_at == 3001
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 @given(st.binary(max_size=80) | st.text(alphabet="<>/ab=\"'&#;![]?-x ", max_size=60).map(str.encode))

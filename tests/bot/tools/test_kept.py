@@ -33,7 +33,7 @@ def gathered(kept: Kept[Any], make: Any, count: int = 5) -> list[Any]:
 
     def slow() -> Any:
         inside.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return make()
 
     def run() -> None:
@@ -45,13 +45,13 @@ def gathered(kept: Kept[Any], make: Any, count: int = 5) -> list[Any]:
     threads = [threading.Thread(target=run) for _ in range(count)]
     for thread in threads:
         thread.start()
-    assert inside.wait(10)
+    assert inside.wait(60)
     other: Kept[int] = Kept()
     assert other.get("b", yes, lambda: 1) == 1
     assert kept.get("b", yes, lambda: 7) == 7  # another key does not wait
     go_on.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     return came
 
 

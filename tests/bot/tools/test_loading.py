@@ -23,10 +23,10 @@ CLIENTS = ("requests", "hvac", "kubernetes", "boto3")
 nobody = sys.argv[1]
 token = {"env": "T"}
 settings = parse({
-    "vault": {"address": nobody, "auth": {"method": "token", "token": token}, "timeout": 9},
-    "aws": {"a": {"endpoint_url": nobody, "auth": {"method": "static", "access_key_id": token, "secret_access_key": token}}},
-    "clusters": {"c": {"address": nobody, "token": token, "timeout": 9}},
-    "registries": {"registry.example.com": {"address": nobody, "timeout": 9}},
+    "vault": {"address": nobody, "auth": {"method": "token", "token": token}, "timeout": 60},
+    "aws": {"a": {"endpoint_url": nobody, "auth": {"method": "static", "access_key_id": token, "secret_access_key": token}, "timeout": 60}},
+    "clusters": {"c": {"address": nobody, "token": token, "timeout": 60}},
+    "registries": {"registry.example.com": {"address": nobody, "timeout": 60}},
 }, "the test's settings")
 resolve, marks = lambda _: Secret("made-up"), KeyedFingerprints(Secret("made up, and long enough to be one"))
 vault = open_vault(settings.vault, resolve, marks)
@@ -59,6 +59,6 @@ def test_clients_are_loaded_one_after_another() -> None:
     """While one tool loads its client, no other one loads anything: clients share modules, and two threads that load
     these from two ends get them in parts. Afterwards each says that nobody answers, and all are loaded."""
     command = [sys.executable, "-c", ASK, f"http://127.0.0.1:{broken.unused_port()}"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["[] True", "['requests', 'hvac', 'kubernetes', 'boto3']"]
