@@ -121,16 +121,35 @@ class Tickets:
 
     def _step(self, service: Service, ticket: Ticket, host: str) -> Secret:
         gssapi = library()
-        there = gssapi.Name(f"host@{host}", gssapi.NameType.hostbased_service)
-        # Plain Kerberos first, unsent: it puts the ticket for the host into the cache, and its codes are the KDC's own
-        plain = self._credentials(ticket.principal, ticket.store)
-        gssapi.SecurityContext(usage="initiate", name=there, creds=plain, mech=gssapi.MechType.kerberos).step()
+        there = self._there(ticket, host)
         credentials = self._credentials(ticket.principal, ticket.store, spnego=True)
         kind = gssapi.OID.from_int_seq(SPNEGO)
         token = gssapi.SecurityContext(usage="initiate", name=there, creds=credentials, mech=kind).step()
         if not token:
             raise Refused(f"Kerberos had nothing to say to {host}.", f"Check the keytab {service.keytab}.")
         return Secret(base64.b64encode(token).decode("ascii"))
+
+    def _there(self, ticket: Ticket, host: str) -> Any:
+        """The server by the name that it is called by, else by what the library makes of that. For htgettoken's sake:
+        it switches reverse DNS off, which the library asks by default, as several servers may stand behind one name."""
+        gssapi = library()
+        realm = ticket.principal.rpartition("@")[2]
+        called = gssapi.Name(f"host/{host}@{realm}", gssapi.NameType.kerberos_principal)
+        found = gssapi.Name(f"host@{host}", gssapi.NameType.hostbased_service)
+        try:
+            self._reach(ticket, called)
+        except gssapi.exceptions.GSSError as problem:
+            if not kerberos_told.is_unknown_server(problem):
+                raise
+            self._reach(ticket, found)
+            return found
+        return called
+
+    def _reach(self, ticket: Ticket, there: Any) -> None:
+        """Puts the ticket for it into the cache. Plain Kerberos, unsent: its codes are the KDC's own."""
+        gssapi = library()
+        plain = self._credentials(ticket.principal, ticket.store)
+        gssapi.SecurityContext(usage="initiate", name=there, creds=plain, mech=gssapi.MechType.kerberos).step()
 
     def _copy(self, ticket: Ticket, cache: Path) -> None:
         store = {"ccache": f"FILE:{cache}"}

@@ -8,6 +8,7 @@ from bot.core.errors import Refused, Told, Transient
 from bot.core.grid import Service
 
 BASE = 0x96C73A00  # the first code of MIT Kerberos's table (krb5.h): -1765328384
+UNKNOWN_SERVER = 7
 AGAIN = "Try again in a minute; if it goes on, look whether a KDC of the realm is up and can be reached."
 ASK = "Ask those who run the realm."
 
@@ -35,7 +36,7 @@ MEANINGS = {  # code less BASE -> what it means
     1: Meaning(Refused, "The principal {principal} has expired.", "Ask those who run the realm to prolong it."),
     6: Meaning(Refused, "The KDC does not know the principal {principal}.",
                "Check the account and kerberosPrincipalPattern in the managedTokens file."),
-    7: Meaning(Refused, "The KDC does not know the server that {principal} wants to log in to.",
+    UNKNOWN_SERVER: Meaning(Refused, "The KDC does not know the server that {principal} wants to log in to.",
                "The server needs a principal host/<its name>; check that it is called so, and rdns in krb5.conf."),
     12: Meaning(Refused, "The KDC's policy does not let {principal} have a ticket.", ASK),
     14: KINDS,
@@ -68,9 +69,17 @@ MEANINGS = {  # code less BASE -> what it means
 
 def failure(problem: Exception, service: Service) -> Told:
     """The error for what GSSAPI raised: by the code of the mechanism, else by what kind of error it is."""
+    return meaning(_number(problem), type(problem).__name__, service)
+
+
+def is_unknown_server(problem: Exception) -> bool:
+    """Does the KDC know no such server?"""
+    return _number(problem) == UNKNOWN_SERVER
+
+
+def _number(problem: Exception) -> int:
     code = getattr(problem, "min_code", None)
-    number = ((code & 0xFFFFFFFF) - BASE) if isinstance(code, int) else -1
-    return meaning(number, type(problem).__name__, service)
+    return ((code & 0xFFFFFFFF) - BASE) if isinstance(code, int) else -1
 
 
 def meaning(number: int, kind: str, service: Service) -> Told:

@@ -6,6 +6,7 @@ import base64
 import importlib
 import os
 import random
+import re
 import socket
 import stat
 import subprocess
@@ -242,6 +243,26 @@ def test_every_trouble_has_its_own_sentence(tickets: Tickets, kerberos: Kdc) -> 
         assert raised.value.__cause__ is None
         assert "Minor" not in str(raised.value)
         assert "Major" not in str(raised.value)
+
+
+def test_reverse_dns_has_no_say(kerberos: Kdc, keytab: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default the library asks it which machine stands behind a name; a login is for the name that the settings
+    have, which all machines behind it know, as with htgettoken."""
+    config, own = tmp_path / "krb5.conf", tmp_path / "own.keytab"
+    config.write_text(re.sub("(rdns|dns_canonicalize_hostname) = false", r"\1 = true", kerberos.config.read_text()))
+    kerberos.admin(f"ktadd -norandkey -k {own} host/127.0.0.1")
+    monkeypatch.setenv("KRB5_CONFIG", str(config))
+    header = Tickets(Kerberos()).negotiate(service(keytab), "127.0.0.1").reveal()
+    gssapi = library()
+    there = gssapi.Credentials(usage="accept", store={"keytab": f"FILE:{own}"})
+    context = gssapi.SecurityContext(usage="accept", creds=there)
+    context.step(base64.b64decode(header))
+    assert str(context.initiator_name) == f"bee@{REALM}"
+
+
+def test_a_name_that_only_the_library_understands(tickets: Tickets, kerberos: Kdc, keytab: Path) -> None:
+    """The KDC knows no server that is called so, but one that this means."""
+    assert accepted(kerberos, tickets.negotiate(service(keytab), "LOCALHOST").reveal()) == f"bee@{REALM}"
 
 
 def test_a_host_that_the_kdc_does_not_know(tickets: Tickets, kerberos: Kdc, keytab: Path) -> None:
