@@ -16,6 +16,7 @@ from bot.core.side_by_side import each
 from handlers.managed_records import BROUGHT, PING, began, brought, fresh, noting, place, trouble
 from handlers.managed_tokens import as_shown, named, uid_of
 
+SSH, USUAL = 22, "/tmp"  # noqa: S108 - where nodes are reached, and jobs look for tokens, unless the settings say otherwise
 PINGS = 64  # at the same time
 NAMED = 100  # nodes that did not answer
 
@@ -27,11 +28,12 @@ class ObtainToken(Step):
     proves: ClassVar[bool] = True
     service: str
     principal: str
-    server: str  # "" for that of the settings
+    source: str  # Vault's address, then the paths there
     mark: str
 
     def says(self) -> str:
-        return f"Get a Vault token for {self.service} as {self.principal}{self.server and f' from {self.server}'}"
+        address = self.source.partition(" ")[0]
+        return f"Get a Vault token for {self.service} as {self.principal}{address and f' from {address}'}"
 
     def done(self, tools: ReadTools) -> bool:
         return tools.vault_tokens.held(named(tools, self.service)) is not None
@@ -109,6 +111,7 @@ class PushToken(Step):
     kind: Literal["tokens.push"] = "tokens.push"
     service: str
     node: str
+    there: str  # where the node is really reached
     account: str
     uid: int
     mark: str
@@ -119,7 +122,9 @@ class PushToken(Step):
         return place(self.service, self.node)
 
     def says(self) -> str:
-        return f"Push the token of {self.service} to {self.node} as {self.account} (UID {self.uid})"
+        usual = self.there in ("", f"{self.node}:{SSH}{USUAL}")
+        node = self.node if usual else f"{self.node} (at {self.there})"
+        return f"Push the token of {self.service} to {node} as {self.account} (UID {self.uid})"
 
     def done(self, tools: ReadTools) -> bool:
         held = tools.vault_tokens.held(named(tools, self.service))
@@ -136,9 +141,10 @@ class PushToken(Step):
     def _as_shown(self, tools: ReadTools) -> Service:
         """What was approved is what is pushed: this account, with this UID, on a node of the service."""
         service = as_shown(tools, self.service, self.mark)
-        if self.node not in service.nodes or uid_of(service, tools) != self.uid:
+        moved = self.node not in service.nodes or tools.nodes.there(self.node) != self.there
+        if moved or uid_of(service, tools) != self.uid:
             raise Drifted(
-                f"Since the plan was shown, {self.service} has got another UID, or has {self.node} no more.",
+                f"Since the plan was shown, {self.service} has got another UID, or {self.node} is gone or elsewhere.",
                 "Nothing was put there. Ask again, and look at the new plan.",
             )
         return service

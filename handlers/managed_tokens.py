@@ -66,17 +66,17 @@ def named(tools: ReadTools, name: str) -> Service:
     return service
 
 
-def mark(service: Service) -> str:
-    """A short digest of what decides how the service's token is had, and as whom it is brought."""
-    return sha256(service.model_dump(include=set(SHOWN)))[:16]
+def mark(service: Service, source: str) -> str:
+    """A short digest of what decides how the service's token is had (from `source`), and as whom it is brought."""
+    return sha256([service.model_dump(include=set(SHOWN)), source])[:16]
 
 
 def as_shown(tools: ReadTools, name: str, mark_shown: str) -> Service:
-    """The service, if the file still says of it what it said when the plan was shown."""
+    """The service, if file and settings still say of it what they said when the plan was shown."""
     service = named(tools, name)
-    if mark(service) != mark_shown:
+    if mark(service, tools.vault_tokens.source(service)) != mark_shown:
         raise Drifted(
-            f"Since the plan was shown, {name} has got another account, principal, keytab or Vault in its file.",
+            f"Since the plan was shown, {name} has got another account, principal, keytab or Vault.",
             "Nothing was done for it. Ask again, and look at the new plan.",
         )
     return service

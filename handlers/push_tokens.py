@@ -63,7 +63,7 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     uids = each(lambda one: uid_of(one.service, tools) if one.nodes else 0, wanted)
     after = float(int(tools.now() - settings.fresh_minutes * 60))
     stores, unlisted = storing(wanted, after, tools)
-    pushes = pushing(wanted, uids, after)
+    pushes = pushing(wanted, uids, after, tools)
     stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
     warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
     if not (stores or pushes) and all(one.only is not None for one in wanted):
@@ -72,7 +72,14 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
     if spare and not any(due):
         return nothing(services, spare, warnings)
-    return propose(ask, services, due, warnings, spare, figures=settings.figures)
+    return propose(ask, services, obtaining(services, tools), due, warnings, spare=spare, figures=settings.figures)
+
+
+def obtaining(services: tuple[Service, ...], tools: ReadTools) -> tuple[ObtainToken, ...]:
+    return tuple(
+        ObtainToken(service=one.name, principal=one.principal, source=source, mark=mark(one, source))
+        for one, source in ((one, tools.vault_tokens.source(one)) for one in services)
+    )
 
 
 def storing(
@@ -88,26 +95,33 @@ def storing(
     found = tuple((one, some) for one, some in zip(asked, lists, strict=True) if not isinstance(some, Told))
     unknown = tuple(line for one, some in found for line in strangers(one, some))
     steps = tuple(
-        StoreToken(service=one.service.name, schedd=schedd, mark=mark(one.service), after=after)
-        for one, some in found
+        StoreToken(service=one.service.name, schedd=schedd, mark=shown, after=after)
+        for one, some, shown in ((one, some, marked(one.service, tools)) for one, some in found)
         for schedd in dict.fromkeys(some)
         if one.has(schedd)
     )
     return steps, (*shortened(failed), *shortened(dict.fromkeys(unknown)))
 
 
-def pushing(wanted: tuple[Meant, ...], uids: tuple[int | Told, ...], after: float) -> tuple[PushToken, ...]:
+def marked(service: Service, tools: ReadTools) -> str:
+    return mark(service, tools.vault_tokens.source(service))
+
+
+def pushing(
+    wanted: tuple[Meant, ...], uids: tuple[int | Told, ...], after: float, tools: ReadTools
+) -> tuple[PushToken, ...]:
     """One step for each service and node, where the UID is sure."""
     return tuple(
         PushToken(
             service=one.service.name,
             node=node,
+            there=tools.nodes.there(node),
             account=one.service.account,
             uid=uid,
             mark=shown,
             after=after,
         )
-        for one, uid, shown in zip(wanted, uids, (mark(one.service) for one in wanted), strict=True)
+        for one, uid, shown in zip(wanted, uids, (marked(one.service, tools) for one in wanted), strict=True)
         if not isinstance(uid, Told)
         for node in one.nodes
     )
@@ -123,8 +137,9 @@ def missing(
 
 
 def propose(
-    ask: PushTokens, services: tuple[Service, ...], due: tuple[tuple[StoreToken, ...], tuple[PushToken, ...]],
-    warnings: tuple[str, ...], spare: int, *, figures: tuple[Step, ...],
+    ask: PushTokens, services: tuple[Service, ...], obtains: tuple[ObtainToken, ...],
+    due: tuple[tuple[StoreToken, ...], tuple[PushToken, ...]], warnings: tuple[str, ...], *, spare: int,
+    figures: tuple[Step, ...],
 ) -> Plan:  # fmt: skip
     stores, pushes = due
     concerned = tuple(dict.fromkeys(one.name for one in services))
@@ -132,10 +147,6 @@ def propose(
     for step in pushes:
         nodes.setdefault(step.service, []).append(step.node)
     pings = tuple(PingNodes(service=name, nodes=tuple(some)) for name, some in nodes.items())
-    obtains = tuple(
-        ObtainToken(service=one.name, principal=one.principal, server=one.vault_server, mark=mark(one))
-        for one in services
-    )
     stages: tuple[tuple[Step, ...], ...] = (
         (*obtains, *pings), side_by_side(concerned, stores, pushes), (TellPeople(services=concerned),), figures,
     )  # fmt: skip

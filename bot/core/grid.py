@@ -80,6 +80,11 @@ class VaultTokensReader(Protocol):
         """What this process holds, if it is good for the service's `min_lifetime` still. Asks nobody."""
         ...
 
+    def source(self, service: Service) -> str:
+        """Where its tokens come from: the address of Vault, then the paths there. Asks nobody; "" when neither the
+        settings nor the file say."""
+        ...
+
 
 class VaultTokens(VaultTokensReader, Protocol):
     def obtain(self, service: Service) -> Held:
@@ -118,6 +123,10 @@ class Placed(Value):
 
 
 class NodesReader(Protocol):
+    def there(self, node: str) -> str:
+        """Where it is really reached and where files go: host:port/directory. Asks nobody."""
+        ...
+
     def reachable(self, node: str) -> bool:
         """Does it answer a ping (or, where that is not allowed, its SSH port)? A guess, never a reason not to try."""
         ...

@@ -54,6 +54,10 @@ class SshNodes:
     def configured(self) -> bool:
         return True
 
+    def there(self, node: str) -> str:
+        host, port = self._login.address(node)
+        return f"{host}:{port}{normpath(self._settings.directory)}"
+
     def reachable(self, node: str) -> bool:
         _checked(NODE, node, "node")
         host, port = self._login.address(node)
@@ -138,10 +142,11 @@ class SshNodes:
 class Reader:
     """`bot.core.grid.NodesReader`: looks, and puts nothing anywhere."""
 
-    __slots__ = ("configured", "placed", "reachable")
+    __slots__ = ("configured", "placed", "reachable", "there")
 
     def __init__(self, nodes: SshNodes) -> None:
-        self.configured, self.placed, self.reachable = nodes.configured, nodes.placed, nodes.reachable
+        self.configured, self.there = nodes.configured, nodes.there
+        self.placed, self.reachable = nodes.placed, nodes.reachable
 
 
 async def _role_file(files: Files, service: Service, what: nodes_put.Put) -> tuple[Placed, ...]:

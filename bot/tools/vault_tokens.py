@@ -65,6 +65,13 @@ class VaultTokens:
         has = self._has.get(service.name)
         return has.held if has is not None and self._good(has, service) else None
 
+    def source(self, service: Service) -> str:
+        try:
+            there = site(self._settings, service)
+        except Refused:
+            return ""
+        return f"{there.address} {there.kerberos} {there.creds}"
+
     def obtain(self, service: Service) -> Held:
         """See `bot.core.grid.VaultTokens.obtain`."""
         there = site(self._settings, service)
@@ -148,7 +155,7 @@ class VaultTokens:
 class Reader:
     """`bot.core.grid.VaultTokensReader`: looks, and gets nothing."""
 
-    __slots__ = ("held",)
+    __slots__ = ("held", "source")
 
     def __init__(self, tokens: VaultTokens) -> None:
-        self.held = tokens.held
+        self.held, self.source = tokens.held, tokens.source

@@ -57,6 +57,8 @@ class Grid:
     life: float = 7 * 86400.0
     stored: list[str] = field(default_factory=list)
     pushed: list[tuple[str, int]] = field(default_factory=list)
+    issuer: str = ""
+    moved: dict[str, str] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     accounts: dict[str, Account] = field(default_factory=dict)
     mails: list[tuple[tuple[str, ...], str, str]] = field(default_factory=list)
@@ -68,6 +70,9 @@ class Grid:
 
     def held(self, service: Service) -> Held | None:
         return self.holds.get(service.name)
+
+    def source(self, service: Service) -> str:
+        return f"https://{service.vault_server}:8200 auth/kerberos-{self.issuer or service.experiment}_{service.role}"
 
     def obtain(self, service: Service) -> Held:
         self._fails(service.name)
@@ -86,6 +91,9 @@ class Grid:
         self._fails(f"{service.name}@{schedd}")
         with self.lock:
             self.stored.append(f"{service.name}@{schedd}")
+
+    def there(self, node: str) -> str:
+        return self.moved.get(node, f"{node}:22/tmp")
 
     def reachable(self, node: str) -> bool:
         return node not in self.down

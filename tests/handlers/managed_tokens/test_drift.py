@@ -47,6 +47,22 @@ def test_another_file_than_was_shown_is_not_followed(scene: Any, key: str) -> No
     assert {where for where, _ in scene.grid.pushed} == {"nova_pro@n1.example.com"}
 
 
+def test_another_vault_or_address_in_the_settings_is_not_followed(scene: Any) -> None:
+    """A bot that was deployed anew between the approval and the run: it neither logs in elsewhere, nor pushes to another
+    machine under the same name; where that is, the plan says."""
+    plan = scene.plan(HANDLER, service=["dune_pro"])
+    scene.grid.moved["gpvm1.example.com"] = "elsewhere.example.com:2222/tmp"
+    failed = scene.apply(plan)
+    assert [told for told in failed.values() if "gone or elsewhere" in told] == [*failed.values()]
+    assert [where for where, _ in scene.grid.pushed] == ["dune_pro@gpvm2.example.com"]
+    again = scene.plan(HANDLER, service=["dune_pro"])
+    (push,) = [step for *_, step in again.steps if step.kind == "tokens.push"]
+    assert "gpvm1.example.com (at elsewhere.example.com:2222/tmp)" in push.says()
+    scene.grid.issuer = "others"
+    assert all("another account, principal, keytab or Vault" in told for told in scene.apply(again).values())
+    assert len(scene.grid.pushed) == 1
+
+
 def test_a_token_that_was_had_as_somebody_else_is_brought_anew(scene: Any) -> None:
     """However short ago it was brought: the next plan has all places of the service again."""
     scene.apply(scene.plan(HANDLER))
@@ -83,7 +99,7 @@ def test_a_node_that_was_taken_out_of_the_file_gets_nothing(scene: Any) -> None:
     plan = scene.plan(HANDLER, service=["dune_pro@gpvm1.example.com"])
     changed(scene, "destinationNodes", ["gpvm2.example.com"])
     failed = scene.apply(plan)
-    assert any("has gpvm1.example.com no more" in told for told in failed.values())
+    assert any("gpvm1.example.com is gone or elsewhere" in told for told in failed.values())
     assert scene.grid.pushed == []
 
 

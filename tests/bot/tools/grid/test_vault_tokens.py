@@ -292,7 +292,17 @@ def test_the_reader_gets_nothing(played: Any) -> None:
     """What planning has can only look."""
     reader = played.open().reader
     assert reader.held(played.service()) is None
-    assert [name for name in dir(reader) if not name.startswith("_")] == ["held"]
+    assert [name for name in dir(reader) if not name.startswith("_")] == ["held", "source"]
+
+
+def test_where_tokens_come_from_is_known_without_asking(played: Any) -> None:
+    """Vault's address and the paths there, so that a plan can name them; nothing where they cannot be told."""
+    service = played.service()
+    address, login, creds = played.open().reader.source(service).split(" ")
+    assert address.startswith(("https://", "http://127.0.0.1", "http://localhost"))
+    assert login.startswith("auth/kerberos-")
+    assert creds.startswith("secret/oauth/creds/")
+    assert played.open().reader.source(service.model_copy(update={"role": "../x"})) == ""
 
 
 def test_nothing_secret_stays_behind(played: Any, canary: Canary) -> None:

@@ -273,6 +273,16 @@ def test_whether_a_node_is_up_is_seen_at_its_port(grid: Any) -> None:
     assert not tool.reachable(NODE)
 
 
+def test_where_a_node_really_is_can_be_told(grid: Any) -> None:
+    """Its address, port and the folder, as the settings have them; nobody is asked."""
+    tool = grid.tool(addresses={"a": "b.example.com", "c": "[::1]:2222"}, port=2022, directory="/tmp/")
+    assert [tool.reader.there(node) for node in ("a", "b", "c")] == [
+        "b.example.com:2022/tmp",
+        "b:2022/tmp",
+        "::1:2222/tmp",
+    ]
+
+
 def test_each_account_may_have_a_key_of_its_own(grid: Any, service: Any) -> None:
     """`{account}` in the path of a key's file stands for the service's account."""
     asked: list[Any] = []
