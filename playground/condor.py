@@ -71,6 +71,11 @@ class CondorStandIn:
         said = {"schedds": self.schedds, "trouble": self.trouble, "token": self._token, "tokens": str(self.tokens)}
         (self._folder / "pool.json").write_text(json.dumps(said))
 
+    def forget(self) -> None:
+        """What ran and what was stored."""
+        for name in ("runs.jsonl", "stored.jsonl"):
+            (self._folder / name).unlink(missing_ok=True)
+
     @property
     def runs(self) -> list[dict[str, Any]]:
         return _lines(self._folder / "runs.jsonl")

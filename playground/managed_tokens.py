@@ -58,9 +58,10 @@ class ManagedTokens:
         self.condor = CondorStandIn(folder / "condor")
         self.condor.schedds = {COLLECTOR: list(SCHEDDS)}
         self._news, self._ended = threading.Event(), False
+        self.on_write: Callable[[], object] = lambda: None  # a file on a node has got its name, and nobody heard so yet
         self.mail = Mailbox(self._news.set)
         self.nodes = LateNodes({
-            node(experiment, number): Node({}, changed=self._news.set)
+            node(experiment, number): Node({}, changed=self._written)
             for experiment in ACCOUNTS for number in (1, 2)
         })  # fmt: skip
         self.start_over()
@@ -75,6 +76,10 @@ class ManagedTokens:
         self.nodes.close()
         self.mail.close()
 
+    def _written(self) -> None:
+        self._news.set()
+        self.on_write()
+
     def _tell(self, changed: Callable[[], None]) -> None:
         pause = threading.Event()
         while self._news.wait() and not self._ended:
@@ -88,6 +93,7 @@ class ManagedTokens:
         """No token anywhere yet; somebody of each experiment has signed in at some time."""
         self.ferry.uids = dict(UIDS)
         self.mail.mails.clear()
+        self.condor.forget()
         for name, one in self.nodes.nodes.items():
             one.files = {"/tmp": one.files["/tmp"]}
             one.accounts = {account: UIDS[account] for it, account in ACCOUNTS.items() if name.startswith(it)}

@@ -130,17 +130,20 @@ class Stage:
 
     def kill(self) -> str:
         kill = OneKill(self.bot.kill)
-        self._armed(kill.in_vault, kill.in_cluster)
-        return "Armed: the bot is killed at its next write to Vault or a cluster. Approve a plan to see it."
+        self._armed(kill.in_vault, kill.in_cluster, kill.now)
+        return "Armed: the bot is killed at its next write to Vault, a cluster or a node. Approve a plan to see it."
 
-    def _armed(self, in_vault: OnWrite | None, in_cluster: OnClusterWrite | None) -> None:
+    def _armed(
+        self, in_vault: OnWrite | None, in_cluster: OnClusterWrite | None, on_node: Callable[[], object]
+    ) -> None:
         self.world.vault.on_write = in_vault
+        self.managed.on_write = on_node
         for cluster in self.pulls.clusters.values():
             cluster.on_write = in_cluster
 
     def start_over(self) -> str:
         self.bot.hold()
-        self._armed(None, None)
+        self._armed(None, None, lambda: None)
         self._fault({"kind": "none"})
         self.world.start_over()
         self.redhat.start_over()
@@ -158,7 +161,11 @@ class OneKill:
         self._kill, self._spent = kill, threading.Lock()
 
     def in_vault(self, path: str, when: str) -> None:
-        if when == "after" and BACKUP not in path and self._spent.acquire(blocking=False):
+        if when == "after" and BACKUP not in path:
+            self.now()
+
+    def now(self) -> None:
+        if self._spent.acquire(blocking=False):
             self._kill()
 
     def in_cluster(self, entry: Entry, when: str) -> None:
