@@ -114,4 +114,5 @@ def test_killed_as_somebody_has_signed_in(scene: Any, system: Any, grid: Site, p
     assert stored == path.startswith("secret/")
     if not stored:
         grid.oauth.approve(invited(scene, system, asked), grid.dune.user)
-    system.until(lambda: len(grid.oauth.refresh) == 2, 60, scene.log)
+    system.until(lambda: not scene.rows("SELECT 1 FROM sign_in WHERE state = 'waiting'"), 60, scene.log)
+    assert len(grid.oauth.refresh) == 2
