@@ -9,7 +9,7 @@ from bot.core.grid import Figure
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
-from handlers.managed_records import BEGAN, BROUGHT, LAST, MAIL, PING, TROUBLE, errors_of, place
+from handlers.managed_records import BEGAN, BROUGHT, LAST, MAIL, PING, TROUBLE, errors_of, forgotten, place
 from handlers.managed_tokens import PUSH, UID, inventory
 
 EXECUTABLE = "executable"
@@ -22,9 +22,9 @@ HELP: Mapping[str, str] = {
     "current_push_error_count": "Errors in a row of pushing a service's token to a node.",
     "last_ferry_refresh": "When FERRY last said something of an account.",
     "token_end_timestamp": "When the token ends that was last pushed to a node.",
-    "failed_token_push_count": "1 where the last run could not push a service's token to a node.",
-    "failed_vault_token_store_count": "1 where the last run could not store a service's token in a credd.",
-    "failed_stage_count": "Failures of each stage of the last run.",
+    "failed_token_push_count": "1 where the last try to push a service's token to a node failed.",
+    "failed_vault_token_store_count": "1 where the last try to store a service's token in a credd failed.",
+    "failed_stage_count": "Where the last try failed, by stage: services, or places of them.",
     "failed_ping_count": "1 for a node that did not answer the last time that it was asked.",
     "admin_error_email_count": "Mails of the last run to the admins, by whether they went out.",
     "service_error_email_count": "Mails of the last run to experiments, by whether they went out.",
@@ -88,7 +88,7 @@ def of_pushes(tools: ReadTools) -> tuple[Figure, ...]:
     places = {where for one in services for node in one.nodes for where in (node, place(one.name, node))}
     found = (
         *_pushes(tools, names),
-        *_last_run(tools, names),
+        *_failing(tools, names),
         *_took(tools, ("kinit", "obtain", "store", "push", "ping")),
     )
     return tuple(one for one in found if _present(one, names, places))
@@ -122,15 +122,14 @@ def _took(tools: ReadTools, kinds: tuple[str, ...]) -> Iterator[Figure]:
                 yield _figure(failed, one.failed, **labels)
 
 
-def _last_run(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
-    """What failed in it, and what became of its mails."""
-    last = tools.records.get(LAST, PUSH)
-    if last is None:
+def _failing(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
+    """Where the last try failed, in whichever run that was, and what became of the last run's mails."""
+    if tools.records.get(LAST, PUSH) is None:
         return
     stages = dict.fromkeys(("obtain", "store", "push", "uid"), 0)
     for one in tools.records.all(TROUBLE):
         stage, _, there = one.key.partition(":")
-        failed = int(one.run == last.run and errors_of(one) > 0 and _service(there) in names)
+        failed = int(errors_of(one) > 0 and _service(there) in names and not forgotten(one, tools.now()))
         stages[stage] += failed
         if stage in FAILED:
             yield _figure(FAILED[stage][0], failed, **_labels(there, FAILED[stage][1]))
@@ -166,7 +165,7 @@ def _pushes(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
         stage, _, there = one.key.partition(":")
         if _service(there) in names and stage == "push":
             yield _figure("current_push_error_count", errors_of(one), **_labels(there, "node"))
-        elif _service(there) in names:
+        elif _service(there) in names and not forgotten(one, tools.now()):
             setup[_service(there)] += errors_of(one)
     yield from (_figure("current_setup_error_count", errors, service=name) for name, errors in setup.items())
     last = tools.records.get(LAST, PUSH)

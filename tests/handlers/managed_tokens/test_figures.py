@@ -79,7 +79,22 @@ def test_each_command_has_a_group_of_its_own(scene: Any) -> None:
     assert not any("executable" in f.labels for some in gateway.groups.values() for f in some)
 
 
-def test_the_last_run_tells_what_failed_where(scene: Any) -> None:
+def test_a_run_for_others_makes_no_failure_good(scene: Any) -> None:
+    """Somebody pushes for one experiment: what failed of another one still counts, until it is tried again there; what
+    nobody tries any more does not."""
+    scene.grid.broken |= {NODE: Transient("Away."), "dune_pro@s1.example.com": Transient("Away.")}
+    scene.apply(scene.plan(PUSH))
+    scene.grid.now += 3600
+    scene.apply(scene.plan(PUSH, service=["nova"]))
+    found = figures(scene)
+    assert found["failed_token_push_count", "dune_pro", "gpvm1.example.com"] == 1
+    assert (found["failed_stage_count", "store"], found["current_setup_error_count", "dune_pro"]) == (1, 1)
+    scene.grid.now += 2 * 86400
+    later = figures(scene)
+    assert (later["failed_stage_count", "store"], later["current_setup_error_count", "dune_pro"]) == (0, 0)
+
+
+def test_the_last_tries_tell_what_failed_where(scene: Any) -> None:
     """By stage, by place, by node that did not answer, and what became of its mails; the end of each token that lies on
     a node. After the next run, which goes well, it is none, and the end stays."""
     scene.grid.broken |= {
