@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import smtplib
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import httpx
 import pytest
 
 from playground import grid_kerberos
+from playground.mailbox import Mailbox
 from playground.managed_scenarios import DOWN, FULL, PLANTED, ManagedDeeds
 from playground.managed_tokens import ACCOUNTS, MANAGER, OTHER, UIDS, ManagedTokens
 from playground.server import run_in_thread
@@ -146,6 +148,26 @@ def test_the_page_signs_in_who_may(managed: ManagedTokens) -> None:
             assert http.get("/getUserInfo", params=known, headers=bearer).status_code == 503
     finally:
         server.stop()
+
+
+def test_mail_is_shown_whole() -> None:
+    """To all its receivers, newest first, lines that begin with a dot too; who hangs up in between sends nothing."""
+    came: list[None] = []
+    box = Mailbox(lambda: came.append(None))
+    try:
+        with smtplib.SMTP("127.0.0.1", box.port, timeout=60) as smtp:
+            for subject in ("One", "Two"):
+                text = f"Subject: {subject}\r\n\r\n.hidden\r\nline\r\n"
+                smtp.sendmail("bot@example.com", ["a@example.com", "b@example.com"], text)
+        with socket.create_connection(("127.0.0.1", box.port), timeout=60) as rude:
+            rude.sendall(b"RCPT TO:<c@example.com>\r\n")
+    finally:
+        box.close()
+    assert [(one["to"], one["subject"]) for one in box.facts()] == [
+        ("a@example.com, b@example.com", "Two"), ("a@example.com, b@example.com", "One"),
+    ]  # fmt: skip
+    assert [one["body"] for one in box.facts()] == [".hidden\nline\n"] * 2
+    assert len(came) == 2
 
 
 def test_the_file_is_as_upstream_s(managed: ManagedTokens) -> None:
