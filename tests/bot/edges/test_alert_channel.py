@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,9 +77,10 @@ def test_what_is_not_for_us_is_left_alone(start: Start, mode: str) -> None:
 def test_a_message_while_the_store_is_down_is_delivered_again(start: Start, mode: str) -> None:
     """It is not acknowledged, so Slack repeats it; then it is stored."""
     world = start(mode)
-    world.desk.down = True
+    patient = world.workspace.times
+    world.desk.down, world.workspace.times = True, replace(patient, ack=3)
     assert not deliver(world, event()).get("ok")
-    world.desk.down = False
+    world.desk.down, world.workspace.times = False, patient
     assert deliver(world, event())["ok"]
     assert len(world.desk.notices) == 1
 

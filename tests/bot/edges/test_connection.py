@@ -23,7 +23,7 @@ def test_the_bot_starts_without_slack(fresh: Callable[..., Any], until: Callable
     until(lambda: alive(world))
     until(lambda: "Slack" in str(readiness(world)["why"]))
     world.open_slack()
-    until(world.ready, 8)
+    until(world.ready)
 
 
 def test_a_lost_socket_is_opened_again(fresh: Callable[..., Any], until: Callable[..., Any]) -> None:
@@ -32,7 +32,7 @@ def test_a_lost_socket_is_opened_again(fresh: Callable[..., Any], until: Callabl
     world.close_slack()
     until(lambda: not world.ready())
     world.open_slack()
-    until(world.ready, 8)
+    until(world.ready)
     assert world.command("/rotate-demo alpha") == {"ok": True}
     assert len(world.desk.requests) == 1
 

@@ -30,7 +30,7 @@ CHART = Chart(
 NOTE = NoteView(run="r-1", text="a line *with* <!channel>")
 
 
-def messenger(world: Any, timeout: float = 2) -> SlackMessenger:
+def messenger(world: Any, timeout: float = 60) -> SlackMessenger:
     slack = Slack(api_url=world.api_url, timeout=timeout)
     return SlackMessenger(slack_clients.web_client(slack, Secret(world.tokens[0])))
 
@@ -89,7 +89,7 @@ def test_passing_trouble_is_transient(start: Callable[..., Any], kind: str) -> N
 def test_a_slow_slack_is_transient(start: Callable[..., Any]) -> None:
     """The call ends at its timeout."""
     world = start("http")
-    world.workspace.faults.add("chat.postMessage", "slow", count=1, seconds=3)
+    world.workspace.faults.add("chat.postMessage", "slow", count=1, seconds=30)
     with pytest.raises(Transient):
         messenger(world, timeout=1).post(HERE, NOTE, "k-1")
 

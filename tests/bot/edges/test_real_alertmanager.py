@@ -61,11 +61,11 @@ def alertmanager(
     with (tmp_path / "alertmanager.log").open("wb") as log:
         process = subprocess.Popen(leashed(command), stdout=log, stderr=log, env=clean_environment())
     try:
-        until(lambda: ready(f"http://127.0.0.1:{port}"), 20)
+        until(lambda: ready(f"http://127.0.0.1:{port}"))
         yield world, f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def test_both_ways_tell_the_same_alert(alertmanager: tuple[Any, str], until: Callable[..., Any]) -> None:
@@ -73,7 +73,7 @@ def test_both_ways_tell_the_same_alert(alertmanager: tuple[Any, str], until: Cal
     way's end belongs to its own beginning."""
     world, address = alertmanager
     tell(address, LABELS)
-    until(lambda: len(world.desk.notices) == 2, 20)
+    until(lambda: len(world.desk.notices) == 2)
     by_hook, by_channel = both(world, "firing")
     assert by_hook.alerts[0].labels == LABELS
     assert by_hook.alerts[0].name == by_channel.alerts[0].name == NAME
@@ -83,7 +83,7 @@ def test_both_ways_tell_the_same_alert(alertmanager: tuple[Any, str], until: Cal
     assert message["text"] == ""
 
     tell(address, LABELS, ends=time.time())
-    until(lambda: len(world.desk.notices) == 4, 20)
+    until(lambda: len(world.desk.notices) == 4)
     for firing, over in zip((by_hook, by_channel), both(world, "resolved"), strict=True):
         assert over.alerts[0].identity == firing.alerts[0].identity
         assert (over.alerts[0].ends_at or 0) > firing.alerts[0].starts_at
