@@ -136,18 +136,32 @@ def test_no_program(credds: Any, service: Service, tmp_path: Path) -> None:
         tool.check(Credd(**nowhere))
 
 
-def test_others_files_are_left_alone(credds: Any, pool: CondorStandIn, service: Service, tmp_path: Path) -> None:
-    """A link in the way is not followed, and what it points to stays."""
-    precious = tmp_path / "precious"
+@pytest.mark.parametrize("name", ["vt_u{}", "vt_u{}-dune_production"])
+@pytest.mark.parametrize("plant", ["link", "folder", "pipe"])
+def test_what_is_planted_is_neither_read_nor_written(
+    credds: Any, pool: CondorStandIn, service: Service, tmp_path: Path, name: str, plant: str
+) -> None:
+    """The program would take a planted token for its own, or write the service's through a link: it is not even begun,
+    the place is named, and what stands there stays."""
+    precious, path = tmp_path / "precious", pool.tokens / name.format(os.geteuid())
     precious.write_text("x")
-    link = pool.tokens / f"vt_u{os.geteuid()}"
-    link.symlink_to(precious)
-    pool.trouble[A] = "schedd away"
-    pool.save()
-    with pytest.raises(Transient):
+    {"link": lambda: path.symlink_to(precious), "folder": path.mkdir, "pipe": lambda: os.mkfifo(path)}[plant]()
+    before = path.lstat()
+    with pytest.raises(Refused, match="not the bot's file") as refused:
         credds().store(service, A)
-    assert link.is_symlink()
-    assert precious.read_text() == "x"
+    assert str(path) in refused.value.what
+    assert refused.value.now
+    assert pool.runs == []
+    assert (path.lstat().st_ino, path.lstat().st_mode, precious.read_text()) == (before.st_ino, before.st_mode, "x")
+
+
+def test_what_an_earlier_run_left_does_no_harm(credds: Any, pool: CondorStandIn, service: Service) -> None:
+    """Files of the bot's own user are removed, before and after."""
+    for name in ("vt_u{}", "vt_u{}-dune_production"):
+        (pool.tokens / name.format(os.geteuid())).write_text("old")
+    credds().store(service, A)
+    assert pool.stored == {A: ["dune_production"]}
+    assert [*pool.tokens.iterdir()] == []
 
 
 @pytest.mark.parametrize(
