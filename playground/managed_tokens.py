@@ -4,9 +4,10 @@ HTCondor's programs, a mail server, and the page where people sign in (seed 003)
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -257,10 +258,11 @@ class ManagedTokens:
             "standing": {name: {"owner": people.OWNER, "command": name, "until": LATEST} for name in often},
         }  # fmt: skip
 
-    def environment(self) -> dict[str, str]:
-        """What the bot's has to have in it, so that it finds Kerberos in miniature."""
+    def environment(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What the bot's has to have in it, so that it finds Kerberos in miniature. `given`: what else it has."""
         grid_kerberos.install(self._folder / "python")
-        return {"PYTHONPATH": str(self._folder / "python")}
+        path = (str(self._folder / "python"), given.get("PYTHONPATH"))
+        return {"PYTHONPATH": os.pathsep.join(filter(None, path))}
 
     def _file(self) -> dict[str, Any]:
         """As upstream's programs have it, with the keytabs that it names."""

@@ -74,7 +74,7 @@ class Demo:
             [sys.executable, "-m", "bot", "serve", "--settings", str(self.folder / "settings.yaml")],
             folder=self.folder,
             output=self.folder / "bot.log",
-            environment=clean_environment() | self._kerberos(environment or {}) | dict(environment or {}),
+            environment=self._with_kerberos(clean_environment() | dict(environment or {})),
             pause=pause,
             told=self._bot_ended,
         )
@@ -151,9 +151,9 @@ class Demo:
         self.managed.start(self._world_changed)
         self.bot.start()
 
-    def _kerberos(self, environment: Mapping[str, str]) -> dict[str, str]:
+    def _with_kerberos(self, environment: dict[str, str]) -> dict[str, str]:
         """In miniature, for a bot that is not told of a real one."""
-        return {} if "KRB5_CONFIG" in environment else self.managed.environment()
+        return environment if "KRB5_CONFIG" in environment else environment | self.managed.environment(environment)
 
     def _application(self, slack: Starlette, host: str) -> Starlette:
         self._monitoring = incoming.install(self.workspace, people.ALERTS_CHANNEL)
