@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from bot.core.errors import Refused
 from bot.core.grid import Inventory, Service
 from bot.core.value import Value
-from handlers.managed_tokens import ALL, called, chosen, listed, strange
+from handlers.managed_tokens import ALL, called, chosen, listed, names_of, strange
 
 Wanted = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9][A-Za-z0-9@.:_-]*)?$", max_length=384)
@@ -61,10 +61,15 @@ def named(found: Inventory, words: tuple[str, ...]) -> Mapping[str, frozenset[st
     """The places that were named of each service, None for all of them."""
     places: dict[str, frozenset[str] | None] = {}
     for name, theres in _split(words or (ALL,)).items():
-        wanted = None if "" in theres else frozenset(theres)
-        for one in chosen(found, (name,)):
+        services = chosen(found, (name,))
+        known = {there for one in services for node in one.nodes for there in names_of(node)}
+        for one in services:
+            # a node is that of those services of an experiment that have it; what is no node may be a schedd of any
+            own = {there for node in one.nodes for there in names_of(node)}
+            wanted = None if "" in theres else frozenset(theres & own | theres - known)
             before = places.get(one.name, frozenset())
-            places[one.name] = None if wanted is None or before is None else before | wanted
+            if wanted is None or wanted:
+                places[one.name] = None if wanted is None or before is None else before | wanted
     return places
 
 

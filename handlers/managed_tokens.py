@@ -47,14 +47,19 @@ def chosen(found: Inventory, words: tuple[str, ...]) -> tuple[Service, ...]:
     return tuple(one for one in found.services if {one.name.lower(), one.experiment.lower()} & wanted)
 
 
+def names_of(host: str) -> tuple[str, str]:
+    """How people may call it, in lower case: by its whole name, or by what stands before the first dot."""
+    return host.lower(), host.lower().partition(".")[0]
+
+
 def called(host: str, words: frozenset[str]) -> bool:
-    """Is it one of these (lower case), by its whole name or by what stands before the first dot?"""
-    return not words.isdisjoint((host.lower(), host.lower().partition(".")[0]))
+    """Is it one of these (lower case)?"""
+    return not words.isdisjoint(names_of(host))
 
 
 def strange(words: frozenset[str], hosts: Iterable[str]) -> tuple[str, ...]:
     """Those of the words by which none of the hosts is called."""
-    known = {name for host in hosts for name in (host.lower(), host.lower().partition(".")[0])}
+    known = {name for host in hosts for name in names_of(host)}
     return tuple(sorted(words - known))
 
 

@@ -98,6 +98,13 @@ def test_a_short_name_is_enough(scene: Any) -> None:
     assert [where for where in pushed if "@s" not in where] == ["nova_pro@n1.example.com"]
 
 
+def test_an_experiment_s_node_is_that_of_the_services_that_have_it(scene: Any) -> None:
+    """The others are left out without a word; a schedd is that of all of them."""
+    plan = scene.plan(HANDLER, service=["dune@gpvm2"])
+    assert (places(plan), plan.warnings) == (["dune_pro@gpvm2.example.com"], ())
+    assert places(scene.plan(HANDLER, service=["dune@s1"])) == ["dune_pro@s1.example.com", "dune_ana@s1.example.com"]
+
+
 def test_a_node_alone_asks_no_collector(scene: Any) -> None:
     """Which may be away: nothing is to be stored, so nothing is to be warned of."""
     scene.grid.broken["collector"] = AWAY
