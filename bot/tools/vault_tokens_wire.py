@@ -123,7 +123,8 @@ class Site:
             raise vault_tokens_told.somebody(self.service, answer.status)
         if answer.status != 200:
             raise vault_tokens_told.refusal(_reply(answer), doing)
-        if not isinstance((_part(answer, "data") or {}).get("access_token"), str):
+        access = (_part(answer, "data") or {}).get("access_token")
+        if not isinstance(access, str) or not access:
             raise vault_tokens_told.misshapen(doing)
         return True
 

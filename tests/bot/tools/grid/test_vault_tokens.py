@@ -189,6 +189,7 @@ TROUBLES: dict[str, tuple[Any, type[Told], str]] = {
     "creds 403": (fault(CREDS, answer=error(403, "permission denied")), Refused, "does not let it read"),
     "creds 500": (fault(CREDS, answer=error(500, "no issuer")), Transient, "failed inside"),
     "creds cut": (fault(CREDS, cut=4), Transient, "broke off"),
+    "creds empty": (fault(CREDS, answer=Answer(200, {"data": {"access_token": ""}})), Transient, "not speak"),
     "create 403": (fault("auth/token/create", answer=error(403, "permission denied")), Refused, "exchange the token of dune_pro"),
     "create 503": (fault("auth/token/create", answer=error(503, "Vault is sealed")), Transient, "sealed"),
     "lookup 500": (fault("auth/token/lookup-self", answer=error(500, "no")), Transient, "failed inside"),
