@@ -52,7 +52,7 @@ class Kube:
     @cached_property
     def client(self) -> httpx.Client:
         trust: Any = ssl.create_default_context(cafile=str(self.ca_file)) if self.ca_file else True
-        return httpx.Client(base_url=self.url, verify=trust, trust_env=False, timeout=20)
+        return httpx.Client(base_url=self.url, verify=trust, trust_env=False, timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -158,7 +158,7 @@ class Kube:
                 "metadata": {"name": f"{plural}.{group}"}, "spec": spec}  # fmt: skip
         told = self.ask("POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", made)
         assert told.status_code in (201, 409), told.text
-        until(lambda: self.ask("GET", f"/apis/{group}/v1/{plural}").is_success, 30)
+        until(lambda: self.ask("GET", f"/apis/{group}/v1/{plural}").is_success)
 
     def clear(self) -> None:
         """Remove the namespaces that were made."""
@@ -188,7 +188,7 @@ def _container(container: Document) -> Document:
     return {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0, "started": True}
 
 
-def until(done: Callable[[], bool], seconds: float) -> None:
+def until(done: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline
@@ -220,7 +220,7 @@ def started(folder: Path, etcd: str, programs: Path) -> Iterator[Kube]:
                f"--service-account-key-file={folder}/sa.pub", "--service-cluster-ip-range=10.0.0.0/24",
                "--authorization-mode=RBAC")  # fmt: skip
         made = Kube(f"https://127.0.0.1:{port}", admin, folder / "certs" / "apiserver.crt")
-        until(lambda: (folder / "certs" / "apiserver.crt").exists() and _ready(made, children[-1]), 60)
+        until(lambda: (folder / "certs" / "apiserver.crt").exists() and _ready(made, children[-1]))
         _write_kubeconfig(folder, made, controller)
         _start(folder, children, str(programs / "kube-controller-manager"), f"--kubeconfig={folder}/kubeconfig",
                f"--authentication-kubeconfig={folder}/kubeconfig", f"--authorization-kubeconfig={folder}/kubeconfig",
@@ -229,7 +229,7 @@ def started(folder: Path, etcd: str, programs: Path) -> Iterator[Kube]:
                "--controllers=*,-nodelifecycle,-nodeipam",  # nobody tells how the node is
                f"--service-account-private-key-file={folder}/sa.key")  # fmt: skip
         accounts = "/api/v1/namespaces/default/serviceaccounts/default"
-        until(lambda: made.ask("GET", accounts).is_success, 60)
+        until(lambda: made.ask("GET", accounts).is_success)
         yield made
     finally:
         for child in reversed(children):
@@ -259,7 +259,7 @@ def _start_etcd(folder: Path, etcd: str, children: list[subprocess.Popen[bytes]]
     _start(folder, children, etcd, f"--data-dir={folder}/etcd", f"--listen-client-urls={client}",
            f"--advertise-client-urls={client}", f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}",
            f"--initial-cluster=default={peer}", "--unsafe-no-fsync", "--logger=zap")  # fmt: skip
-    until(lambda: _healthy(client), 30)
+    until(lambda: _healthy(client))
     return client
 
 

@@ -21,7 +21,7 @@ BINARY = bytes(range(256))
 
 
 def opened(place: Kube, token: str) -> KubernetesClusters:
-    cluster = Cluster(address=place.url, ca_file=place.ca_file, token=FromEnv(env="T"), timeout=20)
+    cluster = Cluster(address=place.url, ca_file=place.ca_file, token=FromEnv(env="T"), timeout=60)
     return open_clusters({"c": cluster}, lambda _: Secret(token), FINGERPRINTS)
 
 

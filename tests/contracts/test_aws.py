@@ -149,7 +149,7 @@ def test_a_token_is_a_login_for_a_registry(place: Place) -> None:
 
     key_id, secret, session = place.allowed
     keys = aws_wire.keys(key_id, secret, session or None)
-    access = AwsAccess(endpoint_url=place.url, timeout=20)
+    access = AwsAccess(endpoint_url=place.url, timeout=60)
     answer = aws_wire.call(access, Doing("token", "dev", REGION), "GetAuthorizationToken", keys, time.time)
     (data,) = answer["authorizationData"]
     user, _, password = base64.b64decode(data["authorizationToken"]).decode().partition(":")

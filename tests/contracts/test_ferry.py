@@ -30,7 +30,7 @@ class Place:
         shown: Any = self.cert if cert else None
         with requests.Session() as session:
             session.trust_env = False
-            return session.get(f"{self.url}/getUserInfo", params=query, cert=shown, verify=self.ca or True, timeout=30)
+            return session.get(f"{self.url}/getUserInfo", params=query, cert=shown, verify=self.ca or True, timeout=60)
 
 
 @pytest.fixture(scope="module", params=["stand-in", *(["live"] if LIVE[""] and LIVE["_CERT"] else [])])

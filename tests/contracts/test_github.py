@@ -35,7 +35,7 @@ class Hub:
             "X-GitHub-Api-Version": "2022-11-28",
         }  # fmt: skip
         url = f"{self._address}/repos/{repository or self._repository}{below}"
-        return httpx.request(method, url, headers=headers, timeout=30, **content)
+        return httpx.request(method, url, headers=headers, timeout=60, **content)
 
     def open(self, title: str = "A test of hivekeeper") -> httpx.Response:
         answer = self.ask("POST", json={"title": title, "body": f"A body\n\n{self.marker}", "labels": []})
@@ -49,7 +49,7 @@ class Hub:
 
     def mine(self, count: int) -> list[dict[str, Any]]:
         """The open issues with the marker, as soon as there are so many."""
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             found = [issue for issue in self.listed() if self.marker in (issue["body"] or "")]
             if len(found) == count or time.monotonic() > deadline:

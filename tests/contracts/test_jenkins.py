@@ -26,7 +26,7 @@ class Ci:
 
     def __init__(self, address: str, user: str, token: str, plain: str, marked: str) -> None:
         self.address, self.user, self.plain, self.marked = address.rstrip("/"), user, plain, marked
-        self.http = httpx.Client(auth=(user, token), timeout=30)
+        self.http = httpx.Client(auth=(user, token), timeout=60)
 
     def get(self, below: str, tree: str = "") -> httpx.Response:
         return self.http.get(self.address + below, params={"tree": tree} if tree else {})
@@ -118,5 +118,5 @@ def test_a_job_that_is_not_there(ci: Ci) -> None:
 
 def test_a_wrong_token_is_refused(ci: Ci) -> None:
     """401."""
-    answer = httpx.get(f"{ci.address}/api/json", auth=(ci.user, "wrong"), timeout=30)
+    answer = httpx.get(f"{ci.address}/api/json", auth=(ci.user, "wrong"), timeout=60)
     assert answer.status_code == 401

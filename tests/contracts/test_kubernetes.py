@@ -145,10 +145,10 @@ def test_a_rollout_by_hand(kube: Kube) -> None:
         return (told.get("observedGeneration") == found["metadata"]["generation"], told.get("updatedReplicas"),
                 told.get("availableReplicas"))  # fmt: skip
 
-    until(lambda: state() == (True, 2, 2), 20)
+    until(lambda: state() == (True, 2, 2))
     stamp = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
     admin.patch("c", DEPLOYMENT, "web", {"spec": {"template": {"metadata": {"annotations": stamp}}}}, space)
-    until(lambda: state()[:2] == (True, 1), 20)
+    until(lambda: state()[:2] == (True, 1))
     new = [pod for pod in admin.all("c", POD, space) if pod["metadata"].get("annotations", {}).items() >= stamp.items()]
     assert len(new) == 1
     kube.failing(space, "web", reason="ErrImagePull", message="no basic auth credentials")
@@ -160,7 +160,7 @@ def test_a_rollout_by_hand(kube: Kube) -> None:
         kube.gone(space)
         return state() == (True, 2, 2)
 
-    until(settled, 20)
+    until(settled)
 
 
 def test_creating_and_deleting(place: Kube, bot: KubernetesClusters, space: str) -> None:

@@ -38,12 +38,12 @@ def test_a_deployment_from_birth_to_restart(place: Kube, space: str) -> None:
     """Counts, reasons and words while pods come, while a restart rolls, when it is paused and when it is late."""
     path = f"/apis/apps/v1/namespaces/{space}/deployments/roll"
     place.deployment(space, "roll", replicas=3)
-    until(lambda: reason(place, path) == "ReplicaSetUpdated", 20)
+    until(lambda: reason(place, path) == "ReplicaSetUpdated")
     new = place.must("GET", path)["status"]
     assert {name: new.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, None, None, 3), strict=True))
     assert condition(new, "Available")["message"] == "Deployment does not have minimum availability."
     place.running(space, "roll")
-    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
+    until(lambda: reason(place, path) == "NewReplicaSetAvailable")
     grown = place.must("GET", path)["status"]
     assert {name: grown.get(name) for name in COUNTS} == dict(zip(COUNTS, (3, 3, 3, 3, None), strict=True))
     assert condition(grown, "Progressing")["message"].endswith("has successfully progressed.")
@@ -54,7 +54,7 @@ def test_a_deployment_from_birth_to_restart(place: Kube, space: str) -> None:
     rolling = place.must("GET", path)["status"]
     assert {name: rolling.get(name) for name in COUNTS} == dict(zip(COUNTS, (4, 1, 3, 3, 1), strict=True))
     assert condition(rolling, "Progressing")["reason"] == "ReplicaSetUpdated"
-    until(lambda: rolled(place, space, path), 60)
+    until(lambda: rolled(place, space, path))
 
 
 def test_a_paused_deployment_and_a_late_one(place: Kube, space: str) -> None:
@@ -62,13 +62,13 @@ def test_a_paused_deployment_and_a_late_one(place: Kube, space: str) -> None:
     path = f"/apis/apps/v1/namespaces/{space}/deployments/late"
     place.deployment(space, "late", replicas=1)
     place.running(space, "late")
-    until(lambda: reason(place, path) == "NewReplicaSetAvailable", 20)
+    until(lambda: reason(place, path) == "NewReplicaSetAvailable")
     place.must("PATCH", path, {"spec": {"paused": True}})
     restart(place, path, "1")
-    until(lambda: reason(place, path) == "DeploymentPaused" and "updatedReplicas" not in status(place, path), 20)
+    until(lambda: reason(place, path) == "DeploymentPaused" and "updatedReplicas" not in status(place, path))
     assert condition(status(place, path), "Progressing")["status"] == "Unknown"
     place.must("PATCH", path, {"spec": {"paused": False, "progressDeadlineSeconds": 1}})
-    until(lambda: reason(place, path) == "ProgressDeadlineExceeded", 20)
+    until(lambda: reason(place, path) == "ProgressDeadlineExceeded")
     late = condition(status(place, path), "Progressing")
     assert (late["status"], late["message"].endswith("has timed out progressing.")) == ("False", True)
 

@@ -191,7 +191,7 @@ def test_pods_and_their_accounts(place: Kube, space: str) -> None:
     place.must("POST", account.rpartition("/")[0], {"metadata": {"name": "puller"}})
     place.must("PATCH", account, {"imagePullSecrets": [{"name": "ecr"}]})
     if place.ca_file:  # the real one wants the account's legacy token before it takes its pods
-        until(lambda: "secrets" in place.must("GET", account), 20)
+        until(lambda: "secrets" in place.must("GET", account))
     spec = {"containers": [{"name": "c", "image": "a"}], "serviceAccountName": "puller", "restartPolicy": "Never"}
     made = place.must("POST", pods, {"metadata": {"name": "one"}, "spec": spec, "status": {"phase": "Running"}})
     assert (made["spec"]["imagePullSecrets"], made["status"]["phase"]) == ([{"name": "ecr"}], "Pending")
@@ -208,7 +208,7 @@ def test_pods_and_their_accounts(place: Kube, space: str) -> None:
     assert (status, reason, "spec: Forbidden: pod updates may not change fields" in message) == (422, "Invalid", True)
     gone = place.must("DELETE", f"{pods}/one", {"gracePeriodSeconds": 0})
     assert (gone["kind"], gone["metadata"]["name"]) == ("Pod", "one")
-    until(lambda: said(place, "GET", f"{pods}/one") == (404, "NotFound", 'pods "one" not found'), 10)
+    until(lambda: said(place, "GET", f"{pods}/one") == (404, "NotFound", 'pods "one" not found'))
 
 
 def test_strategic_patches(place: Kube, space: str) -> None:
@@ -234,7 +234,7 @@ def test_a_namespace_that_goes(place: Kube) -> None:
     place.must("POST", f"{path}/configmaps", {"metadata": {"name": "c"}})
     gone = place.must("DELETE", path)
     assert (gone["kind"], gone["status"]["phase"]) == ("Namespace", "Terminating")
-    until(lambda: said(place, "GET", path) == (404, "NotFound", f'namespaces "{name}" not found'), 60)
+    until(lambda: said(place, "GET", path) == (404, "NotFound", f'namespaces "{name}" not found'))
     assert said(place, "GET", f"{path}/configmaps/c") == (404, "NotFound", 'configmaps "c" not found')
 
 

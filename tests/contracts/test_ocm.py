@@ -44,7 +44,7 @@ class Place:
         search = f"cluster_uuid{equals}%27{who}%27+and+status{equals}%27accepted%27"
         login = {} if auth == "" else {"Authorization": f"AccessToken {who}:{auth or self.auth}"}
         url = f"{self.address}{API}/cluster_transfers{slash}?search={search}{more}"
-        return httpx.get(url, headers={"Content-Type": "application/json", **login}, timeout=30)
+        return httpx.get(url, headers={"Content-Type": "application/json", **login}, timeout=60)
 
 
 @pytest.fixture(scope="module", params=PLACES)
@@ -124,7 +124,7 @@ def test_a_token_does_not_speak_for_another_cluster(place: Place) -> None:
 
 def test_the_api_says_that_it_is_there(place: Place) -> None:
     """What `hivekeeper check` asks, without a login: JSON, as a success or as a refusal."""
-    answer = httpx.get(f"{place.address}{API}", timeout=30)
+    answer = httpx.get(f"{place.address}{API}", timeout=60)
     assert answer.status_code in (200, 401, 403)
     assert isinstance(answer.json(), dict)
 

@@ -39,11 +39,11 @@ class Pager:
         return self.send(json=event)
 
     def send(self, **content: Any) -> httpx.Response:
-        return httpx.post(f"{self._events}/v2/enqueue", timeout=30, **content)
+        return httpx.post(f"{self._events}/v2/enqueue", timeout=60, **content)
 
     def rest(self, path: str, *, token: str | None = None, **params: str) -> httpx.Response:
         headers = {"Authorization": f"Token token={self.token if token is None else token}"}
-        return httpx.get(self._api + path, headers=headers, params=params, timeout=30)
+        return httpx.get(self._api + path, headers=headers, params=params, timeout=60)
 
     def found(self) -> list[dict[str, Any]]:
         """The incidents with the key, once they are there: real ones take a moment."""

@@ -87,7 +87,7 @@ def granted(place: Kube, manifest: str, words: dict[str, str]) -> Granted:
     mark = secrets.token_hex(4)
     documents = place.apply(FOLDER / manifest, {"namespace: hivekeeper": f"namespace: {home}",
                                                 "name: hivekeeper-": f"name: {mark}-", **words})  # fmt: skip
-    cluster = Cluster(address=place.url, ca_file=place.ca_file, token=FromEnv(env="T"), timeout=20)
+    cluster = Cluster(address=place.url, ca_file=place.ca_file, token=FromEnv(env="T"), timeout=60)
     marks = KeyedFingerprints(Secret("a key for these tests only"))
     return Granted(place, open_clusters({"c": cluster}, lambda _: Secret(token), marks), documents)
 
@@ -97,7 +97,7 @@ def ecr(place: Kube) -> tuple[Granted, str]:
     space = place.namespace()
     found = granted(place, "ecr.yaml", {"cf-dev": space})
     place.deployment(space, "web", wait=False)
-    until(lambda: place.ask("GET", f"/api/v1/namespaces/{space}/serviceaccounts/default").is_success, 60)
+    until(lambda: place.ask("GET", f"/api/v1/namespaces/{space}/serviceaccounts/default").is_success)
     return found, space
 
 
@@ -195,7 +195,7 @@ def others(place: Kube, found: Granted, space: str, name: str, but: str = "") ->
         "update": lambda bot: bot._put("c", {**raw(place, space, other)}),
         "delete": lambda bot: bot.delete_secret("c", space, other, was=version),
     }
-    until(lambda: not but or not refused(lambda: calls[but](found.bot)), 10)
+    until(lambda: not but or not refused(lambda: calls[but](found.bot)))
     for verb, call in calls.items():
         told = refused(lambda call=call: call(found.bot))  # type: ignore[misc]  # lambda
         assert (f" {verb} secrets/{other} " in told) == (verb != but)

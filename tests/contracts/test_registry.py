@@ -66,7 +66,7 @@ class Scene:
 
     @property
     def tool(self) -> AskedRegistries:
-        return AskedRegistries({self.host: Registry(address=self.address, ca_file=self.ca_file, timeout=30)})
+        return AskedRegistries({self.host: Registry(address=self.address, ca_file=self.ca_file, timeout=60)})
 
     def pull(self, reference: str, login: Login | None, repository: str = "") -> Pull:
         mark = "@" if ":" in reference else ":"

@@ -50,7 +50,7 @@ class Place:
     issue: Callable[..., str]  # (ttl=, renewable=) -> token
     logins: dict[str, settings.VaultAuth]
     known: dict[str, str] = field(repr=False)
-    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=10, verify=CA or True))
+    client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=60, verify=CA or True))
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> httpx.Response:
         headers = {"X-Vault-Token": self.token if token is None else token, "X-Vault-Request": "true"}
@@ -146,7 +146,7 @@ def must(response: httpx.Response) -> dict[str, Any]:
 
 
 def wait(done: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 
 class Place:
     def __init__(self, service: Service, **settings: Any) -> None:
-        self.service, self.settings = service, VaultTokens(timeout=20, **settings)
+        self.service, self.settings = service, VaultTokens(timeout=60, **settings)
         self.tickets = Tickets(Kerberos())
 
     def at(self, **changed: Any) -> Site:

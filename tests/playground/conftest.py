@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from playground.serve import Demo
+from playground.slack import Times
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -27,7 +28,7 @@ class Person:
         self.user = user
 
     def get(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=15) as answer:
+        with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=60) as answer:
             return json.load(answer)
 
     def post(self, what: str, **body: Any) -> Any:
@@ -35,7 +36,7 @@ class Person:
         request = urllib.request.Request(
             f"{self.demo.url}/playground/{what}", data, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def state(self) -> Any:
@@ -45,7 +46,7 @@ class Person:
         return list(self.state()["messages"][channel])
 
 
-def until(wanted: Callable[[], Any], seconds: float = 30) -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 60) -> Any:
     """The first true answer; fails when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -58,6 +59,7 @@ def until(wanted: Callable[[], Any], seconds: float = 30) -> Any:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
     with Demo("127.0.0.1", 0, 1) as running:
+        running.workspace.times = Times(ack=20, trigger=20)  # a busy machine is no slow bot
         until(lambda: Person(running, "U0MIRA").state()["bot"]["connected"])
         yield running
 
@@ -76,7 +78,7 @@ def person(demo: Demo) -> Callable[[str], Person]:
 def browser() -> Iterator[Browser]:
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=20_000)
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         program = shutil.which("chromium")
         assert program, "these tests need Debian's chromium"
@@ -96,7 +98,7 @@ def opened(demo: Demo, browser: Browser) -> Iterator[Callable[..., Page]]:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(demo.url)

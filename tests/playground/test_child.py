@@ -84,7 +84,7 @@ def test_dies_with_its_parent(tmp_path: Path, until: Any) -> None:
     until(lambda: log.exists() and log.read_text().strip())
     pid = int(log.read_text())
     parent.send_signal(signal.SIGKILL)
-    parent.wait(5)
+    parent.wait(60)
     until(lambda: not alive(pid))
 
 

@@ -23,7 +23,7 @@ def served() -> Iterator[tuple[KubernetesStandIn, httpx.Client]]:
     with serve() as (cluster, server):
         cluster.namespace("hive")
         headers = {"Authorization": f"Bearer {cluster.admin}"}
-        with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=5) as client:
+        with httpx.Client(base_url=server.url, headers=headers, trust_env=False, timeout=60) as client:
             yield cluster, client
 
 

@@ -22,7 +22,7 @@ def counts(made: RedHat, region: str, query: str) -> dict[str, int]:
     """What Prometheus answers now: "jwt failed" -> count."""
     server = run_in_thread(made.prometheus[region].app())
     try:
-        with urlopen(f"{server.url}/api/v1/query?query={quote(query)}", timeout=10) as answer:
+        with urlopen(f"{server.url}/api/v1/query?query={quote(query)}", timeout=60) as answer:
             found = json.load(answer)["data"]["result"]
     finally:
         server.stop()

@@ -37,6 +37,6 @@ def test_steps_side_by_side_may_load_the_client() -> None:
     cluster.accept("made-up-for-this-test", "somebody")
     server = run_in_thread(cluster.app())
     command = [sys.executable, "-c", ASK, server.url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=110, check=False)
     server.stop()
     assert (done.stdout.strip(), done.stderr) == (str(["somebody"] * 4), "")

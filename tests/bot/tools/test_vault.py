@@ -182,23 +182,26 @@ def test_two_writers_lose_nothing(stand_in: VaultStandIn, open_it: Any) -> None:
     """KV 2: two processes that write different fields of one path at once both find their fields there."""
     writers = [open_it() for _ in range(2)]
     problems: list[Exception] = []
-    together = threading.Barrier(2, timeout=30)
+    together, first = threading.Barrier(2, timeout=60), iter([True, True])
+
+    def meet(path: str, moment: str) -> None:
+        if moment == "before" and next(first, False):
+            together.wait()  # each has read, none has written
 
     def write(which: int) -> None:
         try:
             for number in range(10):
-                if number < 4:  # so that they meet; they may do so later, too
-                    together.wait()
                 writers[which].write(PATHS[1], {f"{which}-{number}": Secret(str(number))}, run=f"{RUN}-{which}")
         except Exception as problem:
             problems.append(problem)
             together.abort()
 
+    stand_in.on_write = meet
     threads = [threading.Thread(target=write, args=(which,)) for which in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert not problems
     assert vault_fields(stand_in, PATHS[1]) == {f"{w}-{n}" for w in range(2) for n in range(10)}
     assert any(entry.status == 400 for entry in stand_in.log), "the writers never met; the test proved nothing"
@@ -229,7 +232,7 @@ def test_threads_of_one_process_lose_nothing_in_kv1(stand_in: VaultStandIn, vaul
     for job in jobs:
         job.start()
     for job in jobs:
-        job.join(30)
+        job.join(60)
     assert vault_fields(stand_in, PATHS[0]) == {"x", *(f"f{n}" for n in range(6))}
 
 

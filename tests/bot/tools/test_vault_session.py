@@ -65,7 +65,7 @@ def test_each_method_logs_in_once(which: int, stand_in: VaultStandIn, clock: Clo
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert vault.read("sd-uhc/sandbox", "config").reveal() == "x"
     assert stand_in.tokens.logged_in == 1
     assert vault.expires_in == 3600

@@ -46,7 +46,7 @@ def made(kube: Kube, canary: Any) -> tuple[str, Settings, Tools]:
     environment = {"cluster": "one", "namespaces": [space], "registry": ECR, "image": "a/b:c"}
     settings = Settings.model_validate({"environments": {"dev": environment}})
     marks = KeyedFingerprints(Secret("a key for these tests only"))
-    cluster = Cluster(address=kube.url, ca_file=kube.ca_file, token=FromEnv(env="T"), timeout=20)
+    cluster = Cluster(address=kube.url, ca_file=kube.ca_file, token=FromEnv(env="T"), timeout=60)
     silent = Registry(address=f"http://127.0.0.1:{unused_port()}", timeout=5)
     tools = Tools(
         vault=NoVault(), fingerprints=marks, tokens=JwtClaims(), documents=Base64Yaml(), clusters=Clusters({}),

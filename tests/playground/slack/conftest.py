@@ -27,7 +27,7 @@ from playground.slack import Times, Workspace, create
 
 ADA, BEN, EVE = "U0ADA", "U0BEN", "U0EVE"
 ONCALL, AWAY, HIDDEN = "C0ONCALL", "C0AWAY", "C0HIDDEN"
-EVENTUALLY = 8.0
+EVENTUALLY = 60.0
 
 
 class Place:
@@ -62,8 +62,8 @@ class Place:
             manifest=manifest,
         )
         self.url = front.url
-        self.client = WebClient(self.bot_token, base_url=f"{self.url}/api/", timeout=5, retry_handlers=[])
-        self.people = httpx.Client(base_url=f"{self.url}/playground", timeout=20, trust_env=False, verify=False)
+        self.client = WebClient(self.bot_token, base_url=f"{self.url}/api/", timeout=60, retry_handlers=[])
+        self.people = httpx.Client(base_url=f"{self.url}/playground", timeout=60, trust_env=False, verify=False)
 
     def do(self, what, **body):
         """A person's doing; the answer."""
@@ -164,7 +164,7 @@ class Bot:
         return app
 
     def call(self, coroutine):
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
     def connect(self):
         """Open the socket; a function that closes it."""
@@ -199,7 +199,7 @@ class Bot:
 
         self.call(cancelled())
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(5)
+        self.thread.join(60)
         self.loop.close()
 
 

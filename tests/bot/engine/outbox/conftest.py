@@ -110,7 +110,7 @@ class Wire:
         self._maybe_die("before")
         data = json.dumps({"channel": place.channel, "thread": place.thread, **body}).encode()
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.url + method, data), timeout=5) as response:
+            with urllib.request.urlopen(urllib.request.Request(self.url + method, data), timeout=60) as response:
                 answer = json.load(response)
         except urllib.error.HTTPError as error:
             if error.code == 429:

@@ -148,12 +148,10 @@ def test_networks(make_certificate: Any, tls: Any, ecr: Place) -> None:
 
 def test_one_time_for_all(ecr: Place) -> None:
     """The timeout is that of the whole question, login included, not of each request."""
-    ecr.registry.delay = 0.12
-    tool = AskedRegistries({ECR: Registry(address=ecr.url, timeout=0.2)})
-    began = time.monotonic()
+    ecr.registry.delay = 0.6
+    tool = AskedRegistries({ECR: Registry(address=ecr.url, timeout=1)})
     pull = tool.pull(image(f"{ECR}/team/app:v1"), ecr.login)
-    assert (pull.outcome, pull.told) == ("timeout", f"The registry {ECR} did not answer within 0.2 s.")
-    assert time.monotonic() - began < 1
+    assert (pull.outcome, pull.told) == ("timeout", f"The registry {ECR} did not answer within 1 s.")
 
 
 class Trap:
