@@ -28,11 +28,14 @@ from playground.slack import Times
 from playground.vault_engines import KvV2
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
 
-__all__ = ["ACCOUNTS", "APPROVER", "ASKER", "CONFIG", "HANDOVER", "NEWCOMER", "OWNER", "SECOND", "Scene", "until"]
+__all__ = [
+    "ACCOUNTS", "APPROVER", "ASKER", "CONFIG", "HANDOVER", "NEWCOMER", "OWNER", "PATIENT", "SECOND", "Scene", "until",
+]  # fmt: skip
 
 TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 OPEN = ("asked", "proposed", "approved", "applying")
 COMMAND = "/rotate-hive-tokens"
+PATIENT = Times(ack=20, trigger=20)  # a busy machine is no slow bot
 
 
 def until(wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "") -> Any:
@@ -61,9 +64,7 @@ class Scene:
         self.db = sa.create_engine(store or f"sqlite:///{self.demo.folder}/data/hivekeeper.sqlite",
                                    poolclass=sa.NullPool)  # fmt: skip
         self.space, self.vault, self.world = self.demo.workspace, self.demo.world.vault, self.demo.world
-        self.space.times = Times(
-            ack=20, trigger=20
-        )  # a busy machine is no slow bot; test_concurrent looks at the clock
+        self.space.times = PATIENT
 
     def _adjust(self, settings: dict[str, Any]) -> None:
         """The person at the terminal is an approver; the key that seals the executor's rows is ours."""
@@ -84,7 +85,7 @@ class Scene:
         self.vault.on_write = None
         self.vault.heal()
         self.space.faults.clear()
-        self.space.times = Times(ack=8, trigger=8)  # a busy machine is no slow bot; test_concurrent looks at the clock
+        self.space.times = PATIENT
         self.hide()
         self.world.recycle()
         self.hide()
@@ -116,14 +117,14 @@ class Scene:
         until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log)
 
     def get(self, what: str) -> Any:
-        with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=15) as answer:
+        with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=60) as answer:
             return json.load(answer)
 
     def post(self, user: str, what: str, **body: Any) -> Any:
         data = json.dumps({"user": user, **body}).encode()
         address, kind = f"{self.demo.url}/playground/{what}", {"Content-Type": "application/json"}
         try:
-            with urllib.request.urlopen(urllib.request.Request(address, data, kind), timeout=30) as answer:
+            with urllib.request.urlopen(urllib.request.Request(address, data, kind), timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             with error:

@@ -81,7 +81,7 @@ class Servers:
         lines += [f'{METRIC}{{method="{k["method"]}",status="{k["status"]}"}} 1' for k in kinds]
         address = f"{self.push_address}/metrics/job/deployer/of_region/{region}"
         request = urllib.request.Request(address, "\n".join([*lines, ""]).encode(), method="PUT")
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10):
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60):
             pass
 
     # --- each of them ----------------------------------------------------------------------------------------
@@ -190,7 +190,7 @@ class Servers:
         trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.ca)))
         login = base64.b64encode(f"keeper:{self.password}".encode()).decode()
         request = urllib.request.Request(address, headers={"authorization": f"Basic {login}"})
-        return urllib.request.build_opener(urllib.request.ProxyHandler({}), trust).open(request, timeout=10)
+        return urllib.request.build_opener(urllib.request.ProxyHandler({}), trust).open(request, timeout=60)
 
 
 def _bcrypt(password: str) -> str:

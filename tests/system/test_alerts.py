@@ -54,7 +54,7 @@ def post(scene: Any, body: Any, key: str | None = None) -> tuple[int, Any]:
         {"content-type": "application/json", "authorization": f"Bearer {scene.hook if key is None else key}"},
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, json.loads(refused.read())

@@ -62,7 +62,7 @@ def test_killed_before_the_proposal(
     scene = watched(started(1))
     killed, starts = arm(kills, scene), scene.demo.bot.starts
     run = scene.ask()
-    assert killed.wait(30)
+    assert killed.wait(60)
     system.until(lambda: scene.demo.bot.starts > starts)
     scene.connected()
     system.until(lambda: scene.button(run, "approve"), 60, lambda: scene.about(run))
@@ -87,7 +87,8 @@ def test_killed_while_it_decides(started: Start, watched: Callable[[Any], Any], 
     killed = kills.when_slack(scene, lambda entry: entry["what"] == "usergroups.users.list")
     scene.space.times = Times()  # Slack waits three seconds for who is dead
     scene.post(system.APPROVER, "action", **scene.button(run, "approve"))
-    assert killed.wait(30)
+    scene.space.times = system.PATIENT
+    assert killed.wait(60)
     scene.connected()
     assert scene.state(run) == "proposed"
     assert scene.writes(since) == []

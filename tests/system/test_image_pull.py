@@ -73,7 +73,7 @@ def test_killed_with_the_pod_there(scene: Any, system: Any) -> None:
 
     cluster.on_write = kill
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     assert len(trial_pods(scene)) == 1
     scene.ended(run, "done")
     assert (created(scene), trial_pods(scene)) == (before + 1, [])
@@ -94,7 +94,7 @@ def test_killed_while_it_fails(scene: Any, system: Any) -> None:
 
     cluster.on_request = kill
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     assert "has expired" in scene.ended(run, "undone")
     assert trial_pods(scene) == []
     scene.sound()

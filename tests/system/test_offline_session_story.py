@@ -102,7 +102,7 @@ def test_killed_when_it_was_handed_in(scene: Any, system: Any, kills: Any) -> No
     killed = kills.at(scene, INBOX, "after")
     given = scene.demo.offline.issue()
     hand_in(scene, system, asked, given)
-    assert killed.wait(30), scene.log()
+    assert killed.wait(60), scene.log()
     scene.connected()
     assert scene.vault.get(INBOX)[PLACE] == given
     hand_in(scene, system, asked, given)

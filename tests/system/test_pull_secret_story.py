@@ -92,7 +92,7 @@ def test_from_the_transfer_to_the_last_machine(scene: Any, system: Any) -> None:
 
     prod.on_request = kill
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     report = synced(scene, run, PROD, before, new, writes)
     assert "master all 3; worker all 2" in report
     pools = [prod.get(MACHINE_CONFIG_POOL, name)["status"] for name in ("master", "worker")]
@@ -122,7 +122,7 @@ def test_killed(scene: Any, system: Any, when: str, stage: int) -> None:
 
     dev.on_write, dev.on_request = on_write, on_request
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     assert "no pools" in synced(scene, run, DEV, before, new, writes)
 
 

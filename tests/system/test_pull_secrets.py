@@ -87,7 +87,7 @@ def test_killed_between_writing_and_restarting(scene: Any, system: Any) -> None:
 
     cluster.on_write = kill
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     done_once(scene, run, written=written, restarted=restarted)
     secret = cluster.get(SECRET, "ecr-secret", "cf-dev")
     assert secret["metadata"]["annotations"]["hivekeeper/run"] == run
@@ -107,5 +107,5 @@ def test_killed_in_a_rollout(scene: Any, system: Any) -> None:
 
     cluster.on_request = kill
     scene.approve(run)
-    assert killed.wait(30), scene.about(run)
+    assert killed.wait(60), scene.about(run)
     done_once(scene, run, written=written, restarted=restarted)
