@@ -11,6 +11,7 @@ import base64
 import threading
 import time
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import count
@@ -26,6 +27,7 @@ from bot.tools.kept import Kept
 
 SPNEGO = "1.3.6.1.5.5.2"
 SPARE = 300.0  # seconds that a ticket must live longer
+PAUSE = 15.0  # seconds for which nobody asks a KDC again that says nothing
 BEFORE = 2  # tickets that are still there for those who use them, who may have to wait for their turn
 LOADING = threading.Lock()
 NUMBERS = count()
@@ -42,6 +44,10 @@ class Ticket:
     keytab: tuple[int, int, int] | None = None  # the state of the file it was had from
 
 
+class Silent(Transient):
+    """No KDC answered in time: whoever else asks now would wait in vain."""
+
+
 class Tickets:
     """Thread-safe. A ticket is kept while it has five minutes to live."""
 
@@ -52,6 +58,7 @@ class Tickets:
         self._meter = meter or NoMeter()
         self._clock = clock
         self._kept: Kept[Ticket] = Kept()
+        self._silent: dict[tuple[str, str, str], tuple[Silent, float]] = {}  # until when, by the clock
         self._lock = threading.Lock()
         self._caches: dict[tuple[str, str, str], tuple[str, ...]] = {}
 
@@ -65,8 +72,16 @@ class Tickets:
         )
 
     def _new(self, service: Service, state: tuple[int, int, int] | None) -> Ticket:
-        with self._meter.timing("kinit", service.name):
-            return self._timed(service, lambda: self._acquire(service, state))
+        """A KDC that says nothing costs its timeout once, however many nodes wait for the ticket."""
+        told, until = self._silent.get(_key(service), (None, 0.0))
+        if told and self._clock() < until:
+            raise copy(told)
+        try:
+            with self._meter.timing("kinit", service.name):
+                return self._timed(service, lambda: self._acquire(service, state))
+        except Silent as silent:
+            self._silent[_key(service)] = (silent, self._clock() + PAUSE)
+            raise
 
     def negotiate(self, service: Service, host: str) -> Secret:
         """What stands after `Negotiate` in the header of a login at the host (SPNEGO, RFC 4559)."""
@@ -162,7 +177,7 @@ class Tickets:
         thread.start()
         thread.join(self._settings.timeout)
         if not came:
-            raise Transient(
+            raise Silent(
                 f"No KDC answered for {service.principal} within {self._settings.timeout:g} s.", kerberos_told.AGAIN
             )
         if isinstance(came[0], Told):

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -284,10 +285,30 @@ def test_no_kdc_is_up(kerberos: Kdc, keytab: Path) -> None:
 def test_a_kdc_that_says_nothing_costs_its_timeout(
     kerberos: Kdc, keytab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It takes the connection and stays silent: the settings say how long that may last."""
+    """It takes the connection and stays silent: the settings say how long that may last, and who asks again soon is
+    told at once."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         config = kerberos.folder / "silent.conf"
         config.write_text(kerberos.config.read_text().replace(str(kerberos.port), str(silent.getsockname()[1])))
         monkeypatch.setenv("KRB5_CONFIG", str(config))
+        now = [1_000_000.0]
+        tickets = Tickets(Kerberos(timeout=0.3), clock=lambda: now[0])
+        for _ in range(3):
+            with pytest.raises(Transient, match=r"within 0\.3 s"):
+                tickets.ticket(service(keytab))
+        assert len(_asked(silent)) == 1
+        now[0] += 16
         with pytest.raises(Transient, match=r"within 0\.3 s"):
-            Tickets(Kerberos(timeout=0.3)).ticket(service(keytab))
+            tickets.ticket(service(keytab))
+        assert len(_asked(silent)) == 1
+
+
+def _asked(listener: socket.socket) -> list[socket.socket]:
+    """The connections that have come since, of which there is one at least."""
+    listener.settimeout(60)
+    came = [listener.accept()[0]]
+    listener.settimeout(0.1)
+    with suppress(TimeoutError):
+        while True:
+            came.append(listener.accept()[0])
+    return came
