@@ -61,6 +61,16 @@ def test_a_mail_of_unknown_outcome_keeps_its_key(scene: Any) -> None:
     assert len(set(keys)) == 4
 
 
+def test_with_a_threshold_of_one_the_first_error_is_told(scene: Any) -> None:
+    """Of a node that never failed before, too: by mail, and by the inventory."""
+    scene.file(scene.document | {"errorCountToSendMessage": 1})
+    scene.grid.broken[NODE] = AWAY
+    hourly(scene, 1)
+    assert {to for to, _, _ in scene.grid.mails} == {("dune@example.com",), ("admins@example.com",)}
+    assert HANDLER.inventory is not None
+    assert (NODE, "failing") in [(o.name, o.alarm) for o in HANDLER.inventory(HANDLER.settings(), scene.read_tools)]
+
+
 def test_what_was_sent_is_not_sent_again_by_a_step_that_is_carried_out_again(scene: Any) -> None:
     """The bot dies after the mail and before the end of the step."""
     scene.grid.broken[NODE] = AWAY
