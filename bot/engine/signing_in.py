@@ -60,7 +60,9 @@ def _begun(
     if known is not None:
         return known
     now, every = shop.clock(), max(invitation.every, EASIEST)
-    conn.execute(sign_in.update().where(sign_in.c.live == live(press)).values(live=None))  # it is over, if not yet told
+    # One that is over, if not yet told; not one that waits and came between the look and this.
+    over = sa.or_(sign_in.c.state != "waiting", sign_in.c.expires_at <= now)
+    conn.execute(sign_in.update().where(sign_in.c.live == live(press), over).values(live=None))
     conn.execute(
         sign_in.insert().values(
             id=runs.hashed(press.key), run=press.run, name=press.name, user=press.user, live=live(press),

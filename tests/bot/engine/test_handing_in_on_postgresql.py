@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -67,6 +68,22 @@ def test_one_person_who_presses_everywhere_gets_one_invitation(replicas: Any) ->
     assert len(wanting.gate.asked) == 1
     assert len(wanting.bench.see(run).handed_in) == 1
     assert len(wanting.bench.desk.runs()) == 2
+
+
+def test_a_press_that_comes_between_a_look_and_its_writing_wins(replicas: Any) -> None:
+    """The other press finds it when it would write its own, and shows the same link."""
+    wanting, (late, quick, *_) = replicas
+    run, quicker = wanting.answered(), []
+
+    def clock() -> float:
+        if sys._getframe(1).f_code.co_name == "_begun" and not quicker:  # looked already, and writes next
+            quicker.append(quick.desk.sign_in("p1", run, "sign-in", "U1"))
+        return float(late.now)
+
+    object.__setattr__(late.shop, "clock", clock)
+    found = late.desk.sign_in("p0", run, "sign-in", "U1")
+    assert [one.invited for one in quicker] == [found.invited]
+    assert found.invited is not None
 
 
 def test_one_message_of_alarms(benches: Any) -> None:
