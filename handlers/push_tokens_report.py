@@ -33,12 +33,13 @@ def held_by(settings: Any, tools: ReadTools) -> tuple[Credential, ...]:  # noqa:
     return tuple(one for some in theirs for one in some)
 
 
-def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
+def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:
     steps = tuple(step for _, _, step in plan.steps)
     known = troubles(tools)
     holds = held(steps, known, tools)
     without = tuple(name for name, one in holds.items() if one is None)
-    stores, pushes = left(steps, "store", holds, tools), left(steps, "push", holds, tools)
+    back = settings.fresh_minutes * 60
+    stores, pushes = (left(steps, stage, holds, tools, back) for stage in ("store", "push"))
     said = [(name, _why(known, f"obtain:{name}")) for name in without]
     said += [(where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
              for where in some if service_of(f":{where}") not in without]  # fmt: skip
@@ -88,11 +89,14 @@ def _held(got: Record | None) -> Held | None:
     return Held(service=got.key, expires_at=got.value["until"], fingerprint=got.value["fingerprint"], how="kept")
 
 
-def left(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools) -> tuple[str, ...]:
-    """Where no token of the run has come. A bot that was restarted in mid-run has had two for a service, both good."""
-    got, there = ({one.key: one.run for one in tools.records.all(BROUGHT[kind])} for kind in ("obtain", stage))
-    places = missed(steps, stage, holds, tools)
-    return tuple(where for where in places if where not in there or there[where] != got.get(where.partition("@")[0]))
+def left(
+    steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools, back: float
+) -> tuple[str, ...]:  # fmt: skip
+    """Where no token has come since the plan was made. A bot that was restarted in mid-run has had two for a service,
+    both good. `back`: seconds before the plan that its steps look back."""
+    made = {step.where: step.after + back for step in steps if isinstance(step, PushToken | StoreToken)}
+    seen = {one.key: one.seen_at for one in tools.records.all(BROUGHT[stage])}
+    return tuple(where for where in missed(steps, stage, holds, tools) if seen.get(where, 0.0) < made[where])
 
 
 def missed(steps: tuple[Step, ...], stage: str, holds: dict[str, Held | None], tools: ReadTools) -> tuple[str, ...]:

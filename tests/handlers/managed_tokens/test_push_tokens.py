@@ -162,6 +162,20 @@ def test_services_do_not_wait_for_each_other(scene: Any) -> None:
     assert order == sorted(order, key=["dune_pro", "dune_ana", "nova_pro"].index)
 
 
+def test_what_an_earlier_run_has_brought_is_not_told_as_brought(scene: Any) -> None:
+    """A minute later the bot has lost its tokens and gets none for a service: its places are missing in this run."""
+    scene.apply(scene.plan(HANDLER))
+    scene.grid.now += 60
+    scene.grid.holds.clear()
+    scene.grid.generation += 1
+    scene.grid.broken["dune_pro"] = Transient("Vault does not answer.", "Is it up?")
+    plan = scene.plan(HANDLER)
+    scene.apply(plan)
+    report = scene.report(HANDLER, plan)
+    assert [note.text for note in report.notes[:3]] == ["2 of 3 services", "4 of 6 schedds", "2 of 4 nodes"]
+    assert {where.partition("@")[0] for where in report.again["service"]} == {"dune_pro"}
+
+
 def test_schedds_that_nobody_knows_keep_no_node_from_its_token(scene: Any) -> None:
     """The collector is away: a warning, and tokens are pushed."""
     scene.grid.broken["collector"] = Transient("The collector is away.")
