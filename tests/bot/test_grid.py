@@ -25,7 +25,8 @@ def test_who_only_looks_cannot_push(tmp_path: Path) -> None:
     settings = parse({"data_dir": str(tmp_path), "vault_tokens": {"address": "https://vault.example.com"}}, "test")
     nodes = grid.of(settings, lambda _: Secret("x"), KEY)["nodes"]
     assert callable(nodes.push)
-    assert {name for name in dir(nodes.reader) if not name.startswith("_")} == {"configured", "placed", "reachable"}
+    can = {name for name in dir(nodes.reader) if not name.startswith("_")}
+    assert can == {"configured", "placed", "reachable", "there"}
 
 
 @pytest.mark.parametrize(
