@@ -6,11 +6,13 @@ from __future__ import annotations
 import json
 import re
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.kdc import REALM
 from tests.system.managed import ADMINS, SCHEDDS, Site, applied, site
 from tests.system.managed_parts import HERE, Service, fetched
 
@@ -41,7 +43,11 @@ def figures(scene: Any) -> str:
 
 @pytest.fixture
 def pushed(scene: Any, system: Any, grid: Site) -> Any:
-    """Every place has a token, and the bot has been restarted since: it will get others."""
+    """All works, every place has a token, and the bot has been restarted since: it will get others."""
+    grid.oauth.principals = None
+    grid.trouble()
+    for sshd in grid.nodes.sshd.values():
+        sshd.tmp.chmod(0o1777)
     if not grid.tokens(grid.nova, grid.nova.nodes[0]):
         applied(scene, scene.ask(command="/refresh-uids"))
         applied(scene, scene.ask(command="/push-tokens"))
@@ -143,6 +149,45 @@ def test_just_what_failed_is_tried_again(pushed: Any, system: Any, grid: Site) -
     assert "Nothing to do" in scene.ended(quiet, "answered")
     assert len(grid.post.came) == mails + 2
     scene.sound()
+
+
+def test_every_stage_has_trouble_at_once(pushed: Any, system: Any, grid: Site) -> None:
+    """Vault lets one service in no more, one schedd refuses, and one directory cannot be written to: each is told with
+    its reason, no old token is touched, and what was asked for again is just what was left, to the last schedd."""
+    scene, before, directory = pushed, held(grid), grid.nodes.sshd[grid.nova.nodes[0]].tmp
+    grid.oauth.principals = {f"{grid.nova.user}@{REALM}"}
+    grid.trouble(s1="schedd refuses")
+    directory.chmod(0o555)
+    stored = stores(grid)
+    run = applied(scene, scene.ask(command="/push-tokens"), "partly")
+    report = scene.text(run)
+    for reason in (
+        f"Vault refused the Kerberos login of {grid.dune.name}",
+        f"The schedd {SCHEDDS[0]} did not let the bot store {grid.nova.name}'s token",
+        f"{grid.nova.user} may not write in {HERE} on {grid.nova.nodes[0]}",
+        "1 of 2 services",
+        "1 of 4 schedds",
+        "0 of 4 nodes",
+    ):
+        assert reason in report
+    assert held(grid) == before
+    assert stores(grid) - stored == Counter({(SCHEDDS[1], grid.nova.name): 1})
+    grid.oauth.principals = None
+    grid.trouble()
+    directory.chmod(0o1777)
+    stored = stores(grid)
+    scene.press(system.ASKER, scene.button(run, "again"))
+    again = system.until(lambda: scene.rows("SELECT id FROM run WHERE retry_of = :run", run=run))[0][0]
+    applied(scene, again)
+    assert all(grid.good(whole(grid, service)) for service in grid.services)
+    missing = [(schedd, grid.dune.name) for schedd in SCHEDDS] + [(SCHEDDS[0], grid.nova.name)]
+    assert stores(grid) - stored == Counter(missing)
+    scene.sound()
+
+
+def stores(grid: Site) -> Counter[tuple[str, str]]:
+    """How often each schedd was given each service's token."""
+    return Counter((schedd, name) for schedd, names in grid.pool.stored.items() for name in names)
 
 
 def test_somebody_signs_in(pushed: Any, system: Any, grid: Site) -> None:
