@@ -51,6 +51,7 @@ class StoreToken(Step):
     """A service's token into the credd of one schedd."""
 
     kind: Literal["tokens.store"] = "tokens.store"
+    atomic: ClassVar[bool] = True  # a credd takes a token or does not
     service: str
     schedd: str
     mark: str
@@ -109,6 +110,7 @@ class PushToken(Step):
     """A service's token to its places on one node, as its account."""
 
     kind: Literal["tokens.push"] = "tokens.push"
+    atomic: ClassVar[bool] = True  # each file is renamed into its place
     service: str
     node: str
     there: str  # where the node is really reached

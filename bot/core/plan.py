@@ -44,6 +44,8 @@ class Step(Value):
     kind: str
     proves: ClassVar[bool] = False
     """A step that changes nothing and only proves: never "already so", it is carried out each time."""
+    atomic: ClassVar[bool] = False
+    """What it does is there whole or not at all: when it fails, nothing is left half done."""
 
     def says(self) -> str:
         """One line for a person, plain text."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -19,19 +19,19 @@ Places = frozenset[tuple[int, int]]  # (stage, place in stage)
 def did_something(shop: Workshop, run: str, on_failure: str) -> bool:
     """Does the run end with something that was done and stays?"""
     rows = shop.read(lambda conn: steps.rows(conn, run))
-    state = verdict(rows, on_failure, _proofs(shop, run))
+    state = verdict(rows, on_failure, _places(shop, run, "proves"))
     return state in (State.DONE, State.PARTLY) or (state == State.STOPPED and any(row.attempt for row in rows))
 
 
 def conclude(shop: Workshop, run: str, on_failure: str) -> None:
     """Read the steps' records and close the run."""
     rows = shop.read(lambda conn: steps.rows(conn, run))
-    proofs = _proofs(shop, run)
+    proofs, atomic = _places(shop, run, "proves"), _places(shop, run, "atomic")
     state = verdict(rows, on_failure, proofs)
     culprit = next((row.trouble for row in rows if row.trouble), None)
     trouble = None
     if state != State.DONE and culprit:
-        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows, proofs)}".strip()}
+        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows, proofs, atomic)}".strip()}
     close(shop, run, state, trouble)
 
 
@@ -41,11 +41,11 @@ def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
     close(shop, run, State.STOPPED, {"what": trouble["what"], "now": now})
 
 
-def _proofs(shop: Workshop, run: str) -> Places:
-    """Where the plan has steps that only prove: they leave nothing behind, so there is nothing to put back."""
+def _places(shop: Workshop, run: str, mark: Literal["proves", "atomic"]) -> Places:
+    """Where the plan has steps of that kind."""
     row = shop.read(lambda conn: runs.get(conn, run))
     plan = stored_plan(shop, row.plan) if row is not None else None
-    return frozenset((s, i) for s, i, step in plan.steps if step.proves) if plan else frozenset()
+    return frozenset((s, i) for s, i, step in plan.steps if getattr(step, mark)) if plan else frozenset()
 
 
 def verdict(rows: list[Any], on_failure: str, proofs: Places = frozenset()) -> State:
@@ -69,9 +69,9 @@ def doubtful(row: Any) -> bool:
     return bool(row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] != "Drifted")
 
 
-def account(rows: list[Any], proofs: Places = frozenset()) -> str:
-    """What became of the steps, in one or more sentences."""
-    counts = Counter(_became(row, (row.stage, row.place) in proofs) for row in rows)
+def account(rows: list[Any], proofs: Places = frozenset(), atomic: Places = frozenset()) -> str:
+    """What became of the steps, in one sentence. Those that only prove, or leave nothing half done, are told so."""
+    counts = Counter(_became(row, (row.stage, row.place), proofs, atomic) for row in rows)
     told = [
         ("{} proven", counts["proven"]),
         ("{} not proven", counts["not proven"]),
@@ -80,17 +80,22 @@ def account(rows: list[Any], proofs: Places = frozenset()) -> str:
         ("{} put back", counts[StepState.UNDONE]),
         ("{} could not be put back", counts[StepState.UNDO_FAILED]),
         ("{} failed and may be half done", counts["doubtful"]),
-        ("{} failed before it changed anything", counts[StepState.FAILED]),
+        ("{} failed", counts["failed"]),
+        ("{} failed before it changed anything", counts["failed early"]),
         ("{} not begun", counts[StepState.WAITING]),
     ]
     parts = [words.format(count) for words, count in told if count]
     return f"Of {len(rows)} step{'s' if len(rows) != 1 else ''}: {', '.join(parts)}."
 
 
-def _became(row: Any, proof: bool) -> str:
-    if proof and row.state in (StepState.DONE, StepState.FAILED):
+def _became(row: Any, at: tuple[int, int], proofs: Places, atomic: Places) -> str:
+    if at in proofs and row.state in (StepState.DONE, StepState.FAILED):
         return "proven" if row.state == StepState.DONE else "not proven"
-    return "doubtful" if doubtful(row) else str(row.state)
+    if row.state != StepState.FAILED:
+        return str(row.state)
+    if not doubtful(row):
+        return "failed early"
+    return "failed" if at in atomic else "doubtful"
 
 
 WORDS = {

@@ -122,6 +122,15 @@ def test_an_irreversible_step_in_doubt(bench: Any) -> None:
     assert "1 failed and may be half done" in view.trouble.now
 
 
+def test_a_step_that_leaves_nothing_half_done_just_failed(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is sent to look for what cannot be there."""
+    monkeypatch.setattr(bench.world.Write, "atomic", True)
+    bench.mood("do", "b", "refused")
+    view = bench.carried_out(on_failure="go_on", stages=[["a"], ["b"], ["c"]])
+    assert view.state == State.PARTLY
+    assert view.trouble.now.endswith("Of 3 steps: 2 done and left so, 1 failed.")
+
+
 def test_a_step_that_does_not_prove_itself_is_put_back(bench: Any) -> None:
     """`done` decides, not that `do` came back."""
     (bench.folder / "deaf-b").touch()
