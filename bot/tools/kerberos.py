@@ -167,8 +167,14 @@ class Tickets:
         gssapi.SecurityContext(usage="initiate", name=there, creds=plain, mech=gssapi.MechType.kerberos).step()
 
     def _copy(self, ticket: Ticket, cache: Path) -> None:
-        store = {"ccache": f"FILE:{cache}"}
-        self._credentials(ticket.principal, ticket.store).store(store=store, usage="initiate", overwrite=True)
+        held = self._credentials(ticket.principal, ticket.store)
+        try:
+            held.store(store={"ccache": f"FILE:{cache}"}, usage="initiate", overwrite=True)
+        except library().exceptions.GSSError:
+            raise Refused(
+                f"No copy of the ticket of {ticket.principal} could be written for a program.",
+                "Check the room on /dev/shm or /tmp, and that the bot may write there.",
+            ) from None
 
     def _timed(self, service: Service, work: Callable[[], T]) -> T:
         """Not longer than the settings say: the library waits for each KDC in turn. What is late ends by itself."""

@@ -190,6 +190,13 @@ def test_a_lent_ticket_is_for_the_owner_alone(tickets: Tickets, kerberos: Kdc, k
     assert str(held.name) == f"bee@{REALM}"
 
 
+def test_a_ticket_that_cannot_be_lent(tickets: Tickets, kerberos: Kdc, keytab: Path, tmp_path: Path) -> None:
+    """There is no room for the file, or no place: it is not the keytab that is blamed."""
+    with pytest.raises(Refused, match=f"No copy of the ticket of bee@{REALM}") as refused:
+        tickets.lend(service(keytab), tmp_path / "nowhere" / "cache")
+    assert "/dev/shm" in refused.value.now
+
+
 def test_a_principal_without_a_realm(kerberos: Kdc, keytab: Path) -> None:
     """The realm of the settings is added, else Kerberos's own default stands for it."""
     bare = service(keytab, principal="bee")
