@@ -29,11 +29,11 @@ PLACES = int(os.environ.get("HIVEKEEPER_CHAOS", "4"))  # per plan; more of them 
 
 
 class Zygote:
-    """world.py as a program: forks a bot per order, and says how it ended."""
+    """forks.py as a program: forks a bot per order, and says how it ended."""
 
     def __init__(self) -> None:
         self._program = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("world.py")],
+            [sys.executable, Path(__file__).with_name("forks.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -49,7 +49,7 @@ class Zygote:
     def close(self) -> None:
         assert self._program.stdin
         self._program.stdin.close()
-        self._program.wait(20)
+        self._program.wait(60)
 
 
 @pytest.fixture(scope="module")

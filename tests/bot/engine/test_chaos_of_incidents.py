@@ -26,8 +26,8 @@ Run = Callable[[dict[str, Any]], int]
 
 @pytest.fixture(scope="module")
 def run() -> Iterator[Run]:
-    """world.py as a program: forks a bot for each order, and says how it ended."""
-    command = [sys.executable, Path(__file__).with_name("world.py")]
+    """forks.py as a program: forks a bot for each order, and says how it ended."""
+    command = [sys.executable, Path(__file__).with_name("forks.py")]
     program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert program.stdin
     assert program.stdout
@@ -39,7 +39,7 @@ def run() -> Iterator[Run]:
 
     yield order
     program.stdin.close()
-    program.wait(20)
+    program.wait(60)
 
 
 def order(folder: Path) -> dict[str, Any]:

@@ -28,11 +28,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 class Replica:
-    """world.py's bot in a process of its own."""
+    """The bot of forks.py in a process of its own."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._program = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("world.py")],
+            [sys.executable, Path(__file__).with_name("forks.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -46,7 +46,7 @@ class Replica:
         assert self._program.stdin
         status = int(self._program.stdout.readline())
         self._program.stdin.close()
-        self._program.wait(20)
+        self._program.wait(60)
         return status
 
 
