@@ -215,7 +215,7 @@ def desk(settings: Settings) -> Desk:
 @contextlib.contextmanager
 def working(settings: Settings) -> Iterator[Desk]:
     """A desk whose work is done: by the bot that runs on this store, else by this process for as long as it lasts."""
-    from bot.engine.durable import Taken
+    from bot.engine.lock import Taken
 
     parts = Parts(settings)
     membership, messenger = parts.slack()

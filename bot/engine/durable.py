@@ -7,10 +7,8 @@ outside of `Exception` leaves a workflow to be taken up again.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
-import os
 import socket
 import sqlite3
 import sys
@@ -19,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 import structlog
@@ -27,6 +25,7 @@ from dbos import DBOS, DBOSClient, DBOSConfig
 from dbos import _serialization as private
 
 from bot.core.errors import Refused, Transient
+from bot.engine.lock import take_lock
 from bot.engine.sealing import Cipher, SealedJson
 from bot.engine.store import Unlock, address, gone_after, unlocked
 from bot.settings import Settings
@@ -46,10 +45,6 @@ Checkpoint = Callable[[str, Callable[[], Any]], Any]
 
 Work = Callable[[str, Checkpoint], None]
 """Work on the run with this id. It may be called again after a crash, with the same kept results."""
-
-
-class Taken(Refused):
-    """Another process works on this SQLite store."""
 
 
 class Halt(BaseException):
@@ -259,23 +254,6 @@ def check_sqlite(settings: Settings) -> None:
                 f"This Python has SQLite {sqlite3.sqlite_version}; with Python 3.12 or newer, 3.42 is needed.",
                 "Use Python 3.11, a newer SQLite, or PostgreSQL (store.url).",
             )
-
-
-def take_lock(settings: Settings) -> IO[bytes] | None:
-    """The lock that keeps a second process off a SQLite store; held while the file is open."""
-    url = address(settings)
-    if url.get_backend_name() != "sqlite":
-        return None
-    file = open(os.open(f"{url.database}.lock", os.O_CREAT | os.O_RDWR, 0o600), "r+b", buffering=0)  # noqa: SIM115  # held
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        raise Taken(
-            "Another hivekeeper already works on this store.",
-            "Stop that one first; several at once need PostgreSQL (store.url).",
-        ) from None
-    return file
 
 
 def _postgresql(settings: Settings, unlock: Unlock | None) -> sa.Engine:

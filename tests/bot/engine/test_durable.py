@@ -18,14 +18,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet
 
 from bot.core.errors import Refused, Transient
 from bot.core.handler import HandlerSettings
 from bot.core.intake import Decision, Request
 from bot.core.view import RunView, State
-from bot.engine import desk, durable, store
-from bot.engine.sealing import SealedJson
+from bot.engine import desk, durable, lock, store
 from bot.engine.workshop import Patience
 from bot.settings import Settings, parse
 
@@ -219,7 +218,7 @@ def test_a_second_process_on_sqlite_is_refused(running: Any) -> None:
     """In a sentence: two would run the same work twice."""
     settings = running._shop.settings
     with pytest.raises(Refused, match="Another hivekeeper"):
-        durable.take_lock(settings)
+        lock.take_lock(settings)
 
 
 def test_the_command_line_beside_a_running_bot(running: Any, tmp_path: Path, world: Any) -> None:
@@ -236,26 +235,6 @@ def test_the_command_line_beside_a_running_bot(running: Any, tmp_path: Path, wor
     assert in_state(beside, run, State.DONE).steps[0].says == "write a"
     beside.desk.check()
     beside.stop()
-
-
-def test_a_late_key_of_the_store_is_told(tmp_path: Path) -> None:
-    """Keys rotate: the newest writes, the older read, and a stranger's row is refused in words."""
-    old, new = Fernet(Fernet.generate_key()), Fernet(Fernet.generate_key())
-    written = SealedJson(MultiFernet([old])).serialize({"args": ("r-1",), "kwargs": {}})
-    assert SealedJson(MultiFernet([new, old])).deserialize(written) == {"args": ("r-1",), "kwargs": {}}
-    with pytest.raises(Refused, match="cannot be decrypted"):
-        SealedJson(MultiFernet([new])).deserialize(written)
-
-
-def test_sealed_json_keeps_no_words_of_an_exception(canary: Any) -> None:
-    """Only the class name: a result, an error and None come back, other things are refused without their value."""
-    sealed = SealedJson(Fernet(KEY))
-    back = sealed.deserialize(sealed.serialize(ValueError(canary("text"))))
-    assert isinstance(back, RuntimeError)
-    assert str(back) == "ValueError"
-    assert sealed.deserialize(sealed.serialize(None)) is None
-    with pytest.raises(TypeError, match="a object is not kept"):
-        sealed.serialize(object())
 
 
 @pytest.mark.parametrize(("python", "sqlite", "good"), [((3, 11), "3.40.1", True), ((3, 12), "3.40.1", False), ((3, 13), "3.42.0", True)])  # fmt: skip
