@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.system.managed import Site, applied, site
+from tests.system.managed import SCHEDDS, Site, applied, site
 from tests.system.managed_kills import abandoned, asked, complete, mend, private, programs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -46,8 +46,14 @@ def invited(scene: Any, system: Any, run: str) -> str:
     return str(said[0])
 
 
-def stores(grid: Site) -> int:
-    return sum(len(services) for services in grid.pool.stored.values())
+def begun(grid: Site) -> int:
+    """How often the program was started for the first schedd."""
+    return sum(run["environment"].get("_condor_CREDD_HOST") == SCHEDDS[0] for run in grid.pool.runs)
+
+
+def stored(grid: Site) -> int:
+    """How often that got a token."""
+    return len(grid.pool.stored.get(SCHEDDS[0], ()))
 
 
 def test_killed_whenever_vault_gave_a_token(scene: Any, grid: Site) -> None:
@@ -75,11 +81,11 @@ def test_killed_while_a_schedd_is_given_a_token(scene: Any, system: Any, grid: S
     """Before the program has stored it or after: the program ends with the bot, the ticket and the token that it had in
     files are gone, and each schedd gets the token."""
     run = asked(scene)
-    begun, stored = len(grid.pool.runs), stores(grid)
+    count = begun if trouble == "hangs" else stored
+    before = count(grid)
     grid.trouble(s1=trouble)
     scene.approve(run)
-    halfway = (lambda: len(grid.pool.runs) > begun) if trouble == "hangs" else (lambda: stores(grid) > stored)
-    system.until(halfway, 60, lambda: scene.about(run))
+    system.until(lambda: count(grid) > before, 60, lambda: scene.about(run))
     folders, left = private(), {*grid.pool.tokens.iterdir()}
     grid.trouble()
     scene.kill()
