@@ -14,9 +14,9 @@ import pytest
 
 from bot.core.errors import Refused
 from bot.core.secret import Secret
-from bot.tools.orphans import Watch
+from bot.tools.orphans import Watch, watch
 from bot.tools.private_folder import private_folder, sweep
-from bot.tools.program import MOST, Ended, environment, run
+from bot.tools.program import MARK, MOST, Ended, environment, run
 from playground.child import leashed
 
 
@@ -76,6 +76,23 @@ def test_children_are_killed_too(tmp_path: Path, ending: str) -> None:
             break
     assert ended.how == ("ended" if ending == "pass" else "late")
     assert _gone(int(note.read_text()))
+
+
+def test_a_child_that_left_the_group_is_killed_too(tmp_path: Path) -> None:
+    """When time is over, also one that has made itself a session of its own; another program's lives on."""
+    note = tmp_path / "pid"
+    note.write_text("")
+    child = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
+    start = f"subprocess.Popen([sys.executable, '-I', '-S', '-c', {child!r}], start_new_session=True)"
+    code = f"import subprocess, sys, time\n{start}\ntime.sleep(600)"
+    other = subprocess.Popen(["sleep", "600"], env=watch.marked({MARK: "another"}), start_new_session=True)
+    for seconds in (0.4, 4.0, 40.0):  # a busy machine may not come to the child sooner
+        if python(code, seconds=seconds).how == "late" and note.read_text():
+            break
+    assert _gone(int(note.read_text()))
+    assert other.poll() is None
+    other.kill()
+    other.wait()
 
 
 def _gone(process: int) -> bool:
