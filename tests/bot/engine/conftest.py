@@ -18,6 +18,7 @@ from tests.bot.engine.bench import Bench
 from tests.bot.engine.hourly import Hourly
 from tests.bot.engine.story import Story
 from tests.bot.engine.wanting import Wanting
+from tests.bot.engine.zygote import Zygote
 
 HURRY = store.BUSY
 
@@ -107,3 +108,11 @@ def wanting(bench: Bench, canary: Callable[[str], str]) -> Wanting:
 def hourly(bench: Bench) -> Hourly:
     """An engine by hand with an hourly schedule under a standing approval."""
     return Hourly(bench)
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """Forks bots, each of which carries out an order."""
+    program = Zygote()
+    yield program
+    program.close()

@@ -10,9 +10,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,41 +19,11 @@ from cryptography.fernet import Fernet
 from bot.core.view import RunView, State
 from bot.engine import audit, store
 from bot.settings import parse
+from tests.bot.engine.zygote import Zygote
 
 pytestmark = pytest.mark.slow
 KILLED = -9
 PLACES = int(os.environ.get("HIVEKEEPER_CHAOS", "4"))  # per plan; more of them take a while
-
-
-class Zygote:
-    """forks.py as a program: forks a bot per order, and says how it ended."""
-
-    def __init__(self) -> None:
-        self._program = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("forks.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def run(self, **order: Any) -> int:
-        assert self._program.stdin
-        assert self._program.stdout
-        self._program.stdin.write(json.dumps(order) + "\n")
-        self._program.stdin.flush()
-        return int(self._program.stdout.readline())
-
-    def close(self) -> None:
-        assert self._program.stdin
-        self._program.stdin.close()
-        self._program.wait(60)
-
-
-@pytest.fixture(scope="module")
-def zygote() -> Iterator[Zygote]:
-    program = Zygote()
-    yield program
-    program.close()
 
 
 def generated(seed: int) -> dict[str, Any]:

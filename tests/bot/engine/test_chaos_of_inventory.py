@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from cryptography.fernet import Fernet
 from bot.core.handler import HandlerSettings
 from bot.engine import audit, desk, store
 from bot.settings import parse
+from tests.bot.engine.zygote import Zygote
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(200)]
 KILLED = -9
@@ -23,21 +22,8 @@ Run = Callable[[dict[str, Any]], int]
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[Run]:
-    """forks.py as a program: forks a bot for each order, and says how it ended."""
-    command = [sys.executable, Path(__file__).with_name("forks.py")]
-    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert program.stdin
-    assert program.stdout
-
-    def order(document: dict[str, Any]) -> int:
-        program.stdin.write(json.dumps(document) + "\n")  # type: ignore[union-attr]  # asserted above
-        program.stdin.flush()  # type: ignore[union-attr]  # likewise
-        return int(program.stdout.readline())  # type: ignore[union-attr]  # likewise
-
-    yield order
-    program.stdin.close()
-    program.wait(60)
+def run(zygote: Zygote) -> Run:
+    return lambda order: zygote.run(**order)
 
 
 def order(folder: Path) -> dict[str, Any]:

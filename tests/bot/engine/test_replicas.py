@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ from bot.core.view import State
 from bot.engine import audit, desk, schedules, store, takeover
 from bot.engine.ticker import Ticker
 from bot.settings import parse
+from tests.bot.engine.zygote import Zygote
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -31,22 +30,12 @@ class Replica:
     """The bot of forks.py in a process of its own."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self._program = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("forks.py")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._program.stdin
-        self._program.stdin.write(json.dumps(order) + "\n")
-        self._program.stdin.flush()
+        self._zygote = Zygote()
+        self._zygote.begin(**order)
 
     def ended(self) -> int:
-        assert self._program.stdout
-        assert self._program.stdin
-        status = int(self._program.stdout.readline())
-        self._program.stdin.close()
-        self._program.wait(60)
+        status = self._zygote.ended()
+        self._zygote.close()
         return status
 
 

@@ -37,6 +37,7 @@ from playground.kubernetes import KubernetesStandIn
 from playground.kubernetes_kinds import DEPLOYMENT, EVENT, POD, SECRET, SERVICE_ACCOUNT
 from playground.registry import RegistryStandIn
 from playground.server import run_in_thread
+from tests.handlers.reading import reading
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 REPOSITORY = "consultingfirm/frontend"
@@ -90,11 +91,7 @@ class World:
 
     @property
     def read_tools(self) -> ReadTools:
-        names = [name for name in ReadTools.__dataclass_fields__ if name not in ("vault", "kubernetes")]
-        kubernetes: Any = self.tools.kubernetes
-        return ReadTools(
-            vault=self.tools.vault, kubernetes=kubernetes.reader, **{name: getattr(self.tools, name) for name in names}
-        )
+        return reading(self.tools)
 
     @property
     def ref(self) -> RunRef:

@@ -47,6 +47,7 @@ from playground.kubernetes import KubernetesStandIn
 from playground.ocm import OcmStandIn
 from playground.registry import RegistryStandIn
 from playground.server import run_in_thread
+from tests.handlers.reading import reading
 
 DAY = 86400.0
 OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
@@ -99,11 +100,7 @@ class World:
 
     @property
     def read_tools(self) -> ReadTools:
-        names = [name for name in ReadTools.__dataclass_fields__ if name not in ("vault", "kubernetes")]
-        kubernetes: Any = self.tools.kubernetes
-        return ReadTools(
-            vault=self.tools.vault, kubernetes=kubernetes.reader, **{name: getattr(self.tools, name) for name in names}
-        )
+        return reading(self.tools)
 
     @property
     def ref(self) -> RunRef:
