@@ -17,7 +17,6 @@ import secrets
 import signal
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +30,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from playground.broken import unused_port
+from tests.waiting import until
 
 BUILD = Path(__file__).parents[2] / "shared" / "tools" / "kube-apiserver"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -186,13 +186,6 @@ def _pod(pod: Document) -> str:
 
 def _container(container: Document) -> Document:
     return {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0, "started": True}
-
-
-def until(done: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import pytest
 
 from playground.serve import Demo
 from playground.slack import Times
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -44,16 +44,6 @@ class Person:
 
     def messages(self, channel: str) -> list[Any]:
         return list(self.state()["messages"][channel])
-
-
-def until(wanted: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true answer; fails when there is none in time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := wanted():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ import json
 import re
 import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from playground.server import run_in_thread
 from playground.slack import Workspace, create
 from playground.sso import SsoStandIn
 from playground.world import World, settings_document
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 ASKER, OTHER, CHANNEL = "U0ASKER", "U0OTHER", "C0ONCALL"
@@ -51,16 +51,6 @@ def want(ask: WantAsk, settings: HandlerSettings, tools: ReadTools) -> Answer:
 
 
 WANT = Handler("want-token", "Want a token", WantAsk, HandlerSettings, want)
-
-
-def until(what: Callable[[], Any], seconds: float = 40) -> Any:
-    """The first true answer; fails after the deadline."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.03)
-    raise AssertionError("it did not happen in time")
 
 
 class Whole:

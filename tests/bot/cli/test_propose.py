@@ -7,14 +7,13 @@ import os
 import pwd
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from playground.ci_jobs import NINE
 from playground.world import ACCOUNTS, HANDOVER
+from tests.waiting import until
 
 APPROVER, LOGIN = "U0APPROVER", pwd.getpwuid(os.getuid()).pw_name
 
@@ -97,7 +96,7 @@ def test_a_run_beside_a_bot_is_the_bot_s(terminal: Any) -> None:
     assert "Approved." in terminal.type("approve", run, by=APPROVER)
     assert not handed_over(terminal)
     with terminal.bot():
-        eventually(lambda: f"{run}  done" in terminal.type("show", run))
+        until(lambda: f"{run}  done" in terminal.type("show", run))
     assert handed_over(terminal)
 
 
@@ -109,13 +108,4 @@ def proposed(terminal: Any, asking: subprocess.Popen[str] | None = None) -> str:
         views = [json.loads(line) for line in terminal.type("runs", "--json").splitlines()]
         return [view["id"] for view in views if view["state"] == "proposed"]
 
-    return str(eventually(look)[0])
-
-
-def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
+    return str(until(look)[0])

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import pytest
 
 from bot.edges import buttons, handing_in
-from tests.bot.edges.edge_world import World, eventually, opened
+from tests import waiting
+from tests.bot.edges.edge_world import World, opened
 from tests.bot.edges.paper_desk import PaperDesk
 
 
@@ -59,7 +60,7 @@ def fresh(canary: Any) -> Iterator[Callable[..., World]]:
 
 @pytest.fixture
 def until() -> Callable[..., Any]:
-    return eventually
+    return waiting.until
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import json
 import secrets
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -28,18 +27,9 @@ from bot.tools.webhook_keys import bearer_check, pagerduty_check
 from playground.server import Server, run_in_thread
 from playground.slack import Times, Workspace, create
 from tests.bot.edges.paper_desk import APPROVER, ASKER, HANDLERS, STRANGER, PaperDesk
+from tests.waiting import until
 
 CHANNEL, AWAY = "C0ONCALL", "C0AWAY"
-
-
-def eventually(what: Callable[[], Any], seconds: float = 60) -> Any:
-    """The first true answer; fails after the deadline."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := what():
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it did not happen in time")
 
 
 @dataclass
@@ -102,12 +92,12 @@ class World:
 
     def told(self, words: str, user: str = ASKER, channel: str = CHANNEL) -> str:
         """The whisper with these words in it, once it has come."""
-        found: str = eventually(lambda: next((w for w in self.whispers(user, channel) if words in w), None))
+        found: str = until(lambda: next((w for w in self.whispers(user, channel) if words in w), None))
         return found
 
     def modal(self, user: str) -> dict[str, Any]:
         """The modal this person sees, once it is open."""
-        stack = eventually(lambda: self.workspace.stacks.get(user))
+        stack = until(lambda: self.workspace.stacks.get(user))
         return self.workspace.views[stack[-1]]
 
     def bot_url(self, path: str) -> str:
@@ -163,7 +153,7 @@ def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int
     http = httpx.Client(timeout=60, trust_env=False)
     world = World(space, app, slack_port, desk, port, (bot_token, app_token, signing), stop, http, server, keys)
     if slack_up:
-        eventually(world.ready)
+        until(world.ready)
     return world
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from bot.core.view import RunView, State
 from bot.engine import desk, durable, lock, store
 from bot.engine.workshop import Patience
 from bot.settings import Settings, parse
+from tests.waiting import until
 
 KEY = Fernet.generate_key()
 
@@ -46,15 +47,6 @@ def running(world: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[de
     engine = begin(world, tmp_path_factory.mktemp("engine"))
     yield engine
     engine.stop()
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    """What the condition gives once it gives something."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.01)
-    return found
 
 
 def asked(running: Any, folder: Path, key: str, **ask: Any) -> str:

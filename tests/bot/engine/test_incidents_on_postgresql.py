@@ -19,6 +19,7 @@ from bot.core.incident import IncidentState
 from bot.engine import audit, desk
 from bot.engine.ticker import Ticker
 from bot.settings import parse
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -149,10 +150,3 @@ def test_the_whole_story_on_postgresql(world: Any, database: str, tmp_path: Path
         until((tmp_path / "slack" / f"{id}_chart-1").exists)
     finally:
         running.stop()
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

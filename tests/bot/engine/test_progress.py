@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,14 +16,7 @@ from bot.engine import applying, steps, store
 from bot.engine.durable import Halt
 from bot.engine.progress import LIMIT, Progress
 from bot.engine.workshop import RECORDERS
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.002)
-    return found
+from tests.waiting import until
 
 
 def begun(bench: Any, **ask: Any) -> Any:

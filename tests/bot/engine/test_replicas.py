@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from bot.engine import audit, desk, schedules, store, takeover
 from bot.engine.ticker import Ticker
 from bot.settings import parse
 from tests.bot.engine.zygote import Zygote
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -49,14 +49,6 @@ def begin(world: Any, database: str, folder: Path, key: str, **more: Any) -> des
         settings, {"world": world.HANDLER}, {"world": HandlerSettings()}, world.tools(), world.tools(), world.Friends(),
         None, cipher=Fernet(key), **more,
     )  # fmt: skip
-
-
-def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return found
 
 
 def long_ago(database: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import sqlalchemy as sa
 from bot.core.view import RunView, State
 from bot.engine import messages, outbox, store
 from bot.settings import Settings
+from tests.waiting import until
 
 
 def test_only_the_latest_rendering_is_sent(office: Any) -> None:
@@ -240,10 +239,3 @@ def test_a_store_that_is_away_for_a_moment_holds_up_no_message(office: Any, monk
     assert office.slack.views("r-1/head") == [1]
     stop.set()
     thread.join(60)
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
