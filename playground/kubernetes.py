@@ -37,6 +37,7 @@ from starlette.types import Receive, Scope, Send
 
 from playground import kubernetes_kinds as kinds
 from playground import kubernetes_reviews as reviews
+from playground.cut_answers import answered
 from playground.faults import Faults
 from playground.kubernetes_answers import (
     Answer,
@@ -260,16 +261,10 @@ class _Endpoint:
 
 
 async def _send(answer: Answer, cut: int | None, send: Send) -> None:
-    """`cut`: so many bytes of the body are sent and then the connection is closed."""
     content = answer.content()
     headers = {"content-type": answer.media_type, "cache-control": "no-cache, private", **answer.headers}
     headers["content-length"] = str(len(content))
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
-    if cut is None:
-        await send({"type": "http.response.body", "body": content})
-    elif cut:
-        await send({"type": "http.response.body", "body": content[:cut], "more_body": True})
+    await answered(send, answer.status, headers, content, cut)
 
 
 @contextmanager

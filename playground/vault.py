@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from playground.cut_answers import answered
 from playground.faults import Faults
 from playground.vault_answers import Answer, Asked, Entry, denied, error, fingerprints, found
 from playground.vault_engines import Engine, KvV1, KvV2
@@ -224,14 +225,8 @@ def _asked(request: Request, body: bytes) -> Asked | None:
 
 
 async def _send(answer: Answer, cut: int | None, send: Send) -> None:
-    """`cut`: so many bytes of the body are sent and then the connection is closed."""
     content = answer.content()
     headers = {"content-type": "application/json", "cache-control": "no-store", **answer.headers}
     if answer.status != 204:
         headers["content-length"] = str(len(content))
-    pairs = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
-    if cut is None:
-        await send({"type": "http.response.body", "body": content})
-    elif cut:
-        await send({"type": "http.response.body", "body": content[:cut], "more_body": True})
+    await answered(send, answer.status, headers, content, cut)
