@@ -91,7 +91,7 @@ class Kdc:
             command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=_leashed,  # noqa: PLW1509 - the child only ties its life to ours
         )  # fmt: skip
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self._process.poll() is None and time.monotonic() < end:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -97,7 +97,7 @@ class Sshd:
         return copy
 
     def _listens(self) -> None:
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while self._process and self._process.poll() is None and time.monotonic() < end:
             try:
                 with socket.create_connection(("127.0.0.1", self.port), 1) as link:
