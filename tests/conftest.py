@@ -124,7 +124,7 @@ def needles(word: str) -> list[bytes]:
 
 
 def _processes() -> Iterator[tuple[str, bytes]]:
-    """Arguments of every process, and the environment of this process's descendants."""
+    """Arguments of every process that is younger than these tests, and the environment of this one's descendants."""
     children = _descendants(os.getpid())
     for pid in _pids():
         yield f"arguments of process {pid}", _of_process(pid, "cmdline")
@@ -133,11 +133,14 @@ def _processes() -> Iterator[tuple[str, bytes]]:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
+    return [int(name) for name in os.listdir("/proc") if name.isdecimal() and name not in OLDER]
+
+
+OLDER = frozenset(os.listdir("/proc"))  # these ran before any secret was made up
 
 
 def _of_process(pid: int, file: str) -> bytes:
-    """Nothing of a process that has ended. Read without pathlib: after each test it is every process of the machine."""
+    """Nothing of a process that has ended. Read without pathlib: it is done after each test."""
     try:
         with open(f"/proc/{pid}/{file}", "rb", buffering=0) as opened:
             return opened.readall()
