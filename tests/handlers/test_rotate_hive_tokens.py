@@ -135,6 +135,7 @@ def test_a_cluster_without_reviews(world: Any) -> None:
     assert world.config() == world.text(world.new["hive-frontend"], world.new["aws-account-operator"])
 
 
+@pytest.mark.slow  # so much of it takes its time
 @pytest.mark.parametrize("world", [1], indirect=True)
 def test_ten_thousand_lines(world: Any) -> None:
     """A config of ten thousand lines is handled; everything but the tokens stays."""

@@ -128,6 +128,7 @@ def test_several_are_drawn_at_once() -> None:
         assert set(pool.map(charts.png, [wanted] * 9)) == {alone}
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_many_points_take_little_time() -> None:
     """A hundred thousand points per line are drawn within seconds of the processor's time, and their one peak is still there."""
     flat = [0.0] * 100_000

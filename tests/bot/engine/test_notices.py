@@ -250,6 +250,7 @@ def test_the_end_of_a_closed_story_opens_nothing(answering: Any) -> None:
     assert len(answering.desk.incidents()) == 2
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_a_storm_costs_few_looks_and_one_message(answering: Any) -> None:
     """5,000 alerts in 150 notices, twice and shuffled, half of them resolved: the last state, one incident for each
     region, one head message each, and a look every few seconds."""

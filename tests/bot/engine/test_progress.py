@@ -197,6 +197,7 @@ def test_undoing_tells_too(bench: Any) -> None:
     assert (view.state, view.steps[0].progress) == (State.UNDONE, "")
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_two_hundred_and_more_steps_are_at_work_at_once(bench: Any) -> None:
     """Each waits until all of them are there: fewer at once would wait in vain."""
     view = bench.proposal(stages=[[f"s{n}" for n in range(256)]], on_failure="go_on")

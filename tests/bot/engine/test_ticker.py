@@ -218,6 +218,7 @@ def test_the_records_of_ended_work_go_after_two_weeks(bench: Any) -> None:
     assert bench.desk.run(ended.id) is not None
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_ten_thousand_pending_approvals_are_rows(bench: Any) -> None:
     """They cost no thread and no workflow, and a tick among them takes well under a second of the processor's time."""
     view = bench.proposal()

@@ -253,6 +253,7 @@ def test_spellings_of_base64(wrap: int, url_safe: bool, padded: bool) -> None:
     assert after == (expected if padded else expected.rstrip("="))
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_ten_thousand_lines() -> None:
     """A configuration of ten thousand lines is changed in one place, and in no other."""
     text = "".join(f"key{n}:\n  token: value-{n}  # {n}\n" for n in range(5000))

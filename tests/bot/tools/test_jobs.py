@@ -172,6 +172,7 @@ def test_a_missing_directory_is_refused(tmp_path: Path) -> None:
     assert JobFiles((tmp_path,)).configured()
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_thousands_of_files(tmp_path: Path) -> None:
     """Three thousand jobs of ten kilobytes are looked through in seconds of the processor's time."""
     filler = "<!-- " + "x" * 10_000 + " -->"

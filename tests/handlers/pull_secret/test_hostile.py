@@ -130,6 +130,7 @@ def test_no_pull_secret(world: Any, kind: str) -> None:
         world.ask("sync", "one")
 
 
+@pytest.mark.slow  # so much of it takes its time
 def test_a_mebibyte(world: Any) -> None:
     """Thousands of registries: the plan stays short, and all of them arrive; one more than a Secret can hold does not,
     and the old pull secret stays."""
