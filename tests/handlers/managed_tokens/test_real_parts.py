@@ -62,7 +62,7 @@ def site(scene: Any, kerberos: Kdc, tmp_path: Path) -> Iterator[Site]:
     known.write_text("".join(f"{served.known_host(name).strip()}\n" for name in NODES))
     marks = KeyedFingerprints(Secret("a made-up key of the fingerprints"))
     meter = Meter()
-    tickets = Tickets(Kerberos(timeout=10), meter=meter)
+    tickets = Tickets(Kerberos(timeout=60), meter=meter)
     tokens = VaultTokens(VaultSettings(), tickets, marks, lambda: scene.grid.now)
     settings = NodesSettings(
         auth=(Key(private_key=FromEnv(env="KEY")),),

@@ -194,7 +194,7 @@ def test_a_role_file_that_hangs_costs_no_token(grid: Any, service: Any) -> None:
     """The time for the node is over while the default role is written: the tokens are there, and told as placed."""
     role, asked = f"/tmp/default_role_dune_{UID}", grid.node.faults
     grid.node.log = Racing("posix_rename", lambda: asked.update({"open": "silent"}))
-    found = grid.tool(node_timeout=3, operation_timeout=60).push(service, NODE, UID)
+    found = grid.tool(node_timeout=8, operation_timeout=60).push(service, NODE, UID)
     assert [it.path for it in found] == list(grid.tokens)
     assert role not in grid.node.files
 
