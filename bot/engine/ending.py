@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from bot.core.plan import Plan
 from bot.core.view import State, StepState
 from bot.engine import inventory, runs, steps
 from bot.engine.tables import run as run_table
@@ -19,14 +20,15 @@ Places = frozenset[tuple[int, int]]  # (stage, place in stage)
 def did_something(shop: Workshop, run: str, on_failure: str) -> bool:
     """Does the run end with something that was done and stays?"""
     rows = shop.read(lambda conn: steps.rows(conn, run))
-    state = verdict(rows, on_failure, _places(shop, run, "proves"))
+    state = verdict(rows, on_failure, _places(_plan(shop, run), "proves"))
     return state in (State.DONE, State.PARTLY) or (state == State.STOPPED and any(row.attempt for row in rows))
 
 
 def conclude(shop: Workshop, run: str, on_failure: str) -> None:
     """Read the steps' records and close the run."""
     rows = shop.read(lambda conn: steps.rows(conn, run))
-    proofs, atomic = _places(shop, run, "proves"), _places(shop, run, "atomic")
+    plan = _plan(shop, run)
+    proofs, atomic = _places(plan, "proves"), _places(plan, "atomic")
     state = verdict(rows, on_failure, proofs)
     culprit = next((row.trouble for row in rows if row.trouble), None)
     trouble = None
@@ -41,10 +43,13 @@ def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
     close(shop, run, State.STOPPED, {"what": trouble["what"], "now": now})
 
 
-def _places(shop: Workshop, run: str, mark: Literal["proves", "atomic"]) -> Places:
-    """Where the plan has steps of that kind."""
+def _plan(shop: Workshop, run: str) -> Plan | None:
     row = shop.read(lambda conn: runs.get(conn, run))
-    plan = stored_plan(shop, row.plan) if row is not None else None
+    return stored_plan(shop, row.plan) if row is not None else None
+
+
+def _places(plan: Plan | None, mark: Literal["proves", "atomic"]) -> Places:
+    """Where the plan has steps of that kind."""
     return frozenset((s, i) for s, i, step in plan.steps if getattr(step, mark)) if plan else frozenset()
 
 

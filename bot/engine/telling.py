@@ -45,7 +45,8 @@ def _nothing_to_say(conn: sa.Connection, shop: Workshop, row: Any) -> bool:
     if row.state == State.APPROVED:
         return _known(conn, shop, row, run.c.plan, "then")
     if row.state in (State.APPLYING, State.PARTLY):  # what it offers is offered by the one that people know
-        return _failed_before(conn, shop, row) and _known(conn, shop, row, run.c.report)
+        told = row.state == State.APPLYING or _known(conn, shop, row, run.c.report)  # the report is judged at the end
+        return told and _failed_before(conn, shop, row)
     if row.state == State.DONE:
         return _known(conn, shop, row, run.c.report, "offers", "again")
     if row.state == State.ANSWERED:
