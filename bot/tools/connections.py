@@ -8,6 +8,7 @@ cut off, and for a write nobody knows whether it was heard. Imported with the cl
 from __future__ import annotations
 
 import time
+from functools import cache
 from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
@@ -33,27 +34,6 @@ class _Fresh:
         return response
 
 
-class _Plain(_Fresh, HTTPConnection):
-    pass
-
-
-class _Encrypted(_Fresh, HTTPSConnection):
-    pass
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = _Plain
-
-
-class _EncryptedPool(HTTPSConnectionPool):
-    ConnectionCls = _Encrypted
-
-
-def keep_fresh(manager: PoolManager) -> None:
-    """Let the manager's pools reuse only connections that were used within the last `IDLE` seconds."""
-    manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _EncryptedPool}
-
-
 class _Prompt:
     """Beside a connection class: nothing is sent when the name, the way and the handshake took longer, all together,
     than the time that there was. Who asked has been told so by then, and may ask again."""
@@ -68,22 +48,22 @@ class _Prompt:
             raise ConnectTimeoutError(self, "connected too late")
 
 
-class _PromptPlain(_Prompt, HTTPConnection):
-    pass
-
-
-class _PromptEncrypted(_Prompt, HTTPSConnection):
-    pass
-
-
-class _PromptPlainPool(HTTPConnectionPool):
-    ConnectionCls = _PromptPlain
-
-
-class _PromptEncryptedPool(HTTPSConnectionPool):
-    ConnectionCls = _PromptEncrypted
+def keep_fresh(manager: PoolManager) -> None:
+    """Let the manager's pools reuse only connections that were used within the last `IDLE` seconds."""
+    manager.pool_classes_by_scheme = _pools(_Fresh)
 
 
 def never_late(manager: PoolManager) -> None:
     """Let the manager's pools send nothing over a connection that took longer than its time to be made."""
-    manager.pool_classes_by_scheme = {"http": _PromptPlainPool, "https": _PromptEncryptedPool}
+    manager.pool_classes_by_scheme = _pools(_Prompt)
+
+
+@cache
+def _pools(kind: type) -> dict[str, type[HTTPConnectionPool]]:
+    """By scheme, the library's pools with connections that are of this kind as well."""
+    return {
+        scheme: type("Pool", (pool,), {"ConnectionCls": type("Connection", (kind, connection), {})})
+        for scheme, pool, connection in (
+            ("http", HTTPConnectionPool, HTTPConnection), ("https", HTTPSConnectionPool, HTTPSConnection),
+        )
+    }  # fmt: skip
