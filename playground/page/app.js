@@ -217,9 +217,11 @@ async function become(user) {
   const switching = state.me && user !== state.me;
   modal.hide();
   live?.close();
+  meanwhile.length = 0; // told to somebody else
   state.me = user;
   sessionStorage.setItem("playground.me", user);
   await refresh();
+  if (state.me !== user) return;
   live = stream(state.me, { event: happened, lost: () => { state.bot.connected = false; drawBot(); $("bot-state-text").textContent = "playground not reachable"; }, back: () => quietly(refresh) });
   if (switching) {
     announce(`You are now ${names.user(state.me)}.`);
@@ -228,28 +230,29 @@ async function become(user) {
   }
 }
 
-async function load() {
+// Asks for everything anew. The answers may be older than what happens in the meantime: that is told after them.
+async function refresh() {
+  const me = state.me;
   loading += 1;
   try {
-    const document = await get(`state?user=${encodeURIComponent(state.me)}`);
-    store.load(document);
-    return document;
+    const asked = [`state?user=${encodeURIComponent(me)}`, "world", `traffic?after=${inspector.last}`].map(get);
+    const answers = await Promise.all(asked);
+    if (me === state.me) take(...answers);
   } finally {
     loading -= 1;
     if (!loading) meanwhile.splice(0).forEach(happened);
   }
 }
 
-async function refresh() {
-  const document = await load();
+function take(document, facts, traffic) {
+  store.load(document);
   if (!state.channels.some((c) => c.id === at.channel)) at.channel = state.channels.find((c) => c.members?.includes(state.me))?.id ?? state.channels[0]?.id;
   drawAll();
   const open = document.views?.at(-1);
   if (open) modal.show(open);
   else modal.hide();
-  const traffic = await get(`traffic?after=${inspector.last}`);
   (traffic.entries ?? traffic).forEach((entry) => inspector.add(entry));
-  showWorld(await get("world"));
+  showWorld(facts);
 }
 
 async function start() {

@@ -17,6 +17,7 @@ export class Modal {
   }
 
   show(view) {
+    if (this.view && view.id === this.view.id && view.hash === this.view.hash) return; // somebody is filling it in
     const same = this.view && (view.id === this.view.id || view.root_view_id === this.view.root_view_id);
     const values = same && view.id === this.view.id ? readState(this.dialog).values : {};
     const focused = same ? document.activeElement?.dataset.blockId : null;
@@ -77,8 +78,9 @@ export class Modal {
   }
 
   hide() {
-    this.dialog?.close();
-    this.dialog?.remove();
+    if (!this.dialog) return;
+    this.dialog.close();
+    this.dialog.remove();
     this.dialog = this.view = null;
     if (this.before?.isConnected) this.before.focus();
   }

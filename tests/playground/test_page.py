@@ -159,31 +159,62 @@ def test_hostile_text_stays_text(opened: Any, person: Any, demo: Any) -> None:
     assert page.locator(found).count() == 0
 
 
+class Held:
+    """Answers to the page that come late: each is what the playground said when it was asked for."""
+
+    def __init__(self, page: Page, pattern: str, first: int) -> None:
+        self.page = page
+        self.passed = first
+        self.held: list[tuple[Any, Any]] = []
+        page.wait_for_load_state("networkidle")
+        page.route(pattern, self._hold)
+
+    def _hold(self, route: Any) -> None:
+        answer = route.fetch()
+        if self.passed:
+            self.passed -= 1
+            route.fulfill(response=answer)
+        else:
+            self.held.append((route, answer))
+
+    def wait(self) -> None:
+        while not self.held:
+            self.page.wait_for_timeout(20)
+
+    def release(self) -> None:
+        for route, answer in self.held:
+            route.fulfill(response=answer)
+        self.page.unroute_all()
+
+
 def test_an_old_answer_undoes_nothing(opened: Any, person: Any) -> None:
     """What happens while the page asks for the state is still there when an answer from before comes."""
-    page, held = opened(), []
-    asked = [False]
-
-    def hold(route: Any) -> None:
-        answer = route.fetch()
-        if asked[0]:
-            held.append((route, answer))
-        else:
-            asked[0] = True
-            route.fulfill(response=answer)
-
-    page.wait_for_load_state("networkidle")
-    page.route("**/playground/state?*", hold)
+    page = opened()
+    late = Held(page, "**/playground/state?*", first=1)
     with page.expect_websocket() as opening:
         act_as(page, "Tomas")
-    while not held:
-        page.wait_for_timeout(20)
+    late.wait()
     with opening.value.expect_event("framereceived", lambda frame: "in the meantime" in frame):
         person(NEWCOMER).post("message", channel=ONCALL_CHANNEL, text="in the meantime")
-    for route, answer in held:
-        route.fulfill(response=answer)
+    late.release()
     expect(page.locator("#messages")).to_contain_text("in the meantime")
-    page.unroute_all()
+
+
+def test_an_old_answer_closes_no_form(opened: Any) -> None:
+    """A form that opens while the page asks for the state is there, and stays, when an answer from before comes."""
+    page = opened()
+    late = Held(page, "**/playground/state?*", first=1)
+    with page.expect_websocket() as opening:
+        act_as(page, "Tomas")
+    late.wait()
+    with opening.value.expect_event("framereceived", lambda frame: "view_opened" in frame):
+        run_command(page, "/secret-consumers")
+    late.release()
+    form = page.get_by_role("dialog")
+    form.get_by_role("textbox").first.fill("sd-uhc/sandbox")
+    form.locator("button[type=submit]").click()
+    expect(form).to_have_count(0)
+    expect(latest(page)).to_contain_text("9 CI jobs read sd-uhc/sandbox")
 
 
 def post_as_bot(demo: Any, **message: Any) -> None:
