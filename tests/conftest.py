@@ -58,12 +58,16 @@ gc.set_threshold(50_000, 20, 20)
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Contracts, stand-ins, Amazon, pushes over SSH and broken servers are about servers, whichever it is that answers;
-    what is proposed at a terminal is about a bot beside it: no part of the fast tests."""
+    what is proposed at a terminal is about a bot beside it: no part of the fast tests.
+
+    Modules that take long come first: short ones fill up what is left of each worker's time at the end."""
     names = ("contracts", "playground", "bot/tools/nodes", "bot/tools/aws", "bot/cli/test_propose.py")
     about_servers = [Path(__file__).parent / name for name in names]
     for item in items:
         if item.path.stem.endswith("faults") or any(item.path.is_relative_to(folder) for folder in about_servers):
             item.add_marker(pytest.mark.slow)
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (item.path not in slow, "system" not in item.path.parts))
 
 
 def pytest_collection_finish() -> None:
