@@ -9,12 +9,13 @@ from bot.core.plan import Answer, Note, Plan, Stage
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import ForIncident, Settings, known, marker
 from handlers.redhat_auth_course import METHODS, Course, clock
-from handlers.redhat_auth_look import Looked, Scene, look
+from handlers.redhat_auth_look import Looked, Scene, attempt, look
 from handlers.redhat_auth_verdict import CIE, OVER
 from handlers.tickets import OpenCase
 
 COMMAND = "contact-redhat"
 SUMMARY = "Red Hat OpenShift on IBM Cloud cannot authenticate to Red Hat"
+BY_HAND = "By hand: look whether there is a case, and copy this into it or into a new one."
 
 
 def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answer:
@@ -23,10 +24,13 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
     scene = look(Subject(incident=ask.incident, key=ask.region, began=tools.now()), settings, tools)
     told = text(scene, settings)
     if not tools.cases.configured():
-        return Answer(command=COMMAND, title="What to tell Red Hat support", text=told, notes=where(settings),
-                      warnings=doubts(scene))  # fmt: skip
+        return to_copy("What to tell Red Hat support", told, scene, settings)
     mark = marker("case", ask, tools.now())
-    if number := tools.cases.find(mark):
+    number, away = attempt(lambda: tools.cases.find(mark))
+    if away:  # its login is Red Hat's own, which may be just what fails: the text is there all the same
+        title, first = "What to tell Red Hat support: the bot cannot open a case now", f"{away} {BY_HAND}"
+        return to_copy(title, told, scene, settings, first)
+    if number:
         return Answer(command=COMMAND, title=f"Red Hat support has case {number} for this", text=told)
     severity = "1 (Urgent)" if scene.worst.judgement.verdict in CIE else "2 (High)"
     step = OpenCase(summary=SUMMARY, description="\n".join(told), severity=severity, marker=mark)
@@ -41,6 +45,11 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
         warnings=doubts(scene),
         then=where(settings),
     )
+
+
+def to_copy(title: str, told: tuple[str, ...], scene: Scene, settings: Settings, *first: str) -> Answer:
+    warnings = (*first, *doubts(scene))
+    return Answer(command=COMMAND, title=title, text=told, notes=where(settings), warnings=warnings)
 
 
 def text(scene: Scene, settings: Settings) -> tuple[str, ...]:

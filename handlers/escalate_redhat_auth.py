@@ -6,7 +6,7 @@ from bot.core.diagnosis import Subject
 from bot.core.handler import Handler
 from bot.core.plan import Answer, Note, Plan, Stage, Step
 from bot.core.ports import ReadTools
-from handlers.open_cie import told_of_endpoint
+from handlers.open_cie import known_done, told_of_endpoint
 from handlers.redhat_auth import ForIncident, Settings, known, marker
 from handlers.redhat_auth_diagnosis import TITLES
 from handlers.redhat_auth_look import Scene, look
@@ -23,7 +23,7 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
     step = call(ask, scene, tools)
     if step is None:
         return by_hand(scene, settings)
-    if step.done(tools):
+    if known_done(step, tools):
         return Answer(command=COMMAND, title="The squad has been told already", notes=whom(scene, settings))
     return Plan(
         command=COMMAND,

@@ -192,6 +192,30 @@ def test_a_case_is_opened_once(world: Any) -> None:
     assert case["caseNumber"] in again.title
 
 
+@pytest.mark.parametrize("login", [True, False], ids=["login", "portal"])
+def test_a_portal_that_is_away_keeps_nobody_from_the_text(login: bool, world: Any) -> None:
+    """Red Hat's login, which the case API needs, may be just what fails: the text to copy is there all the same, with
+    why the bot opens no case."""
+    world.both_fail("us-south")
+    world.cases.fault = None if login else 503
+    if login:
+        world.keys["offline"] = "revoked"
+    found = world.ask(CONTACT, region="us-south", incident="i-abc")
+    assert isinstance(found, Answer)
+    assert "is failing in us-south since" in "\n".join(found.text)
+    assert "cannot open a case now" in found.title
+    assert ("refuses the offline token" if login else "Red Hat support") in found.warnings[0]
+    assert "By hand: look whether there is a case" in found.warnings[0]
+
+
+def test_an_escalation_that_cannot_be_looked_up_is_proposed(world: Any) -> None:
+    """Nobody is left alone because a tracker does not answer: made twice, it is the same issue."""
+    world.happened("jwt", "failed", 30, since=30)
+    world.happened("token", "success", 30, since=30)
+    world.github.state = 500
+    assert kinds(world.ask(ESCALATE, region="us-south", incident="i-abc")) == ["tracker.open-issue"]
+
+
 def test_the_policy_for_a_cie(world: Any) -> None:
     """The squad is paged, once."""
     world.both_fail("us-south")
