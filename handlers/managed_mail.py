@@ -142,7 +142,7 @@ def audiences(
     experiments: dict[str, list[Service]] = {}
     for one in everything:
         if one.notify and one.emails:
-            experiments.setdefault(one.experiment, []).append(one)
+            experiments.setdefault(one.entry, []).append(one)
     theirs = tuple(
         (name, tuple(dict.fromkeys(mail for one in some for mail in one.emails)), frozenset(one.name for one in some))
         for name, some in experiments.items()

@@ -39,12 +39,17 @@ def chosen(found: Inventory, words: tuple[str, ...]) -> tuple[Service, ...]:
     wanted = {word.lower() for word in words}
     if not wanted or ALL in wanted:
         return found.services
-    names = {name.lower() for one in found.services for name in (one.name, one.experiment)}
+    names = {name for one in found.services for name in words_for(one)}
     for word in sorted(wanted - names):
         near = get_close_matches(word, names, n=1)
         hint = f"Did you mean {near[0]}?" if near else "See the managedTokens file."
         raise Refused(f"There is no experiment and no service {word}.", hint)
-    return tuple(one for one in found.services if {one.name.lower(), one.experiment.lower()} & wanted)
+    return tuple(one for one in found.services if words_for(one) & wanted)
+
+
+def words_for(service: Service) -> set[str]:
+    """By which words it is meant, in lower case: its name, its experiment, and what the file calls that."""
+    return {service.name.lower(), service.experiment.lower(), service.entry.lower()}
 
 
 def names_of(host: str) -> tuple[str, str]:

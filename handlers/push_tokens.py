@@ -86,7 +86,7 @@ def storing(
     wanted: tuple[Meant, ...], after: float, tools: ReadTools
 ) -> tuple[tuple[StoreToken, ...], tuple[str, ...]]:
     """One step for each service and schedd, and what is to be warned of: tokens are pushed all the same."""
-    asked = tuple(one for one in wanted if one.schedds)
+    asked = tuple(one for one in wanted if one.schedds and one.service.stores)
     if asked and not tools.credds.configured():
         unknown = tuple(line for one in asked for line in strangers(one, ()))
         return (), (*unknown, "Tokens are not stored in HTCondor: the settings have no credd.")

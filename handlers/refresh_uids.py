@@ -22,7 +22,7 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from bot.core.value import sha256
 from handlers.managed_figures import PushFigures, of_uids
-from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable
+from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable, words_for
 from handlers.managed_uids import past
 from handlers.refresh_uids_report import report
 
@@ -170,7 +170,7 @@ def chosen(ask: RefreshUids, tools: ReadTools) -> tuple[str, ...]:
 def hint(words: tuple[str, ...], known: tuple[str, ...], services: tuple[Service, ...]) -> str:
     """The account that may be meant: one that is spelled much like it, or that of the service or experiment."""
     for word in words:
-        theirs = [one.account for one in services if word.lower() in (one.name.lower(), one.experiment.lower())]
+        theirs = [one.account for one in services if word.lower() in words_for(one)]
         near = [name for name in theirs if name in known] or get_close_matches(word, known, n=1)
         if near:
             return f"Did you mean {near[0]}?"

@@ -18,7 +18,7 @@ from bot.core.value import Value
 class Service(Value):
     """One experiment in one role, after all overrides of the managedTokens file have been applied. Times in seconds."""
 
-    name: str  # "<experiment>_<role>"
+    name: str  # "<experiment>_<role>"; "<entry>_<role>" of a further entry with an `experimentOverride`: there is one
     experiment: str
     role: str
     account: str  # the UNIX account on the nodes
@@ -35,6 +35,17 @@ class Service(Value):
     role_file: str = ""  # where the default role goes on a node, the template filled in but for the UID; "" for none
     emails: tuple[str, ...] = ()
     notify: bool = True
+    stores: bool = True  # into HTCondor, too; tokenGetterOverride
+
+    @property
+    def entry(self) -> str:
+        """What the file calls the experiment."""
+        return self.name.removesuffix(f"_{self.role}")
+
+    @property
+    def token_name(self) -> str:
+        """What HTCondor and jobs call its token; other entries of the same experiment may share it."""
+        return f"{self.experiment}_{self.role}"
 
 
 class Inventory(Value):

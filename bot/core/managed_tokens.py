@@ -11,6 +11,7 @@ from typing import Any
 
 from bot.core import managed_tokens_values as values
 from bot.core.grid import Inventory, Service
+from bot.core.managed_tokens_entries import merged
 
 Tell = Callable[[str], None]
 
@@ -36,6 +37,7 @@ ELSEWHERE = (
     "prometheus", "loki", "tracing", "notifications_test", "workerType",
 )  # fmt: skip
 FOR_PROGRAMS = {"pingOptions": "", "sshOptions": "", "fileCopierOptions": "--perms --chmod=u=r,go="}
+GETTERS = ("gettoken", "storeandgettoken", "storeandgettokeninteractive")
 ROLE_FILE = "/tmp/default_role_{{.Experiment}}_{{.DesiredUID}}"  # noqa: S108 - upstream's place, on the nodes
 LONGEST_LIFETIME = 366 * 86400.0
 LARGEST_UID = 2**31 - 1
@@ -49,15 +51,17 @@ def understood(document: object) -> Inventory:
     whole.only(GLOBAL)
     _check_timeouts(whole)
     _check_programs(whole)
-    services = _merged(_services(whole), told.append)
+    services = merged(_services(whole), told.append)
+    notified = any(one.notify for one in services) or not whole.switch("disableNotifications", False)
     if not services:
         told.append("There is no service in it that can be served.")
     admins = whole.part("notifications").list("admin_email", values.EMAIL, "an e-mail address")
     errors = whole.number("errorCountToSendMessage", 1, 1000) or 3
     unclear = tuple(dict.fromkeys(told))
     return Inventory(
-        services=services, unclear=unclear, admin_emails=admins, errors_before_mail=errors, elsewhere=_elsewhere(whole)
-    )
+        services=services, unclear=unclear, admin_emails=admins if notified else (), errors_before_mail=errors,
+        elsewhere=_elsewhere(whole),
+    )  # fmt: skip
 
 
 def _elsewhere(whole: Part) -> tuple[str, ...]:
@@ -172,11 +176,18 @@ def _check_programs(part: Part, suffix: str = "") -> None:
     for key, usual in FOR_PROGRAMS.items():
         if part.text(key + suffix) not in ("", usual):
             part.tell(key + suffix, "is not followed: the bot reaches nodes itself, not through programs.")
-    if part.text(f"tokenGetter{suffix}").lower() not in ("", "storeandgettoken"):
-        part.tell(f"tokenGetter{suffix}", "is not followed: tokens are stored in HTCondor, too.")
 
 
-def _services(whole: Part) -> Iterator[Service]:
+def _stores(part: Part) -> bool:
+    """Whether its token goes into HTCondor, too: upstream's way unless a role says that it is only to be had."""
+    way = part.text("tokenGetterOverride").lower()
+    if way not in ("", *GETTERS):
+        part.tell("tokenGetterOverride", "is not one of getToken and storeAndGetToken; the token is stored, too.")
+    return way != GETTERS[0]
+
+
+def _services(whole: Part) -> Iterator[tuple[str, Service]]:
+    """With the name that each has by its entry in the file."""
     experiments = whole.part("experiments")
     for name in experiments.keys():  # noqa: SIM118 - not a dict
         experiment = experiments.part(name)
@@ -186,7 +197,8 @@ def _services(whole: Part) -> Iterator[Service]:
         if not [*roles.keys()]:
             experiment.tell("", "has no roles, so nothing is done for it.")
         for role in roles.keys():  # noqa: SIM118 - not a dict
-            yield from _service(whole, experiment.text("experimentOverride") or name, role, roles.part(role), emails)
+            called = experiment.text("experimentOverride") or name
+            yield from ((f"{name}_{role}", one) for one in _service(whole, called, role, roles.part(role), emails))
 
 
 def _service(whole: Part, experiment: str, role: str, part: Part, emails: tuple[str, ...]) -> Iterator[Service]:
@@ -212,6 +224,7 @@ def _service(whole: Part, experiment: str, role: str, part: Part, emails: tuple[
             collector=",".join(said.list("condorCollectorHost")), constraint=said.text("condorScheddConstraint"),
             schedds=said.list("condorCreddHost"), min_lifetime=said.seconds("minTokenLifetime", 10),
             role_file=said.role_file(named), emails=emails, notify=not said.switch("disableNotifications"),
+            stores=_stores(part),
         )  # fmt: skip
 
 
@@ -277,18 +290,3 @@ class _Said:
             return found
         where.tell(name, "does not make an absolute path; Account, Experiment, Role and DesiredUID can be filled in.")
         return ""
-
-
-def _merged(services: Iterator[Service], tell: Tell) -> tuple[Service, ...]:
-    """Each name once. Entries that differ in their nodes and addressees alone are one (`experimentOverride`)."""
-    found: dict[str, Service] = {}
-    for service in services:
-        first = found.setdefault(service.name, service)
-        own = {"nodes": first.nodes, "emails": first.emails}
-        if service.model_copy(update=own) != first:
-            tell(f"{service.name} is there twice and not alike; only the first is served.")
-            continue
-        nodes, emails = (*first.nodes, *service.nodes), (*first.emails, *service.emails)
-        both = {"nodes": tuple(dict.fromkeys(nodes)), "emails": tuple(dict.fromkeys(emails))}
-        found[service.name] = first.model_copy(update=both)
-    return tuple(found.values())

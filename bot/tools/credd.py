@@ -121,10 +121,11 @@ class Credds:
             yield cache
 
     def _by_storer(self, service: Service, schedd: str, ticket: Path) -> None:
-        """One at a time for a service: the program leaves its token at a place that only the service's name makes."""
+        """One at a time for a service: the program leaves its token at a place that only its name makes."""
         program = _storer(self._settings)
-        with self._locks[service.name], removed(self._settings.token_folder, service.name, ticket.parent):
-            ended = run([program, service.name], environment=of(self._settings, service, schedd, ticket),
+        token = service.token_name
+        with self._locks[token], removed(self._settings.token_folder, token, ticket.parent):
+            ended = run([program, token], environment=of(self._settings, service, schedd, ticket),
                         seconds=self._settings.timeout)  # fmt: skip
         if not ended.good:
             raise credd_told.not_stored(ended, service, schedd, self._settings.timeout)

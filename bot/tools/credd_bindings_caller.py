@@ -41,7 +41,7 @@ def schedds(settings: Credd, collector: str, constraint: str) -> list[str]:
 def store(settings: Credd, service: Service, schedd: str, ticket: Path, *, token: Secret, address: str) -> None:
     """Put the token there, with the address where the credmon is to use it."""
     credential = {"vault_token": token.reveal(), "vault_url": address}
-    task = {"do": "store", "collector": service.collector, "schedd": schedd, "service": service.name,
+    task = {"do": "store", "collector": service.collector, "schedd": schedd, "service": service.token_name,
             "credential": json.dumps(credential)}  # fmt: skip
     about = of(settings, service, schedd, ticket)
     told = _asked(Secret(json.dumps(task)), about, settings.timeout, f"The schedd {schedd}")

@@ -20,7 +20,7 @@ def checked(service: Service, schedd: str) -> None:
     """Refused for what could be more than one option where it is written: programs split options at spaces."""
     for value, pattern, what in (
         (schedd, DAEMON, "The name of a schedd"),
-        (service.name, NAME, "The name of the service"),
+        (service.token_name, NAME, "The name of the service"),
         (service.credkey, CREDKEY, "The credkey"),
         (service.vault_server, SERVER, "vaultServer"),
     ):

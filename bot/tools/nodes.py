@@ -128,11 +128,11 @@ class SshNodes:
     def _paths(self, service: Service, node: str, uid: int) -> tuple[str, ...]:
         _checked(NODE, node, "node")
         _checked(ACCOUNT, service.account, "account")
-        _checked(NAME, service.name, "service")
+        _checked(NAME, service.token_name, "service")
         if uid < 1:
             raise Refused(f"A token is never placed for the UID {uid}.", f"See what FERRY says of {service.account}.")
         base = f"{normpath(self._settings.directory)}/vt_u{uid}"
-        return base, f"{base}-{service.name}"
+        return base, f"{base}-{service.token_name}"
 
     def _digest(self, content: bytes) -> str:
         """Of the token without the newline that its file ends with, so that it is the one people know."""

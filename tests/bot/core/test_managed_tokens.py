@@ -100,10 +100,37 @@ def test_the_override_of_an_experiment() -> None:
     service = one(document)
     assert (service.name, service.nodes) == ("dune_production", ("n1.example.com", "n2", "n3"))
     assert service.emails == ("dune@example.com", "b@example.com")
-    twin["roles"]["production"]["desiredUIDOverride"] = 7  # type: ignore[index]  # a test's literal
-    found = understood(document)
-    assert [s.uid for s in found.services] == [None]
-    assert any("twice" in sentence for sentence in found.unclear)
+
+
+def test_entries_of_one_experiment_that_are_not_alike_are_served_apart() -> None:
+    """As in upstream's sample: another pool, account or UID. Each has a name of its own here, and HTCondor and jobs know
+    both by the experiment's, whichever of them stands first; none is unclear."""
+    twin = {"experimentOverride": "dune", "emails": ["b@example.com"], "roles": {"production": {
+        "account": "dunepro", "destinationNodes": ["n3"], "desiredUIDOverride": 7, "condorCreddHostOverride": "c7"}}}  # fmt: skip
+    for entries in ({**FILE["experiments"], "dune-2": twin}, {"dune-2": twin, **FILE["experiments"]}):
+        found = understood({**FILE, "experiments": entries})
+        assert found.unclear == ()
+        assert [(s.name, s.entry, s.token_name, s.uid, s.schedds, s.emails) for s in found.services] == [
+            ("dune_production", "dune", "dune_production", None, (), ("dune@example.com",)),
+            ("dune-2_production", "dune-2", "dune_production", 7, ("c7",), ("b@example.com",)),
+        ]
+
+
+def test_an_override_may_keep_tokens_out_of_htcondor() -> None:
+    """`getToken` of upstream's ways to get one; its others, and none, store it."""
+    for way, stores in (("getToken", False), ("storeAndGetToken", True), ("STOREANDGETTOKENINTERACTIVE", True)):
+        assert one(changed({"tokenGetterOverride": way})).stores is stores
+        assert understood(changed({"tokenGetterOverride": way})).unclear == ()
+    assert one(FILE).stores
+
+
+def test_who_wants_no_notices_at_all_gets_none_as_admin_either() -> None:
+    """The global switch is the admins', too, as upstream has it, unless a role says otherwise."""
+    assert understood(changed(disableNotifications=True)).admin_emails == ()
+    for role in ({}, {"disableNotificationsOverride": True}):
+        assert understood(changed(role)).admin_emails == ("admins@example.com",)
+    again = changed({"disableNotificationsOverride": False}, disableNotifications=True)
+    assert understood(again).admin_emails == ("admins@example.com",)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +161,7 @@ def test_the_override_of_an_experiment() -> None:
         (changed(timeouts={"globalTimeout": "60s"}), "timeouts.globalTimeout is shorter than the other timeouts together", 1),
         (changed(sshOptions="-o StrictHostKeyChecking=no"), "sshOptions is not followed", 1),
         (changed({"pingOptionsOverride": "-c 5"}), "pingOptionsOverride is not followed", 1),
-        (changed({"tokenGetterOverride": "getToken"}), "tokenGetterOverride is not followed", 1),
+        (changed({"tokenGetterOverride": "pushTokens"}), "tokenGetterOverride is not one of getToken and storeAndGetToken", 1),
         (changed(experiments=[]), "experiments is not a mapping", 0),
         (changed(experiments={"dune": {"emails": []}}), "experiments.dune has no roles", 0),
         (changed(KEYTABPATH="/other"), "KEYTABPATH is there twice", 1),

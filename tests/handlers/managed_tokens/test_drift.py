@@ -107,5 +107,5 @@ def test_all_that_decides_is_marked() -> None:
     """A new field of a service is either in its mark, or in the steps, or decides nothing of what is brought where."""
     from bot.core.grid import Service
 
-    elsewhere = {"name", "nodes", "uid", "schedds", "constraint", "emails", "notify", "min_lifetime"}
+    elsewhere = {"name", "nodes", "uid", "schedds", "stores", "constraint", "emails", "notify", "min_lifetime"}
     assert SHOWN | elsewhere == set(Service.model_fields)

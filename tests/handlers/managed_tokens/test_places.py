@@ -105,6 +105,32 @@ def test_an_experiment_s_node_is_that_of_the_services_that_have_it(scene: Any) -
     assert places(scene.plan(HANDLER, service=["dune@s1"])) == ["dune_pro@s1.example.com", "dune_ana@s1.example.com"]
 
 
+def test_a_service_that_is_only_had_is_stored_nowhere(scene: Any) -> None:
+    """By `getToken` in the file; its nodes get their token, and nobody asks where it might be stored."""
+    document = deepcopy(scene.document)
+    document["experiments"]["nova"]["roles"]["pro"]["tokenGetterOverride"] = "getToken"
+    scene.file(document)
+    assert places(scene.plan(HANDLER, service=["nova"])) == ["nova_pro@n1.example.com"]
+    scene.grid.broken["collector"] = AWAY
+    assert scene.plan(HANDLER, service=["nova"]).warnings == ()
+
+
+def test_a_further_entry_of_an_experiment_is_one_of_its_services(scene: Any) -> None:
+    """Asked for by the experiment, the entry or its own name; its people hear of it, and of no other."""
+    document = deepcopy(scene.document)
+    role = {"account": "dunepro", "destinationNodes": ["far.example.com"], "desiredUIDOverride": 900}
+    entry = {"experimentOverride": "dune", "emails": ["far@example.com"], "roles": {"pro": role}}
+    document["experiments"]["dune-far"] = entry
+    scene.file(document)
+    for words in (["dune"], ["dune-far"], ["dune-far_pro"]):
+        assert "dune-far_pro@far.example.com" in places(scene.plan(HANDLER, service=words))
+    assert len(places(scene.plan(HANDLER, service=["dune-far"]))) == 3
+    scene.grid.broken["dune-far_pro@far.example.com"] = AWAY
+    for _ in range(2):
+        scene.apply(scene.plan(HANDLER))
+    assert sorted(to for to, _, _ in scene.grid.mails) == [("admins@example.com",), ("far@example.com",)]
+
+
 def test_a_node_alone_asks_no_collector(scene: Any) -> None:
     """Which may be away: nothing is to be stored, so nothing is to be warned of."""
     scene.grid.broken["collector"] = AWAY

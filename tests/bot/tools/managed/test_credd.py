@@ -70,6 +70,13 @@ def test_a_token_is_stored(credds: Any, pool: CondorStandIn, service: Service, m
     assert [*memory.iterdir()] == []
 
 
+def test_a_further_entry_s_token_is_the_experiment_s(credds: Any, pool: CondorStandIn, service: Service) -> None:
+    """HTCondor knows it by that name, whatever the entry is called; nothing of it stays."""
+    credds().store(service.model_copy(update={"name": "dune-2_production"}), A)
+    assert pool.stored == {A: ["dune_production"]}
+    assert [*pool.tokens.iterdir()] == []
+
+
 def test_the_newer_name_is_preferred(credds: Any, pool: CondorStandIn, service: Service) -> None:
     """And a name in the settings before both."""
     pool.program("condor_credential_storer", "storer")
@@ -169,8 +176,8 @@ def test_what_an_earlier_run_left_does_no_harm(credds: Any, pool: CondorStandIn,
     [
         {"credkey": "x --vaulttokeninfile=/etc/passwd"},
         {"vault_server": "v -a w"},
-        {"name": "-v"},
-        {"name": "a b_c"},
+        {"experiment": "-v"},
+        {"experiment": "a b"},
     ],
 )
 def test_no_value_becomes_an_option(

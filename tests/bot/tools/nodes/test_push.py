@@ -31,6 +31,12 @@ def test_both_places_hold_the_token_for_the_account_only(grid: Any, service: Any
     assert grid.tool().placed(service, NODE, UID) == placed[:2]
 
 
+def test_a_further_entry_s_token_goes_where_the_experiment_s_jobs_look(grid: Any, service: Any) -> None:
+    """Whatever the entry is called, the file has the experiment's name."""
+    placed = grid.tool().push(service.model_copy(update={"name": "dune-2_production"}), NODE, UID)
+    assert [it.path for it in placed[:2]] == [*grid.tokens]
+
+
 def test_everything_is_done_over_one_connection(grid: Any, service: Any) -> None:
     """A push logs in once for all of its files, and asks for the mode before there is content."""
     grid.tool().push(service, NODE, UID)
@@ -247,7 +253,7 @@ def test_a_look_tells_missing_from_foreign(grid: Any, service: Any) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"account": "-oProxyCommand=x"}, {"account": "a b"}, {"name": "../x"}, {"name": "a/b"}, {"account": "a\n"}],
+    [{"account": "-oProxyCommand=x"}, {"account": "a b"}, {"experiment": "../x"}, {"role": "a/b"}, {"account": "a\n"}],
     ids=str,
 )
 def test_names_that_could_mean_something_else_go_nowhere(grid: Any, service: Any, wrong: dict[str, str]) -> None:
