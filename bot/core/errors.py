@@ -18,11 +18,13 @@ class Told(Exception):
 
 
 class Transient(Told):
-    """The outside system did not answer as it should; the engine tries again with backoff. `after`: seconds."""
+    """The outside system did not answer as it should; the engine tries again with backoff. `after`: seconds.
+    `unheard`: a change was asked for and nobody knows what came of it; it may even be carried out later."""
 
-    def __init__(self, what: str, now: str = "", *, after: float | None = None) -> None:
+    def __init__(self, what: str, now: str = "", *, after: float | None = None, unheard: bool = False) -> None:
         super().__init__(what, now)
         self.after = after
+        self.unheard = unheard
 
 
 class Refused(Told):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -124,7 +125,7 @@ def carry_out(shop: Workshop, run: str, stage: int) -> dict[str, Any]:
 
 def _drifted(rows: list[Any]) -> dict[str, str] | None:
     failed = [row for row in rows if row.state == StepState.FAILED]
-    if not failed or any(row.trouble["kind"] != "Drifted" for row in failed):
+    if not failed or any(row.trouble["kind"] != "Drifted" or ending.doubtful(row) for row in failed):
         return None
     return None if any(row.state == StepState.DONE for row in rows) else dict(failed[0].trouble)
 
@@ -154,19 +155,33 @@ def _step(  # noqa: PLR0917  # a place in a plan, and who hears of it
 
 def _do(shop: Workshop, step: Step, row: Any, progress: Progress) -> bool:
     """Begin, do, prove; again while the other side is only temporarily away."""
+    unheard, again = False, True
     for attempt in range(shop.patience.attempts):
-        row = steps.begin(shop, row)
+        row, wish = steps.begin(shop, row), None
         try:
             _done_after(shop, step, RunRef(row.run, progress.of(row), shop.pause), first=attempt == 0)
             steps.end(shop, row, StepState.DONE)
             return True
-        except Transient as error:
-            wish, failed = error.after, failure(error, row.run, row.says)
         except Exception as error:  # likewise
-            return _fail(shop, row, failure(error, row.run, row.says))
+            failed, again = failure(error, row.run, row.says), isinstance(error, Transient)
+            wish = error.after if isinstance(error, Transient) else None
+        unheard |= failed.unheard
+        if not again:
+            break
         if attempt + 1 < shop.patience.attempts:
             shop.pause(shop.patience.pause(attempt, wish))
-    return _fail(shop, row, failed)
+    if (again or row.attempt > 1) and _done_meanwhile(shop, step):
+        steps.end(shop, row, StepState.DONE)
+        return True
+    return _fail(shop, row, replace(failed, unheard=unheard))
+
+
+def _done_meanwhile(shop: Workshop, step: Step) -> bool:
+    """Has a try worked whose answer was lost, or came so late that the next one took it for somebody else's doing?"""
+    try:
+        return not step.proves and step.done(_read_tools(shop))
+    except Exception:  # nobody can tell, and why the step failed is told already
+        return False
 
 
 def _done_after(shop: Workshop, step: Step, run: RunRef, *, first: bool) -> None:

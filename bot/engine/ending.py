@@ -33,8 +33,9 @@ def conclude(shop: Workshop, run: str, on_failure: str) -> None:
     culprit = next((row.trouble for row in rows if row.trouble), None)
     trouble = None
     if state != State.DONE and culprit:
-        trouble = {"what": culprit["what"], "now": f"{culprit['now']} {account(rows, proofs, atomic)}".strip()}
-    close(shop, run, state, trouble)
+        told = (culprit["now"], account(rows, proofs, atomic), late(rows))
+        trouble = {"what": culprit["what"], "now": " ".join(filter(None, told))}
+    close(shop, run, state, trouble, sure=not late(rows))
 
 
 def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
@@ -70,8 +71,23 @@ def verdict(rows: list[Any], on_failure: str, proofs: Places = frozenset()) -> S
 
 def doubtful(row: Any) -> bool:
     """Was this step begun and not put back, so that it may have left something behind? Also after a refusal: it may
-    have been the second of two writes that was refused. Only a drift says that nothing was done."""
-    return bool(row.state == StepState.FAILED and row.attempt > 0 and row.trouble["kind"] != "Drifted")
+    have been the second of two writes that was refused. Only a drift says that nothing was done, unless a request
+    before it got no answer."""
+    sure = row.state == StepState.FAILED and row.trouble["kind"] == "Drifted" and not _unheard(row)
+    return bool(row.state == StepState.FAILED and row.attempt > 0 and not sure)
+
+
+def late(rows: list[Any]) -> str:
+    """What may still come of steps that were put back; empty when nothing can."""
+    said = [row.says for row in rows if row.state == StepState.UNDONE and _unheard(row)]
+    if not said:
+        return ""
+    whose = f"A request of “{said[0]}”" if len(said) == 1 else f"A request of “{said[0]}” and of {len(said) - 1} more"
+    return f"{whose} got no answer: it may be carried out after that. Look there once more in a few minutes."
+
+
+def _unheard(row: Any) -> bool:
+    return bool(row.trouble and row.trouble.get("unheard"))
 
 
 def account(rows: list[Any], proofs: Places = frozenset(), atomic: Places = frozenset()) -> str:
@@ -109,10 +125,12 @@ WORDS = {
     State.UNDONE: "It failed, and everything is as it was before.",
     State.STOPPED: "Stopped; a person has to look.",
 }
+UNSURE = "It failed and was put back, but something may still be carried out late: look once more in a few minutes."
 
 
-def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None) -> None:
-    """Close the run in this state, say so in its thread, and set when its backups may go."""
+def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None, *, sure: bool = True) -> None:
+    """Close the run in this state, say so in its thread, and set when its backups may go. `sure`: nothing is left that
+    may be carried out later."""
 
     def change(conn: sa.Connection) -> None:
         retire_at = None if state == State.STOPPED else shop.clock() + shop.settings.store.keep_backups_hours * HOUR
@@ -122,6 +140,7 @@ def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None
         if closed:
             row = conn.execute(sa.select(run_table).where(run_table.c.id == run)).one()
             inventory.wish(conn, row.command, shop.clock())
-            runs.note(conn, shop, run, "end", text=WORDS[state], mention=() if ":" in row.asker else (row.asker,))
+            text = UNSURE if state == State.UNDONE and not sure else WORDS[state]
+            runs.note(conn, shop, run, "end", text=text, mention=() if ":" in row.asker else (row.asker,))
 
     shop.write(change)

@@ -120,21 +120,24 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Failed:
-    """What went wrong, safe to show and to keep; `kind` is the class of our error, or "unknown"."""
+    """What went wrong, safe to show and to keep; `kind` is the class of our error, or "unknown". `unheard`: a request
+    got no answer, and may have been carried out or still be."""
 
     trouble: Trouble
     kind: str
+    unheard: bool = False
 
     @property
-    def document(self) -> dict[str, str]:
-        return {"what": self.trouble.what, "now": self.trouble.now, "kind": self.kind}
+    def document(self) -> dict[str, str | bool]:
+        told: dict[str, str | bool] = {"what": self.trouble.what, "now": self.trouble.now, "kind": self.kind}
+        return told | ({"unheard": True} if self.unheard else {})
 
 
 def failure(error: Exception, run: str, doing: str) -> Failed:
     """An error in words. Of a foreign one only the class name is told: its text may hold anything."""
     if isinstance(error, Told):
         kind = next(c.__name__ for c in (Transient, Refused, Drifted, Unverified, Told) if isinstance(error, c))
-        return Failed(Trouble(what=error.what, now=error.now), kind)
+        return Failed(Trouble(what=error.what, now=error.now), kind, isinstance(error, Transient) and error.unheard)
     name = type(error).__name__
     log.error("unknown error", run=run, error=name, place=_place(error))
     what = f"{doing} failed with an error that the bot does not know ({name}, {run})."
