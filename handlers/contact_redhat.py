@@ -8,9 +8,9 @@ from bot.core.outside import Health
 from bot.core.plan import Answer, Note, Plan, Stage
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import ForIncident, Settings, known, marker
-from handlers.redhat_auth_course import METHODS, Course, clock
+from handlers.redhat_auth_course import METHODS, Course, day_and_clock
 from handlers.redhat_auth_look import Looked, Scene, attempt, look
-from handlers.redhat_auth_verdict import CIE, OVER
+from handlers.redhat_auth_verdict import CIE, OVER, Verdict, judge
 from handlers.tickets import OpenCase
 
 COMMAND = "contact-redhat"
@@ -63,10 +63,14 @@ def text(scene: Scene, settings: Settings) -> tuple[str, ...]:
 
 
 def _effect(scene: Scene) -> str:
-    if scene.worst.judgement.verdict in CIE:
+    """No more than is known: an endpoint that is down, and logins that work all the same, is not yet an outage."""
+    alone = judge(scene.worst.evidence.model_copy(update={"endpoint": None})).verdict
+    if alone is Verdict.BOTH_FAILING:
         return ". Clusters can be neither created nor deleted."
-    if scene.worst.judgement.verdict in OVER:
+    if alone in OVER and scene.worst.judgement.verdict in OVER:
         return " at times; at the moment logins work."
+    if alone not in OVER and scene.worst.judgement.verdict in CIE:
+        return ". The creation and deletion of clusters is impacted."
     return " reliably; the creation and deletion of clusters is at risk."
 
 
@@ -92,10 +96,11 @@ def _state(one: Looked, method: str) -> str:
     if course is None:
         return f"may or may not be failing{where}: [fill in, the bot could not check it]."
     if course.failing:
-        since = f" since {clock(course.since)}" if course.since is not None else ""
+        before = "before " if course.earlier else ""
+        since = f" since {before}{day_and_clock(course.since)}" if course.since is not None else ""
         return f"is failing{where}{since}: {course.failed:g} failures, {course.succeeded:g} successes in the last hour."
     if course.noticed and course.last_failure is not None:
-        return f"failed{where} until {clock(course.last_failure)}, and is not failing now."
+        return f"failed{where} until {day_and_clock(course.last_failure)}, and is not failing now."
     if not course.succeeded:
         return f"has not been used{where} within the hour."
     return f"is not failing{where}."

@@ -34,27 +34,24 @@ def plan(ask: DiagnoseRedhatAuth, settings: Settings, tools: ReadTools) -> Answe
     region, now = known(ask.region, tools.prometheus.regions()), tools.now()
     length = seconds(ask.since)
     settings = settings.model_copy(update={"hours": length / 3600})
-    return answer(diagnose(Subject(incident="", key=region, began=now), settings, tools))
+    subject = Subject(incident="", key=region, began=now, options={"since": ask.since})
+    return answer(diagnose(subject, settings, tools))
 
 
 def answer(found: Diagnosis) -> Answer:
     """A diagnosis as the answer to a command."""
-    since = (f"Since {clock(found.since)}.",) if found.since is not None and not found.over else ()
+    before = "before " if found.earlier else ""
+    since = (f"Since {before}{clock(found.since)}.",) if found.since is not None and not found.over else ()
     chart = (Note(label="Over time", text=found.chart.alt),) if found.chart else ()
-    steps = tuple(Note(label=f"Step {i}", text=_step(step.text, step.offer)) for i, step in enumerate(found.steps, 1))
     return Answer(
         command=COMMAND,
         title=found.title,
         text=(f"Verdict: {found.verdict}.", *since, *found.reason),
         table=found.table,
-        notes=(*found.evidence, *chart, *found.links, *steps),
+        notes=(*found.evidence, *chart, *found.links),
         warnings=tuple(f"{note.label}: {note.text}" for note in found.unchecked),
+        checklist=found.steps,
     )
-
-
-def _step(text: str, offer: object) -> str:
-    command = getattr(offer, "command", "")
-    return f"{text} (/{command})" if command else text
 
 
 def region_of(alert: Alert) -> str:

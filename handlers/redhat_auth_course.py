@@ -48,24 +48,29 @@ class Course(Value):
     failing: bool = False
     noticed: bool = False  # more than stray failures within the hour
     since: float | None = None  # begin of the newest stretch of failures
+    earlier: bool = False  # it reaches back to the begin of what was read: it began before that
     last_failure: float | None = None
     last_success: float | None = None
 
 
 def course(evidence: Evidence, method: str) -> Course:
     """What one method did. It is failing when its failures are more than strays, and the last one is fresh or
-    nothing has succeeded since; if the course over time is not known, the hour's count decides."""
-    succeeded, failed = _count(evidence, method, SUCCESS), _count(evidence, method, FAILED)
-    noticed = failed >= evidence.few or (failed > 0 and succeeded == 0)
+    nothing has succeeded since; if the course over time is not known, the hour's count decides. As token is tried only
+    after jwt has failed, a success of jwt's speaks for it too."""
+    succeeded, failed = _count(evidence, (method,), SUCCESS), _count(evidence, (method,), FAILED)
+    others = (method,) if method == "jwt" else METHODS
+    noticed = failed >= evidence.few or (failed > 0 and not _count(evidence, others, SUCCESS))
     failures, successes = _times(evidence, (method,), FAILED), _times(evidence, (method,), SUCCESS)
-    worked = successes if method == "jwt" else _times(evidence, METHODS, SUCCESS)
+    worked = _times(evidence, others, SUCCESS)
+    since = stretch(failures) if failures else None
     return Course(
         method=method,
         succeeded=succeeded,
         failed=failed,
         noticed=noticed,
         failing=noticed and _goes_on(evidence, failures, worked),
-        since=stretch(failures) if failures else None,
+        since=since,
+        earlier=since is not None and evidence.begins is not None and since - evidence.begins < STRETCH,
         last_failure=_happened(evidence, failures),
         last_success=_happened(evidence, successes),
     )
@@ -99,8 +104,8 @@ def stretch(times: tuple[float, ...]) -> float:
     return begin
 
 
-def _count(evidence: Evidence, method: str, status: str) -> float:
-    fit = (s for s in evidence.samples if s.labels.get("method") == method and s.labels.get("status") == status)
+def _count(evidence: Evidence, methods: tuple[str, ...], status: str) -> float:
+    fit = (s for s in evidence.samples if s.labels.get("method") in methods and s.labels.get("status") == status)
     return sum(sample.value for sample in fit if sample.value is not None and sample.value > 0)
 
 
@@ -115,3 +120,8 @@ def _times(evidence: Evidence, methods: tuple[str, ...], status: str) -> tuple[f
 
 def clock(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M UTC")
+
+
+def day_and_clock(at: float) -> str:
+    """For people elsewhere, who may read it on another day."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -11,7 +11,7 @@ from bot.core.ports import ReadTools
 from handlers.redhat_auth import QUERY, RUNBOOK, ForIncident, Settings, marker
 from handlers.redhat_auth_course import clock
 from handlers.redhat_auth_look import Scene, by_hand, look
-from handlers.redhat_auth_picture import chart, table
+from handlers.redhat_auth_picture import chart, shares, table
 from handlers.redhat_auth_verdict import CIE, MISSING, OVER, Verdict
 
 STEPS = ("check-endpoint", "find-method", "open-cie", "contact-redhat", "escalate", "monitor")
@@ -19,7 +19,7 @@ ACT = ("contact-redhat", "escalate", "monitor")
 CALLED: dict[Verdict, tuple[str, ...]] = {
     Verdict.ENDPOINT_DOWN: ("open-cie", *ACT),
     Verdict.BOTH_FAILING: ("open-cie", *ACT),
-    Verdict.TOKEN_FAILING: ("find-method", *ACT),
+    Verdict.TOKEN_FAILING: ("find-method", "open-cie", *ACT),
     Verdict.JWT_FAILING: ACT,
     Verdict.UNCLEAR: ("find-method", "escalate"),
     Verdict.JWT_OVER: ("monitor",),
@@ -30,7 +30,7 @@ CALLED: dict[Verdict, tuple[str, ...]] = {
 TITLES = {
     Verdict.ENDPOINT_DOWN: "Red Hat's accounts endpoint is down: open a CIE",
     Verdict.BOTH_FAILING: "Both logins to Red Hat fail{where}: no cluster is created or deleted, open a CIE",
-    Verdict.TOKEN_FAILING: "The token login to Red Hat fails{where}, jwt does not: look closer",
+    Verdict.TOKEN_FAILING: "The token login to Red Hat fails{where}: a CIE, but jwt is not seen failing: look closer",
     Verdict.JWT_FAILING: "The jwt login to Red Hat fails{where}; no CIE as long as token works",
     Verdict.PROMETHEUS_DOWN: "Prometheus does not answer{where}: whether logins fail is not known",
     Verdict.QUERY_FAILED: "Prometheus refused the query{where}: whether logins fail is not known",
@@ -64,6 +64,7 @@ def tell(subject: Subject, scene: Scene, settings: Settings, tools: ReadTools) -
         title=TITLES[judged.verdict].format(where=_where(scene))[:150],
         reason=judged.reason,
         since=judged.since,
+        earlier=judged.earlier,
         evidence=(*opened, *evidence(scene, settings)),
         table=table(scene),
         chart=chart(scene.worst, settings),
@@ -92,7 +93,7 @@ def mood(verdict: Verdict) -> Mood:
         return Mood.GOOD
     if verdict in OVER or verdict is Verdict.JWT_FAILING:
         return Mood.WATCH
-    return Mood.BAD if verdict in CIE or verdict is Verdict.TOKEN_FAILING else Mood.UNKNOWN
+    return Mood.BAD if verdict in CIE else Mood.UNKNOWN
 
 
 def _where(scene: Scene) -> str:
@@ -111,6 +112,7 @@ def evidence(scene: Scene, settings: Settings) -> tuple[Note, ...]:
         Note(label=one.region or "Region", text=TITLES[one.judgement.verdict].format(where=""))
         for one in scene.looked[1:]
     ]
+    notes += [Note(label="Failure share", text=told)] if (told := shares(scene.worst.evidence)) else []
     if judged.until is not None and judged.verdict is not Verdict.HEALTHY:
         notes.append(Note(label="Last failure", text=clock(judged.until)))
     if whom := whom_to_tell(judged.verdict, settings):
@@ -154,7 +156,7 @@ def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: bool) -> 
     names = list(CALLED[judged.verdict])
     if scene.health is None and not judged.over:
         names.insert(0, "check-endpoint")
-    if judged.verdict is Verdict.STALE and judged.courses and all(one.failing for one in judged.courses):
+    if judged.verdict is Verdict.STALE and any(one.failing for one in judged.courses if one.method == "token"):
         names.insert(names.index("escalate"), "open-cie")
     return tuple(
         RunbookStep(

@@ -102,16 +102,25 @@ def _read(region: str, subject: Subject, settings: Settings, tools: ReadTools, h
     if counts is None:
         problem = "down" if isinstance(down, Transient) else "failed"
         return base.model_copy(update={"problem": problem, "told": str(down)})
+    found = base.model_copy(update={"samples": counts.samples, "warnings": counts.warnings})
     begins, every = span(now, subject.began, settings.hours)
-    course, trouble = attempt(lambda: tools.prometheus.over(region, SHORT, start=begins, end=now, step=every))
-    return base.model_copy(
+    timed = _timed(found, region, begins, every, tools)
+    if "since" in subject.options or now - begins >= LONGEST or not judge(timed).earlier:
+        return timed
+    longer = _timed(found, region, *span(now, now - LONGEST, settings.hours), tools)
+    return timed if longer.lines is None else longer
+
+
+def _timed(found: Evidence, region: str, begins: float, every: float, tools: ReadTools) -> Evidence:
+    """With the course over time, if that can be read."""
+    course, trouble = attempt(lambda: tools.prometheus.over(region, SHORT, start=begins, end=found.now, step=every))
+    return found.model_copy(
         update={
-            "samples": counts.samples,
             "begins": begins,
             "every": every,
             "lines": None if course is None else course.lines,
             "untimed": str(trouble) if trouble else "",
-            "warnings": tuple(dict.fromkeys((*counts.warnings, *(course.warnings if course else ())))),
+            "warnings": tuple(dict.fromkeys((*found.warnings, *(course.warnings if course else ())))),
         }
     )
 

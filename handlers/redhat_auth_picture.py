@@ -5,12 +5,12 @@ from __future__ import annotations
 from bot.core.diagnosis import Chart, Series
 from bot.core.outside import Line
 from bot.core.plan import Table
-from handlers.redhat_auth import WINDOW, Settings
-from handlers.redhat_auth_course import FAILED, SUCCESS, Evidence, clock
+from handlers.redhat_auth import HOUR, WINDOW, Settings
+from handlers.redhat_auth_course import FAILED, METHODS, SUCCESS, Evidence, clock
 from handlers.redhat_auth_look import Looked, Scene
 
 DRAWN = 8  # lines in a chart, rows of a region
-ALERT_WINDOW = 900.0  # seconds: the alert counts failures over a quarter of an hour
+QUARTER = 900.0  # seconds: the alert counts failures over a quarter of an hour
 
 
 def chart(one: Looked, settings: Settings) -> Chart | None:
@@ -24,7 +24,7 @@ def chart(one: Looked, settings: Settings) -> Chart | None:
         unit="samples",
         series=tuple(Series(name=_name(line), points=_gaps(line, one.evidence), bad=_bad(line)) for line in lines),
         begins=one.judgement.since,
-        threshold=round(settings.alert_failures * WINDOW / ALERT_WINDOW, 2),
+        threshold=round(settings.alert_failures * WINDOW / QUARTER, 2),
         alt=f"Red Hat logins{where}. " + " ".join(_words(line, one.evidence) for line in lines),
     )
 
@@ -56,6 +56,27 @@ def _words(line: Line, evidence: Evidence) -> str:
     last, when = line.points[-1][1], line.points[-1][0]
     end = f"{last:g}" if last is not None and when >= evidence.now - WINDOW / 2 else "none"
     return f"{_name(line)}: {end} at the end, at most {most:g} at {clock(at)}."
+
+
+def shares(evidence: Evidence) -> str:
+    """Which part of each method's logins failed, over the last hour by quarters, the newest last; empty if none did."""
+    hour = {method: _part(evidence, method, HOUR, 0) for method in METHODS}
+    told = [f"{method} {_quarters(evidence, method)}" for method, part in hour.items() if part is not None]
+    return f"{'; '.join(told)} (the last hour by quarters, the newest last)" if any(hour.values()) else ""
+
+
+def _quarters(evidence: Evidence, method: str) -> str:
+    parts = [_part(evidence, method, (n + 1) * QUARTER, n * QUARTER) for n in (3, 2, 1, 0)]
+    return ", ".join("none" if part is None else f"{part:.0%}" for part in parts)
+
+
+def _part(evidence: Evidence, method: str, begin: float, end: float) -> float | None:
+    """The failed part between so many seconds ago and so many; None when there was no login."""
+    sums = dict.fromkeys((SUCCESS, FAILED), 0.0)
+    for line in evidence.lines or ():
+        if line.labels.get("method") == method and (status := line.labels.get("status")) in sums:
+            sums[str(status)] += sum(v or 0 for at, v in line.points if end <= evidence.now - at < begin)
+    return sums[FAILED] / sum(sums.values()) if any(sums.values()) else None
 
 
 def table(scene: Scene) -> Table | None:

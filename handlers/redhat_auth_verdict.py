@@ -27,7 +27,7 @@ class Verdict(StrEnum):
 
 
 FAILING = frozenset({Verdict.ENDPOINT_DOWN, Verdict.BOTH_FAILING, Verdict.TOKEN_FAILING, Verdict.JWT_FAILING})
-CIE = frozenset({Verdict.ENDPOINT_DOWN, Verdict.BOTH_FAILING})
+CIE = frozenset({Verdict.ENDPOINT_DOWN, Verdict.BOTH_FAILING, Verdict.TOKEN_FAILING})
 OVER = frozenset({Verdict.JWT_OVER, Verdict.RECOVERED, Verdict.HEALTHY})
 MISSING = frozenset(set(Verdict) - FAILING - OVER - {Verdict.UNCLEAR})
 RANK = {verdict: place for place, verdict in enumerate(Verdict)}
@@ -45,6 +45,7 @@ class Judgement(Value):
     cie: bool = False
     over: bool = False
     since: float | None = None
+    earlier: bool = False  # it began before `since`, which is only as far back as was read
     until: float | None = None  # the last failure, when it is over
     courses: tuple[Course, ...] = ()
 
@@ -123,19 +124,23 @@ def _well(jwt: Course, token: Course) -> Judgement:
 
 def _found(verdict: Verdict, courses: tuple[Course, ...], told: str) -> Judgement:
     """`since` is when the state began: both are failing since the later of the two began to."""
-    begun = [one.since for one in courses if one.since is not None]
-    since = max(begun) if begun else None
-    return Judgement(verdict=verdict, reason=(told,), cie=verdict in CIE, since=since)
+    last = max(
+        (one for one in courses if one.since is not None), key=lambda one: one.since or 0, default=Course(method="")
+    )
+    return Judgement(verdict=verdict, reason=(told,), cie=verdict in CIE, since=last.since, earlier=last.earlier)
 
 
 def _over(verdict: Verdict, courses: tuple[Course, ...], told: str) -> Judgement:
-    begun = [one.since for one in courses if one.since is not None]
+    first = min(
+        (one for one in courses if one.since is not None), key=lambda one: one.since or 0, default=Course(method="")
+    )
     ended = [one.last_failure for one in courses if one.last_failure is not None]
     return Judgement(
         verdict=verdict,
         reason=(told,),
         over=True,
-        since=min(begun, default=None),
+        since=first.since,
+        earlier=first.earlier,
         until=max(ended, default=None),
     )
 
@@ -148,10 +153,11 @@ def _carried(token: Course) -> str:
 
 def _alone(jwt: Course) -> str:
     if jwt.succeeded:
-        return "Only token is failing while jwt works. token is tried after jwt has failed, so look closer. No CIE."
-    return (
-        "token is failing, and of jwt nothing is known. Find out: if jwt fails too, no login is left, and it is a CIE."
-    )
+        return (
+            "token is failing: a CIE by the runbook, because token is tried only after jwt has failed. Yet jwt is not "
+            "seen failing: look closer before you open it."
+        )
+    return "token is failing, and of jwt no success is known: as far as can be seen no login is left. CIE."
 
 
 def _absent(evidence: Evidence) -> Judgement:

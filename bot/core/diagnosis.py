@@ -52,7 +52,8 @@ class Diagnosis(Value):
 
     `verdict` is a short stable word (a change of it is told in the thread), `title` one sentence, `reason` the rule
     and the numbers behind it. `unchecked`: what could not be checked (label) and how to do it by hand (text).
-    `over`: nothing is failing any more; after a quiet time the incident is closed.
+    `over`: nothing is failing any more; after a quiet time the incident is closed. `earlier`: it began before `since`,
+    which is only as far back as was looked.
     """
 
     verdict: str = Field(max_length=40)
@@ -60,6 +61,7 @@ class Diagnosis(Value):
     title: str = Field(min_length=1, max_length=150)
     reason: tuple[str, ...] = ()
     since: float | None = None
+    earlier: bool = False
     evidence: tuple[Note, ...] = ()
     table: Table | None = None
     chart: Chart | None = None

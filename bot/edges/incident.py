@@ -54,7 +54,8 @@ def line(view: IncidentView) -> str:
 def story(view: IncidentView) -> str:
     """The whole of it in two sentences: the notification text."""
     found, (_, word) = view.diagnosis, _sign(view)
-    since = f" since {utc(found.since)}" if found and found.since is not None else ""
+    before = "before " if found and found.earlier else ""
+    since = f" since {before}{utc(found.since)}" if found and found.since is not None else ""
     first = f"{word}: {notice(_about(view), 200).rstrip('.')}{since}; {_goes_on(view).lower()}."
     reason = notice(found.reason[0], 500) if found and found.reason else ""
     trouble = notice(f"The last look failed: {view.trouble.what}", 400) if view.trouble else ""
@@ -100,16 +101,17 @@ def _standing(view: IncidentView) -> str:
 def _since(view: IncidentView, found: Diagnosis | None) -> str:
     if found is None or found.since is None:
         return f"The first alert came {when(view.opened_at)}; since when it fails is not known."
-    lasted = "" if found.over or view.looked_at is None else _lasting(view.looked_at - found.since)
-    return f"{'It began' if found.over else 'Since'} {when(found.since)}{lasted}"
+    before, more = ("before ", "more than ") if found.earlier else ("", "")
+    lasted = "" if found.over or view.looked_at is None else _lasting(view.looked_at - found.since, more)
+    return f"{'It began' if found.over else 'Since'} {before}{when(found.since)}{lasted}"
 
 
-def _lasting(seconds: float) -> str:
+def _lasting(seconds: float, more: str) -> str:
     """How long it had lasted at the last look; nothing for what makes no sense."""
     if not 60 <= seconds < 366 * 86400:
         return ""
     minutes = int(seconds // 60)
-    return f" ({minutes} min)" if minutes < 120 else f" ({minutes // 60} h {minutes % 60:02} min)"
+    return f" ({more}{minutes} min)" if minutes < 120 else f" ({more}{minutes // 60} h {minutes % 60:02} min)"
 
 
 def _owner(view: IncidentView) -> str:

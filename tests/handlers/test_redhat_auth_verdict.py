@@ -17,9 +17,8 @@ from handlers.redhat_auth import QUERY, TITLE
 from handlers.redhat_auth_course import Evidence
 from handlers.redhat_auth_verdict import CIE, FAILING, MISSING, OVER, Verdict, judge
 
-BOOK = runbook.parse(
-    "diagnose-redhat-auth", (Path(handlers.__file__).parent / "diagnose_redhat_auth.md").read_text(encoding="utf-8")
-)
+BOOK_TEXT = (Path(handlers.__file__).parent / "diagnose_redhat_auth.md").read_text(encoding="utf-8")
+BOOK = runbook.parse("diagnose-redhat-auth", BOOK_TEXT)
 NOW, STEP, WINDOW = 1_900_000_000.0, 60.0, 300.0
 RESULT = re.compile(r'\{method="(\w+)", status="(\w+)"\}\s+(\d+)')
 DOWN = Health(name="accounts", address="https://x", reachable=False, how="timeout", told="No answer within 5 s.")
@@ -72,7 +71,7 @@ def test_the_runbooks_results(code: runbook.Code) -> None:
     assert judged.cie is ("(CIE)" in code.said)
 
 
-ROWS = re.findall(r"^```result (\w+)$", (Path(handlers.__file__).parent / "diagnose_redhat_auth.md").read_text(), re.M)
+ROWS = re.findall(r"^```result (\w+)$", BOOK_TEXT, re.M)
 LANGUAGES = dict(zip([c.said for c in BOOK.codes if c.language == "result"], ROWS, strict=True))
 
 
@@ -118,6 +117,10 @@ CASES: dict[str, tuple[Evidence, Verdict]] = {
         Verdict.TOKEN_FAILING,
     ),
     "token fails and of jwt nothing is known": (world(("token", "failed", minutes(30, 0))), Verdict.TOKEN_FAILING),
+    "one stray failure of both now": (
+        world(("jwt", "success", LONG), ("jwt", "failed", (1.0,)), ("token", "failed", (1.0,))),
+        Verdict.HEALTHY,
+    ),
     "one stray failure now": (world(("jwt", "success", LONG), ("jwt", "failed", (1.0,))), Verdict.HEALTHY),
     "one stray failure hours ago": (world(("jwt", "success", LONG), ("jwt", "failed", (150.0,))), Verdict.HEALTHY),
     "many failures over an hour ago": (
@@ -213,6 +216,22 @@ def test_since_and_until() -> None:
     assert abs(both.since - (NOW - 20 * 60)) <= STEP
 
 
+def test_failures_from_before_what_was_read() -> None:
+    """Failures that reach back to the begin of what was read began earlier, and the begin is not told as theirs."""
+    begins = NOW - 3 * 3600
+    lasting = judge(world(("jwt", "failed", minutes(179, 0)), begins=begins))
+    assert (lasting.earlier, lasting.since) == (True, pytest.approx(begins, abs=2 * STEP))
+    assert not judge(world(("jwt", "failed", minutes(150, 0)), begins=begins)).earlier
+    both = judge(world(("jwt", "failed", minutes(179, 0)), ("token", "failed", minutes(20, 0)), begins=begins))
+    assert not both.earlier, "both are failing since token does"
+
+
+def test_the_runbook_says_which_are_a_cie() -> None:
+    """The table in the runbook calls for a CIE where the code does."""
+    rows = re.findall(r"^\| (\w+) \|.*\| (yes|no) \|$", BOOK_TEXT, re.M)
+    assert {name for name, needed in rows if needed == "yes"} == {one.value for one in CIE}
+
+
 def test_reasons_hold_the_numbers() -> None:
     """The rule and the figures behind it stand in the reason."""
     told = " ".join(judge(CASES["both fail; of success nothing is there"][0]).reason)
@@ -256,14 +275,13 @@ def test_never_healthy_without_data(evidence: Evidence) -> None:
 
 
 @given(EVIDENCE)
-def test_a_cie_exactly_when_no_login_is_left(evidence: Evidence) -> None:
-    """A CIE is called for if the endpoint is down, or if both methods fail now; never otherwise."""
+def test_a_cie_exactly_when_the_runbook_says(evidence: Evidence) -> None:
+    """A CIE is called for if the endpoint is down, or if token fails now, which is tried only after jwt; never
+    otherwise."""
     judged = judge(evidence)
     down = evidence.endpoint is not None and not evidence.endpoint.reachable
-    both = (
-        len(judged.courses) == 2 and all(one.failing for one in judged.courses) and judged.verdict is not Verdict.STALE
-    )
-    assert judged.cie is (down or both)
+    token = any(one.failing for one in judged.courses if one.method == "token")
+    assert judged.cie is (down or (token and judged.verdict is not Verdict.STALE))
     assert judged.cie is (judged.verdict in CIE)
     if judged.verdict in FAILING:
         assert not judged.over

@@ -94,6 +94,14 @@ def test_the_notification_tells_it_without_the_blocks() -> None:
     )
 
 
+def test_what_began_before_all_that_was_read() -> None:
+    """The begin of what was read is not told as the begin of the trouble."""
+    message = render.incident_message(also(diagnosis=BOTH.model_copy(update={"earlier": True})))
+    assert "(more than 90 min)" in shown(message)
+    assert "Since before " in shown(message)
+    assert "since before 2030-03-17 16:16 UTC" in message.text
+
+
 def test_each_step_has_its_button_or_its_tick() -> None:
     """A step with an offer has the offer's button, one without can be ticked; a ticked one says by whom."""
     found = {b["action_id"]: b for b in buttons(render.incident_message(OPEN)) if b["action_id"] in ("offer", "tick")}

@@ -177,6 +177,25 @@ def test_the_text_does_not_overstate(world: Any) -> None:
     assert "[fill in, the bot could not check it]" in told
 
 
+def test_the_text_says_since_when_also_of_an_old_failure(world: Any) -> None:
+    """With its day, as far back as it goes, and not as far as a picture does."""
+    world.happened("jwt", "failed", 300, since=600), world.happened("token", "success", 300, since=600)
+    told = "\n".join(world.ask(CONTACT, world.tools(without=("cases",)), region="us-south").text)
+    assert "is failing in us-south since 2030-03-17 07:4" in told
+
+
+def test_the_text_for_an_endpoint_that_is_down(world: Any) -> None:
+    """Logins that work all the same are no outage, and nothing is said that the lines below it contradict."""
+    world.well("us-south")
+    world.accounts.state = 503
+    tools = world.tools(without=("cases",))
+    told = world.ask(CONTACT, tools, region="us-south").text
+    assert "at risk" in told[0]
+    assert "does not work" in told[1]
+    world.prometheus["us-south"].fault = "internal"
+    assert "clusters is impacted" in world.ask(CONTACT, tools, region="us-south").text[0]
+
+
 def test_a_case_is_opened_once(world: Any) -> None:
     """With the text, urgent for a CIE; asking again tells its number."""
     world.both_fail("us-south")

@@ -254,9 +254,25 @@ def test_by_hand(world: Any) -> None:
     assert isinstance(found, Answer)
     assert found.text[0] == "Verdict: both_failing."
     assert found.text[1].startswith("Since ")
-    assert any("(/open-cie)" in note.text for note in found.notes)
+    assert [step.offer and step.offer.command for step in found.checklist] == [
+        "open-cie", "contact-redhat", "escalate-redhat-auth", None,
+    ]  # fmt: skip
+    assert found.checklist[0].offer.ask == {"region": "eu-de"}
     (_, over) = world.prometheus["eu-de"].log
     assert float(over["end"]) - float(over["start"]) == pytest.approx(5400)
+
+
+def test_since_when_is_looked_for(world: Any) -> None:
+    """An incident that is older than the usual hours has its begin found; one that began before all that can be read
+    is said to have; and a person who asks for so many hours gets just these."""
+    world.happened("jwt", "failed", 300, since=600), world.happened("token", "success", 300, since=600)
+    found = world.diagnose()
+    assert (found.since, found.earlier) == (pytest.approx(1_900_000_000 - 600 * 60, abs=240), False)
+    assert any("jwt 100%, 100%, 100%, 100%; token 0%" in note.text for note in found.evidence)
+    asked = world.ask(diagnose_redhat_auth.HANDLER, region="us-south", since="90m")
+    assert asked.text[1].startswith("Since before ")
+    world.happened("jwt", "failed", 300, since=2000)
+    assert world.diagnose().earlier
 
 
 def test_by_hand_for_a_region_that_is_none(world: Any) -> None:
