@@ -59,6 +59,13 @@ REFUSALS = (
         steps=("check-client", "renew", "run-again"),
     ),
     Refusal(
+        verdict="client_session_ended",
+        title="The client's part of the offline session has ended: a new offline token is needed",
+        means="It was revoked or reached its own end, or the server took it away because a token was used that had been "
+        "replaced already, as happens when two use the same one.",
+        steps=("renew", "check-owner", "run-again"),
+    ),
+    Refusal(
         verdict="owner_disabled",
         title="The account that owns the offline token is disabled",
         means="Nothing that is done to the token helps before its owner is enabled.",
@@ -67,7 +74,7 @@ REFUSALS = (
     Refusal(
         verdict="token_not_active",
         title="The token is past its end, or not valid yet",
-        means="An offline token has no end: this is an ordinary one, or the clock of the machine is wrong.",
+        means="This is an ordinary token, the realm limits the life of offline ones, or the clock of the machine is wrong.",
         steps=("renew", "run-again"),
     ),
     Refusal(

@@ -17,6 +17,7 @@ Verdict = Literal[
     "session_not_found",
     "session_not_active",
     "ordinary_session",
+    "client_session_ended",
     "token_not_active",
     "invalid_token",
     "wrong_client",
@@ -39,16 +40,11 @@ class Words(Value):
 WORDS = (  # the first that fits; words of a description, because whole sentences differ between versions of the server
     Words(verdict="session_not_found", parts=("offline user session not found",)),
     Words(verdict="session_not_active", parts=("offline session not active",)),
-    Words(verdict="stale_token", parts=("stale token", "stale refresh token", "token reuse exceeded")),
     Words(
-        verdict="wrong_client",
-        parts=(
-            "token client and authorized client",
-            "unmatching clients",
-            "required client",
-            "client session not active",
-        ),
+        verdict="stale_token", parts=("stale token", "stale refresh token", "token reuse exceeded", "issued before the")
     ),
+    Words(verdict="wrong_client", parts=("token client and authorized client", "unmatching clients")),
+    Words(verdict="client_session_ended", parts=("required client", "client session not active")),
     Words(verdict="owner_disabled", parts=("user disabled",)),
     Words(verdict="token_not_active", parts=("token is not active", "refresh token expired")),
     Words(verdict="invalid_token", parts=("invalid refresh token",)),

@@ -13,8 +13,10 @@ JUDGED: Mapping[Verdict, str] = {
     "good": "{sso} accepts the token.",
     "session_not_found": "{sso} no longer has the offline session: it was revoked, or not used for too long.",
     "session_not_active": "The offline session at {sso} has just ended: its longest life or idle time is over.",
+    "client_session_ended": "{sso} has the session still, but the client's part of it has ended: revoked, too old, too "
+    "long idle, or taken away because a spent token was used.",
     "ordinary_session": "The session at {sso} has ended, and it was an ordinary one: this is no offline token.",
-    "token_not_active": "{sso} says that the token is past its end, or not valid yet: this is no offline token.",
+    "token_not_active": "{sso} says that the token is past its end, or not valid yet.",
     "invalid_token": "{sso} does not know the token as its own: it is damaged, of another realm, or of no account.",
     "wrong_client": "{sso} issued the token for another client than the one that asks.",
     "stale_token": "A newer token took the place of this one at {sso}, or all up to a date were revoked.",
@@ -45,7 +47,7 @@ STATUSES: Mapping[int, tuple[str, str]] = {
     403: ("something in front of it keeps the bot out", "Ask those who run the network between the bot and it."),
     404: ("there is no such realm", "Check {setting}.issuer, and its address if that is another."),
 }
-AGAIN = "That says nothing of any token. It is tried again; if it goes on, look whether it is up."
+AGAIN = "That says nothing of any token. Try again in a minute; if it goes on, look whether it is up."
 CLOCKS = 30.0  # seconds that two clocks may differ before a token's times cannot be judged
 
 

@@ -228,7 +228,11 @@ def test_rotation(played: Place) -> None:
 
 @pytest.mark.parametrize(
     ("state", "verdict"),
-    [("without client", "wrong_client"), ("client idle", "wrong_client"), ("of another client", "wrong_client")],
+    [
+        ("without client", "client_session_ended"),
+        ("client idle", "client_session_ended"),
+        ("of another client", "wrong_client"),
+    ],
 )
 def test_a_session_and_its_client(played: Place, state: Any, verdict: str) -> None:
     """The ways in which a session may not go with the client any more."""
