@@ -160,7 +160,7 @@ def _concerns(audience: str, one: Record, names: frozenset[str]) -> bool:
     """Credds and Kerberos are the admins' business; an experiment hears of its nodes, its account and sign-ins."""
     if service_of(one.key) not in names:
         return False
-    return audience == ADMINS or not one.key.startswith("store:") or signs_in(one)
+    return audience == ADMINS or not one.key.startswith(("obtain:", "store:")) or signs_in(one)
 
 
 def _due(one: Record, heard: Record | None, threshold: int, now: float) -> bool:

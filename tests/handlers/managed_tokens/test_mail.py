@@ -44,7 +44,7 @@ def test_each_receiver_hears_once_of_what_concerns_them(
     errors: dict[str, int], heard: dict[tuple[str, str], float]
 ) -> None:
     """One mail at most for each; what is new has reached the threshold and was not told today, what is over was told;
-    an experiment hears of no other's, of none that wants no mail, and of no credd."""
+    an experiment hears of no other's, of none that wants no mail, and of no credd and no login."""
     known = {key: record(TROUBLE, key, count, NOW) for key, count in errors.items()}
     told = {f"{who}/{key}": record("tokens.told", f"{who}/{key}", 1, NOW - ago) for (who, key), ago in heard.items()}
     made = digests(FOUND, known, told, NOW, {})
@@ -57,7 +57,7 @@ def test_each_receiver_hears_once_of_what_concerns_them(
         assert all("Trouble" in one.body and "Mend it." in one.body for _ in one.news)
         if one.audience != ADMINS:
             names = {s.name for s in SERVICES if s.experiment == one.audience and s.notify}
-            assert all(service_of(key) in names and not key.startswith("store:") for key in one.news)
+            assert all(service_of(key) in names and not key.startswith(("obtain:", "store:")) for key in one.news)
     ours = next((one.news for one in made if one.audience == ADMINS), ())
     due = {key for key, one in known.items() if errors_of(one) >= 3 and heard.get((ADMINS, key), AGAIN) >= AGAIN}
     assert set(ours) == due
