@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from bot.core.diagnosis import Watching
 from bot.sources import Part, SecretSource
 
 ChannelId = Annotated[str, Field(pattern=r"^[CG][A-Z0-9]{1,40}$")]
@@ -32,7 +33,29 @@ class AlertRoute(Part):
     channel: str | None = Field(
         default=None, description="Channel id for incidents that came by webhook; default is slack.channel."
     )
+    every_seconds: float | None = Field(
+        default=None,
+        ge=10,
+        le=86400,
+        description="Seconds between two looks, half of it while it fails or nobody knows.",
+    )
+    quiet_minutes: float | None = Field(
+        default=None, ge=1, le=7 * 24 * 60, description="Minutes over, or resolved, after which an incident is closed."
+    )
+    longest_hours: float | None = Field(
+        default=None, ge=0.1, le=30 * 24, description="Hours after which what is not over is handed to people."
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="The handler's own settings.")
+
+    def watching(self, own: Watching) -> Watching:
+        """How incidents are followed: as it is said here, else in the handler's own way."""
+        said = {"every": self.every_seconds, "quiet": _times(self.quiet_minutes, 60),
+                "longest": _times(self.longest_hours, 3600)}  # fmt: skip
+        return own.model_copy(update={name: value for name, value in said.items() if value is not None})
+
+
+def _times(number: float | None, seconds: float) -> float | None:
+    return None if number is None else number * seconds
 
 
 class Alerts(Part):

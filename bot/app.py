@@ -49,7 +49,7 @@ class Parts:
     @cached_property
     def alert_handlers(self) -> dict[str, AlertHandler]:
         """The enabled alert handlers by name. Refused for one in the settings that there is not."""
-        return enabled.of(ALERT_HANDLERS, self.settings.alerts.handlers, "alerts.handlers")
+        return enabled.knowing(ALERT_HANDLERS, self.settings.alerts.handlers, "alerts.handlers")
 
     @cached_property
     def alert_settings(self) -> dict[str, HandlerSettings]:

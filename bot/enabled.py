@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from bot.core.diagnosis import AlertHandler
 from bot.core.errors import Refused
 from bot.core.handler import HandlerSettings
 
@@ -44,6 +45,13 @@ def of(handlers: Iterable[H], decided: Mapping[str, Decided], place: str) -> dic
         if name not in known:
             raise Refused(f"{place}.{name} in the settings is no handler.", f"There are: {', '.join(known)}.")
     return {name: each for name, each in known.items() if name not in decided or decided[name].enabled}
+
+
+def knowing(handlers: Iterable[AlertHandler], decided: Mapping[str, Decided], place: str) -> dict[str, AlertHandler]:
+    """The alert handlers that are on, each with what of it its own settings decide."""
+    known = of(handlers, decided, place)
+    own = settings(known, decided, place)
+    return {name: each.knowing(own[name]) for name, each in known.items()}
 
 
 def settings(handlers: Mapping[str, Named], decided: Mapping[str, Decided], place: str) -> dict[str, HandlerSettings]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field
 
 from bot.core.alert import Alert, Matcher
@@ -54,8 +56,9 @@ def answer(found: Diagnosis) -> Answer:
     )
 
 
-def region_of(alert: Alert) -> str:
-    return alert.labels.get("region", "")[:100]
+def region_of(settings: Settings) -> Callable[[Alert], str]:
+    """The region that an alert names, by the label that the settings name."""
+    return lambda alert: alert.labels.get(settings.region_label, "")[:100]
 
 
 HANDLER = Handler(
@@ -81,7 +84,7 @@ ALERT_HANDLER = AlertHandler(
         ),
     ),
     diagnose=diagnose,
-    key=region_of,
+    keyed=region_of,
     recognises=lambda text: METRIC in text,
     watching=Watching(every=120, quiet=1800, longest=12 * 3600),
     runbook=RUNBOOK,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -97,7 +97,8 @@ class AlertHandler:
     """What answers an alert. `diagnose(subject, settings, tools)` looks and changes nothing.
 
     `key(alert)` says which incident an alert belongs to ("" when the alert does not tell: it then joins the open
-    incident of this handler, if there is one). `recognises(text)` is for posted logs and messages without labels.
+    incident of this handler, if there is one); `keyed(settings)` makes it where the handler's settings decide.
+    `recognises(text)` is for posted logs and messages without labels.
     """
 
     name: str
@@ -109,3 +110,8 @@ class AlertHandler:
     recognises: Callable[[str], bool] = lambda _: False
     watching: Watching = field(default_factory=Watching)
     runbook: str = ""
+    keyed: Callable[[Any], Callable[[Alert], str]] | None = None
+
+    def knowing(self, settings: HandlerSettings) -> AlertHandler:
+        """This handler with the key that its settings decide."""
+        return replace(self, key=self.keyed(settings)) if self.keyed else self

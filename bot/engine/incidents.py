@@ -37,7 +37,9 @@ def live(handler: str, key: str) -> str:
 
 def rule(shop: Workshop, handler: str) -> Watching:
     """How incidents of this handler are followed, also when there is no such handler any more."""
-    return shop.alert_handlers[handler].watching if handler in shop.alert_handlers else Watching()
+    own = shop.alert_handlers[handler].watching if handler in shop.alert_handlers else Watching()
+    route = shop.settings.alerts.handlers.get(handler)
+    return route.watching(own) if route else own
 
 
 def lock(conn: sa.Connection, *which: sa.ColumnElement[bool]) -> Any | None:

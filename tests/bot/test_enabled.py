@@ -6,6 +6,8 @@ import pytest
 
 from bot import enabled
 from bot.alerting import AlertRoute
+from bot.app import Parts
+from bot.core.alert import Alert
 from bot.core.errors import Refused
 from bot.settings import parse
 from handlers import ALERT_HANDLERS, HANDLERS
@@ -20,6 +22,14 @@ def test_all_are_on_that_are_not_off() -> None:
     assert list(enabled.of(ALERT_HANDLERS, {}, ALERTS)) == [handler.name for handler in ALERT_HANDLERS]
     assert first not in enabled.of(ALERT_HANDLERS, {first: AlertRoute(enabled=False)}, ALERTS)
     assert first in enabled.of(ALERT_HANDLERS, {first: AlertRoute(channel="C0ONCALL")}, ALERTS)
+
+
+def test_the_label_of_the_region_makes_the_incident() -> None:
+    """Alerts of two regions are two incidents, by whatever label the settings say that names them."""
+    route = {"settings": {"region_label": "dc"}}
+    handler = Parts(parse({"alerts": {"handlers": {"redhat-auth": route}}}, "test")).alert_handlers["redhat-auth"]
+    alert = Alert(identity="a", status="firing", labels={"dc": "eu-de", "region": "europe"}, starts_at=0)
+    assert handler.key(alert) == "eu-de"
 
 
 def test_an_unknown_name_is_told_with_the_known_ones() -> None:

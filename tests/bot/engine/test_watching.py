@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.alerting import AlertRoute
 from bot.core.diagnosis import Diagnosis, Mood, Watching
 from bot.core.incident import IncidentState
 from bot.engine import incidents, retention, tables, watching
@@ -51,6 +53,23 @@ def test_it_is_closed_when_it_stays_quiet(story: Any) -> None:
     assert story.bench.audited()[-1] == "incident_closed"
     story.look()
     assert pass_by(story, 3600).state == IncidentState.CLOSED
+
+
+def test_the_settings_say_how_it_is_followed(story: Any) -> None:
+    """What they say counts; what they leave out is the handler's own."""
+    route = AlertRoute.model_validate({"every_seconds": 40, "quiet_minutes": 5})
+    known = story.bench.shop.settings
+    alerts = known.alerts.model_copy(update={"handlers": {"sso": route}})
+    story.bench.shop = replace(story.bench.shop, settings=known.model_copy(update={"alerts": alerts}))
+    story.bench.desk._shop = story.bench.shop
+    story.hear()
+    assert story.row(tables.incident)[0].hand_over_at == story.bench.now + 43200
+    assert story.look(BAD).next_look_at == story.bench.now + 20
+    pass_by(story, 20)
+    assert story.look(OVER).state == IncidentState.QUIET
+    assert pass_by(story, 299).state == IncidentState.QUIET
+    assert pass_by(story, 1).state == IncidentState.CLOSED
+    assert any("quiet for 5 minutes" in note for note in story.notes())
 
 
 def test_a_new_alert_ends_the_quiet(story: Any) -> None:
