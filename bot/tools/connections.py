@@ -48,9 +48,18 @@ class _Prompt:
             raise ConnectTimeoutError(self, "connected too late")
 
 
+class _FreshAndPrompt(_Fresh, _Prompt):
+    """Beside a connection class: both."""
+
+
 def keep_fresh(manager: PoolManager) -> None:
     """Let the manager's pools reuse only connections that were used within the last `IDLE` seconds."""
     manager.pool_classes_by_scheme = _pools(_Fresh)
+
+
+def keep_fresh_and_prompt(manager: PoolManager) -> None:
+    """Both: reuse only what is fresh, and send nothing over a connection that took longer than its time to be made."""
+    manager.pool_classes_by_scheme = _pools(_FreshAndPrompt)
 
 
 def never_late(manager: PoolManager) -> None:

@@ -17,6 +17,7 @@ How = Literal[
 LOADING = threading.Lock()  # HTTP clients load at the first look, and in one thread at a time
 PAUSE = 0.25  # seconds before a second try
 BLIPS: tuple[How, ...] = ("dns", "refused", "cut")  # worth one more try: each is told at once
+UNSENT: tuple[How, ...] = ("dns", "certificate", "tls", "ca_file", "refused", "unsendable")
 BUSY = (502, 503, 504)  # a proxy whose server is away for a moment
 
 SENTENCES: dict[How, str] = {
@@ -46,6 +47,7 @@ class Answer:
     latency: float | None = None
     kind: str = ""
     date: float | None = None
+    unsent: bool = False  # nobody has heard the request
 
     @cached_property
     def document(self) -> Any:
@@ -58,6 +60,11 @@ class Answer:
     @property
     def object(self) -> dict[str, Any] | None:
         return self.document if isinstance(self.document, dict) else None
+
+    @property
+    def doubtful(self) -> bool:
+        """Nobody knows whether what was asked for is done, or will be."""
+        return self.how not in ("answered", *UNSENT) and not self.unsent
 
     @property
     def blip(self) -> bool:

@@ -19,7 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from requests.exceptions import InvalidHeader, InvalidURL, Timeout, TooManyRedirects
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeout
 from urllib3.util.retry import Retry
 
@@ -94,7 +94,7 @@ def look(session: Session, ask: Callable[[Session], object]) -> Answer:
     except Exception as problem:
         # Everything: clients fail in their own ways, with the body and the login in their texts.
         if session.last is None or isinstance(problem, TooManyRedirects):
-            return Answer(how(problem), latency=time.monotonic() - began)
+            return Answer(how(problem), latency=time.monotonic() - began, unsent=unsent(problem))
     if session.last is None:
         return Answer("cut", latency=time.monotonic() - began)
     return _heard(session.last, time.monotonic() - began)
@@ -138,6 +138,11 @@ def how(problem: Exception) -> How:
         if any(isinstance(link, kinds) for link in chain):
             return how
     return "cut"
+
+
+def unsent(problem: Exception) -> bool:
+    """Was there no connection to send anything over?"""
+    return any(isinstance(link, NewConnectionError | ConnectTimeoutError) for link in links(problem))
 
 
 KINDS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], How], ...] = (

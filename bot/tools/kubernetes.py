@@ -172,13 +172,19 @@ class KubernetesClusters:
         return now
 
     def _back_up(self, cluster: str, now: Document, run: str) -> None:
-        """The run's first copy stays: a second call would keep what the first has written."""
+        try:
+            self._copy(cluster, now, run)
+        except Drifted:  # perhaps an earlier try of ours, whose answer came too late, has just put it there
+            self._copy(cluster, now, run)
+
+    def _copy(self, cluster: str, now: Document, run: str) -> None:
+        """Of what was there before the run wrote: what others wrote after a first try that failed belongs to it."""
         namespace, name = now["metadata"]["namespace"], now["metadata"]["name"]
-        there = self._backup(cluster, namespace, name)
+        there, new = self._backup(cluster, namespace, name), secrets.backup(now, run)
         if there is not None:
             secrets.checked_backup(there, of=name)
-        if not secrets.kept_for(there, name, run):
-            self._replace(cluster, secrets.backup(now, run), there)
+        if not secrets.kept_for(there, name, run) or not (self._wrote(now, run) or secrets.alike(there, new)):
+            self._replace(cluster, new, there)
 
     def _put(self, cluster: str, document: Document) -> None:
         namespace, name = document["metadata"]["namespace"], document["metadata"]["name"]

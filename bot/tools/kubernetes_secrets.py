@@ -89,6 +89,14 @@ def kept_for(document: Document | None, of: str, run: str) -> bool:
     return (notes.get(BACKUP_OF), notes.get(RUN)) == (of, run)
 
 
+def alike(one: Document | None, other: Document) -> bool:
+    """Would both be put back as the same?"""
+    known = [
+        (each.get("type"), _strings(each.get("data")), annotations_of(each).get(KEPT)) for each in (one or {}, other)
+    ]
+    return known[0] == known[1]
+
+
 def outlived(document: Document, of: str, run: str) -> Refused | None:
     """The refusal to put back, when this is a later run's backup: one of what that run wrote."""
     notes = annotations_of(document)

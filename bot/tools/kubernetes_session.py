@@ -52,9 +52,9 @@ class Session:
         if answer.status in also and (answer.status != 404 or absent(answer)):
             return answer
         if not 200 <= answer.status < 300:
-            raise refusal(answer, doing, self.where)
+            raise refusal(answer, doing, self.where, changes=request.changes)
         if answer.object is None:
-            raise misshapen(self.where)
+            raise misshapen(self.where, changes=request.changes)
         return answer
 
     def send(self, request: Request) -> Answer:
@@ -87,14 +87,14 @@ class Session:
             raise Transient(f"The bot itself asks {lower(self.where)} too much at a time.", BUSY)
         try:
             self._not_while_away()  # those who waited for their turn need not find out again
-            return self._noted(self.wire.send(request, token))
+            return self._noted(self.wire.send(request, token), request)
         finally:
             self._turns.release()
 
-    def _noted(self, answer: Answer) -> Answer:
+    def _noted(self, answer: Answer, request: Request) -> Answer:
         self._away = Away(answer, self._clock() + PAUSE) if answer.how in AWAY else None
         if answer.how != "answered":
-            raise silence(answer, self.where, self.wire.seconds)
+            raise silence(answer, self.where, self.wire.seconds, changes=request.changes)
         return answer
 
     def _not_while_away(self) -> None:

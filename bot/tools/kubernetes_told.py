@@ -94,18 +94,21 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def silence(answer: Answer, where: str, seconds: float) -> Told:
-    """The error for a request that got no answer. `seconds`: the most that it was waited for; less for a connection."""
+def silence(answer: Answer, where: str, seconds: float, *, changes: bool = False) -> Told:
+    """The error for a request that got no answer. `seconds`: the most that it was waited for; less for a connection.
+    `changes`: does it change anything?"""
     waited = seconds if answer.latency is None else min(seconds, round(answer.latency, 1))
     told = answer.silence(lower(where), waited)
     told = told[0].upper() + told[1:]
     cure = CURES.get(answer.how, AGAIN)
-    return Refused(told, cure) if answer.how in HOPELESS else Transient(told, cure)
+    if answer.how in HOPELESS:
+        return Refused(told, cure)
+    return Transient(told, cure, unheard=changes and answer.doubtful)
 
 
-def misshapen(where: str) -> Transient:
+def misshapen(where: str, *, changes: bool = False) -> Transient:
     """A whole answer came, but not one that the API gives."""
-    return Transient(f"What answers as {lower(where)} does not speak like Kubernetes.", ADDRESS)
+    return Transient(f"What answers as {lower(where)} does not speak like Kubernetes.", ADDRESS, unheard=changes)
 
 
 def absent(answer: Answer) -> bool:
@@ -116,8 +119,8 @@ def absent(answer: Answer) -> bool:
     return Status.of(answer) is not None or answer.body.startswith(b"404 page not found")
 
 
-def refusal(answer: Answer, doing: Doing, where: str) -> Told:
-    """The error for an answer that is not what was asked for."""
+def refusal(answer: Answer, doing: Doing, where: str, *, changes: bool = False) -> Told:
+    """The error for an answer that is not what was asked for. `changes`: was it more than a question?"""
     if told := _before_the_api(answer, where):
         return told
     status = Status.of(answer) or Status()
@@ -129,7 +132,7 @@ def refusal(answer: Answer, doing: Doing, where: str) -> Told:
         return _overtaken(status, doing, where)
     if answer.status in (400, 413, 422):
         return _invalid(answer.status, status, doing, where)
-    return _failed(answer, doing, where)
+    return _failed(answer, doing, where, changes)
 
 
 def _before_the_api(answer: Answer, where: str) -> Told | None:
@@ -193,14 +196,17 @@ def _invalid(number: int, status: Status, doing: Doing, where: str) -> Told:
     return Refused(f"{where} did not {doing}, because it would not be valid ({number}){wrong}.", now)
 
 
-def _failed(answer: Answer, doing: Doing, where: str) -> Told:
+def _failed(answer: Answer, doing: Doing, where: str, changes: bool) -> Told:
     number = answer.status
     if number == 429:
         return Transient(f"{where} is asked too often and did not {doing} (429).", BUSY, after=answer.after)
     if number == 410:
         return Transient(f"{where} did not hold its list of {doing.resource} long enough (410).", BUSY)
+    unheard = changes and number in (500, 502, 504)  # who gave up waiting may have been heard all the same
     if number in (502, 503, 504):
-        return Transient(f"{where} could not {doing} just now ({number}).", BUSY, after=answer.after)
+        what = f"{where} could not {doing} just now ({number})."
+        return Transient(what, BUSY, after=answer.after, unheard=unheard)
     if number >= 500:
-        return Transient(f"{where} failed inside when asked to {doing} ({number}).", BUSY, after=answer.after)
+        what = f"{where} failed inside when asked to {doing} ({number})."
+        return Transient(what, BUSY, after=answer.after, unheard=unheard)
     return Refused(f"{where} did not understand the request to {doing} ({number}).", ADDRESS)

@@ -34,6 +34,11 @@ class Request:
     content_type: str = JSON
 
     @property
+    def changes(self) -> bool:
+        """Is it more than a question?"""
+        return self.method != "GET" and not self.path.endswith("reviews")
+
+    @property
     def target(self) -> str:
         return f"{self.path}?{urlencode(self.query)}" if self.query else self.path
 
@@ -76,14 +81,14 @@ class Wire:
             return self._transport
 
     def _exchange(self, transport: Any, request: Request, token: Secret, seconds: float) -> Answer:
-        from bot.tools.http_session import how
+        from bot.tools.http_session import how, unsent
 
         began = time.monotonic()
         try:
             return self._heard(transport, request, token, seconds)
         except Exception as problem:
             # Everything: the client may fail in its own ways, and http.client quotes the token in its texts.
-            return Answer(how(problem), latency=time.monotonic() - began)
+            return Answer(how(problem), latency=time.monotonic() - began, unsent=unsent(problem))
 
     def _heard(self, transport: Any, request: Request, token: Secret, seconds: float) -> Answer:
         headers = {"Authorization": f"Bearer {token.reveal()}", "Accept": JSON, "User-Agent": "hivekeeper"}
@@ -121,7 +126,7 @@ def _transport(settings: Cluster) -> Any:
     from urllib3 import Retry
 
     import bot.tools.http_session  # noqa: F401 - it loads requests, and this is where loading is done
-    from bot.tools.connections import keep_fresh
+    from bot.tools.connections import keep_fresh_and_prompt
 
     ca_file = str(settings.ca_file) if settings.ca_file else certifi.where()
     configuration = Configuration(
@@ -129,7 +134,7 @@ def _transport(settings: Cluster) -> Any:
         retries=Retry(total=False), connection_pool_maxsize=CONNECTIONS,
     )  # fmt: skip
     transport = RESTClientObject(configuration)
-    keep_fresh(transport.pool_manager)
+    keep_fresh_and_prompt(transport.pool_manager)
     return transport
 
 
