@@ -12,8 +12,9 @@ from bot.core.handler import Ask, Handler
 from bot.core.plan import Answer, Note, Plan, Premise, Stage, Table
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
-from handlers.offline_cure import places, refreshing, shared
+from handlers.offline_cure import refreshing
 from handlers.offline_look import DAY, span
+from handlers.offline_shared import holders, sessions, warned
 from handlers.offline_state import untried
 from handlers.offline_steps import RefreshToken, SameSession
 from handlers.offline_tokens import KEEP, Name, Settings, chosen, kept_alive
@@ -40,7 +41,7 @@ def plan(ask: KeepOfflineAlive, settings: Settings, tools: ReadTools) -> Plan | 
     failed += tuple(f"{one.name}: {one.state} Ask for /fix-offline-session." for one in looked if one.why is not None)
     sound = tuple(one for one in looked if one.why is None)
     due = tuple(one for one in sound if ask.force or is_due(one, settings, tools.now()))
-    return propose(ask, due, failed, tools) if due else fresh(sound, failed, settings, tools)
+    return propose(ask, due, failed, settings, tools) if due else fresh(sound, failed, settings, tools)
 
 
 def is_due(looked: Looked, settings: Settings, now: float) -> bool:
@@ -61,15 +62,17 @@ def fresh(sound: tuple[Looked, ...], failed: tuple[str, ...], settings: Settings
     )
 
 
-def propose(ask: KeepOfflineAlive, due: tuple[Looked, ...], failed: tuple[str, ...], tools: ReadTools) -> Plan:
+def propose(
+    ask: KeepOfflineAlive, due: tuple[Looked, ...], failed: tuple[str, ...], settings: Settings, tools: ReadTools
+) -> Plan:
     """One step for each session: those who share one are refreshed as one, those in one document one after another."""
     steps: dict[str, RefreshToken] = {}
+    known = sessions(settings, tools)
     for one in due:
         assert one.found is not None, "only what is there is due"
-        step = refreshing(one, one.found, places(one, tools), tools)
-        before = steps.get(one.found.session)
-        both = dict.fromkeys((*(before.places if before else ()), *step.places))
-        steps[one.found.session] = (before or step).model_copy(update={"places": tuple(both)})
+        refs = holders(one.found.session, known, one.place.ref)
+        if one.found.session not in steps:
+            steps[one.found.session] = refreshing(one, one.found, refs, tools)
     some = f"{len(due)} offline tokens" if len(due) > 1 else f"the offline token {due[0].name}"
     paths = {one.place.path for one in due}
     return Plan(
@@ -81,7 +84,7 @@ def propose(ask: KeepOfflineAlive, due: tuple[Looked, ...], failed: tuple[str, .
         on_failure="go_on",
         premises=premises(due),
         notes=tuple(Note(label="Last refreshed", text=one.name, at=one.used_at) for one in due if one.used_at),
-        warnings=(*failed, *dict.fromkeys(said for one in due for said in shared(one, tools))),
+        warnings=(*failed, *(said for step in steps.values() for said in warned(step.places))),
     )
 
 

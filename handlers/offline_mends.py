@@ -15,8 +15,8 @@ MENDS: Mapping[Verdict, str] = {
     "stale_token": "Whoever used it last has its successor: find out who that is. If nobody kept it, as when the bot "
     "was stopped in the middle, {hand}. Give each user of it a token of its own.",
     "wrong_client": "A token is needed that was issued for the client the consumer logs in as: {hand}.",
-    "client_session_ended": "A new token is needed: production's if it has another session, else {hand}. If two use one token "
-    "and the realm spends it with each use, give each its own.",
+    "client_session_ended": "A new token is needed: production's if it has another session, else {hand}. If two use "
+    "one token and the realm spends it with each use, give each its own.",
     "ordinary_session": "A token is needed from a login with the scope offline_access: {hand}.",
     "token_not_active": "An offline token has no end unless the realm limits its life: {hand}.",
     "invalid_token": "Copy it anew and whole from where it was issued, and into the right realm; or {hand}.",

@@ -61,8 +61,8 @@ REFUSALS = (
     Refusal(
         verdict="client_session_ended",
         title="The client's part of the offline session has ended: a new offline token is needed",
-        means="It was revoked or reached its own end, or the server took it away because a token was used that had been "
-        "replaced already, as happens when two use the same one.",
+        means="It was revoked or reached its own end, or the server took it away because a token was used that had "
+        "been replaced already, as happens when two use the same one.",
         steps=("renew", "check-owner", "run-again"),
     ),
     Refusal(
@@ -74,7 +74,7 @@ REFUSALS = (
     Refusal(
         verdict="token_not_active",
         title="The token is past its end, or not valid yet",
-        means="This is an ordinary token, the realm limits the life of offline ones, or the clock of the machine is wrong.",
+        means="This is an ordinary token, the realm limits the life of offline ones, or the machine's clock is wrong.",
         steps=("renew", "run-again"),
     ),
     Refusal(

@@ -35,6 +35,14 @@ class Asked(Value):
         return tools.sso.refresh(self.realm, token, client=self.client)
 
 
+class Noted(Value):
+    """The fields beside a token that tell when it was last used, and when it was last refused."""
+
+    path: str
+    used: str
+    refused: str
+
+
 class TryToken(Step):
     """Proves by a refresh grant that a token is good, before it is brought anywhere. What the grant gives in its place
     is kept where it came from; `spare`: or there, when it cannot be."""
@@ -115,15 +123,14 @@ class TakeToken(Step):
 
 class RefreshToken(Step):
     """Use a token, which keeps its session alive; what is given in its place is kept in every place that had it. When
-    it was used, or refused, is noted beside it in the first place."""
+    it was used, or refused, is noted beside it."""
 
     kind: Literal["sso.refresh-token"] = "sso.refresh-token"
     places: tuple[SecretRef, ...] = Field(min_length=1)
     session: str
     asked: Asked
     spare: SecretRef
-    noted: str
-    failed: str
+    notes: tuple[Noted, ...] = Field(min_length=1)
     since: float
 
     def says(self) -> str:
@@ -134,18 +141,18 @@ class RefreshToken(Step):
         first, *others = (held(ref, tools) for ref in self.places)
         if first is None or first.session != self.session or any(o is None or o.mark != first.mark for o in others):
             return False
-        at = tools.vault.stamp(self.places[0].path, self.noted)
-        return at is not None and at >= self.since
+        used = (tools.vault.stamp(note.path, note.used) for note in self.notes)
+        return all(at is not None and at >= self.since for at in used)
 
     def do(self, tools: Tools, run: RunRef) -> None:
         token = self._newest(tools)
         answer = self.asked.refresh(tools, token)
         if not answer.judged.good:
-            self._note(tools, self.failed, run)
+            self._note(tools, [(note.path, note.refused) for note in self.notes], run)
             told = f"The token in {self.places[0]} is no good: {answer.judged.told}"
             raise Unverified(told, mend(answer.judged))
         keep(tools, self.places, token if answer.instead is None else answer.instead, run, self.spare)
-        self._note(tools, self.noted, run)
+        self._note(tools, [(note.path, note.used) for note in self.notes], run)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Nothing to put back: a session that was used stays so, and its newest token is the one that is good."""
@@ -159,9 +166,10 @@ class RefreshToken(Step):
         found = [of_session(tools, ref, self.session) for ref in self.places]
         return max(found, key=lambda one: one.issued_at or 0.0).token
 
-    def _note(self, tools: Tools, name: str, run: RunRef) -> None:
-        at = max(tools.now(), self.since)
-        tools.vault.write(self.places[0].path, {name: stamp.noted(at)}, run=run.id)
+    def _note(self, tools: Tools, fields: list[tuple[str, str]], run: RunRef) -> None:
+        at = stamp.noted(max(tools.now(), self.since))
+        for path, name in fields:
+            tools.vault.write(path, {name: at}, run=run.id)
 
 
 class AccountLogsIn(Step):

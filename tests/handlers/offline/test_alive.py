@@ -117,6 +117,47 @@ def test_one_document_one_after_another(good: Any) -> None:
     assert all(good.good(good.keep(f"t{n}", token)) for n, token in enumerate(tokens))
 
 
+@pytest.fixture
+def twins(good: Any) -> Any:
+    """A second place of the settings, with the token that sandbox and production have."""
+    good.more = {"second": {"path": "sd-uhc/second", "field": "token", "inside": []}}
+    good.change("sd-uhc/second", token=good.new)
+    return good
+
+
+def test_two_places_with_one_session_are_both_told_to_be_fresh(twins: Any) -> None:
+    """They are refreshed as one, and it is noted beside each: nobody is called for the one that was not asked about."""
+    twins.ahead = 7 * DAY
+    plan = twins.alive()
+    assert len(plan.steps) == 1
+    twins.apply(plan)
+    assert len(twins.realm.forms) == 1
+    twins.ahead = 24 * DAY
+    assert {one.name: one.alarm for one in inventory(twins.settings, twins.read_tools)} == {"ocm-ci": "", "second": ""}
+
+
+def test_two_places_with_one_session_are_both_told_to_be_refused(twins: Any) -> None:
+    """What the realm says of one is true of the other."""
+    twins.ahead = 7 * DAY
+    plan = twins.alive()
+    twins.realm.end_session("ocm-ci")
+    with pytest.raises(Unverified):
+        twins.apply(plan)
+    assert [one.alarm for one in inventory(twins.settings, twins.read_tools)] == ["refused", "refused"]
+
+
+@pytest.mark.parametrize("ask", [{"place": ("second",), "force": True}, {"place": ("ocm-ci",), "force": True}])
+def test_a_token_is_spent_for_nobody(twins: Any, ask: dict[str, Any]) -> None:
+    """Only one place is asked about, and the realm spends tokens: whoever has the same one gets its successor, too."""
+    twins.realm.rotate()
+    plan = twins.alive(**ask)
+    assert "sd-uhc/second" in plan.warnings[0]
+    twins.apply(plan)
+    twins.keep("successor", twins.token())
+    assert twins.token() == twins.there() == twins.there("sd-uhc/second") != twins.new
+    assert twins.good(twins.token())
+
+
 @pytest.mark.parametrize(
     ("days", "state", "alarm"),
     [(1, "fresh", ""), (22, "fresh", ""), (24, "due", "7d"), (27.5, "due", "3d"), (29.5, "due", "1d"),

@@ -38,6 +38,19 @@ def test_what_the_realm_gives_is_kept(world: Any) -> None:
     assert world.good(world.token())
 
 
+def test_a_cure_spends_nobody_else_s_token(world: Any) -> None:
+    """A third place has production's token, too: when the realm spends it for this cure, all three get its successor."""
+    world.more = {"third": {"path": "sd-uhc/third", "field": "token", "inside": []}}
+    world.change("sd-uhc/third", token=world.new)
+    world.realm.rotate()
+    plan = world.plan(place="ocm-ci")
+    assert "sd-uhc/third" in plan.warnings[0]
+    world.apply(plan)
+    world.keep("kept", world.token())
+    assert world.there() == world.there("sd-uhc/third") == world.token()
+    assert world.good(world.token())
+
+
 def test_applying_again_does_nothing(world: Any) -> None:
     """A plan that was carried out is done: nothing is asked and nothing written."""
     plan = world.plan()
