@@ -4,6 +4,7 @@ if anything fails on the way, the person has it still and the bot has it no more
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -55,10 +56,11 @@ def take(shop: Workshop, write: Write, press: Press, secret: Secret) -> Outcome:
         wanted = sought(shop, row, press)
         if wanted.way:
             raise Refused("That is not typed in: one signs in for it.", "Press the button of the message.")
-        put(shop, wanted, secret, place(press))
+        found_out(lambda: put(shop, wanted, secret, place(press)))
     except Exception as error:  # whatever Vault's client raises is told in our words
-        told = failure(error, press.run, "Putting it into Vault").trouble
-        said = f"{told.what} {told.now} It was not kept.".replace("  ", " ")
+        failed = failure(error, press.run, "Putting it into Vault")
+        end = "Whether it was kept is not known: hand it in once more." if failed.unheard else "It was not kept."
+        said = f"{failed.trouble.what} {failed.trouble.now} {end}".replace("  ", " ")
         return write(lambda conn: refused(conn, shop, press, "hand_in", said))
     try:
         return write(lambda conn: _taken(conn, shop, press, wanted))
@@ -97,11 +99,21 @@ def place(press: Press) -> str:
 def put(shop: Workshop, wanted: Wanted, secret: Secret, run: str) -> None:
     """Into Vault. Nobody undoes this, so no older value is left lying about."""
     vault = vault_of(shop)
-    vault.write(wanted.into.path, {wanted.into.field: secret}, run=run)
     try:
-        vault.retire(wanted.into.path, run=run)
-    except Told:
-        return  # the new value stands, and that counts
+        vault.write(wanted.into.path, {wanted.into.field: secret}, run=run)
+    finally:
+        with suppress(Told):  # whether the new value stands is what counts
+            vault.retire(wanted.into.path, run=run)
+
+
+def found_out(call: Callable[[], None]) -> None:
+    """The call, and once more when its answer was lost: what is done already is not done again."""
+    try:
+        call()
+    except Transient as error:
+        if not error.unheard:
+            raise
+        call()
 
 
 def vault_of(shop: Workshop) -> VaultWriter:

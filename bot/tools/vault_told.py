@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bot.core.errors import Refused, Told, Transient
 
 AGAIN = "Try again in a minute."
+GAVE_UP = (500, 502, 504)  # who answers so may have been heard all the same by who does the work
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,10 @@ class Doing:
 
     def __str__(self) -> str:
         return f"{self.verb} {self.path}"
+
+    @property
+    def changes(self) -> bool:
+        return self.verb in ("write", "delete")
 
     @property
     def missing(self) -> str:
@@ -114,7 +119,9 @@ def refusal(reply: Reply, doing: Doing, *, token_unknown: bool = False) -> Told:
         return Refused(f"Vault refused to {doing} ({reply.status}).", doing.missing)
     rule = next(rule for rule in RULES if rule.low <= reply.status <= rule.high and reply.mentions(rule.words))
     what = rule.what.format(doing=doing, path=doing.path, status=reply.status)
-    return Transient(what, rule.now, after=reply.after) if rule.kind is Transient else rule.kind(what, rule.now)
+    if rule.kind is not Transient:
+        return rule.kind(what, rule.now)
+    return Transient(what, rule.now, after=reply.after, unheard=doing.changes and reply.status in GAVE_UP)
 
 
 def misshapen(doing: Doing) -> Transient:
@@ -122,4 +129,5 @@ def misshapen(doing: Doing) -> Transient:
     return Transient(
         f"What answered the request to {doing} does not speak like Vault.",
         "Check that vault.address is Vault itself and not a login page or a proxy.",
+        unheard=doing.changes,
     )

@@ -21,6 +21,7 @@ from bot.core.errors import Refused, Told, Transient
 from bot.settings import Vault
 from bot.tools.address import host, is_http
 from bot.tools.connections import keep_fresh
+from bot.tools.http_session import unsent
 from bot.tools.tls import distrusted
 from bot.tools.vault_told import Doing, Reply, misshapen
 
@@ -93,13 +94,18 @@ def _unheard(problem: Exception, doing: Doing, settings: Vault) -> Told:
     if told := _misconfigured(problem, where, settings):
         return told
     again = "Try again in a minute; if it goes on, check the network between the bot and Vault."
+    unheard = doing.changes and not unsent(problem)
+    return Transient(_silence(problem, where, doing, settings.timeout), again, unheard=unheard)
+
+
+def _silence(problem: Exception, where: str, doing: Doing, seconds: float) -> str:
     if isinstance(problem, requests.exceptions.Timeout):
-        return Transient(f"{where} did not answer within {settings.timeout:g} s when asked to {doing}.", again)
+        return f"{where} did not answer within {seconds:g} s when asked to {doing}."
     if isinstance(problem, requests.exceptions.TooManyRedirects):
-        return Transient(f"{where} sent the bot round in circles when asked to {doing}.", again)
+        return f"{where} sent the bot round in circles when asked to {doing}."
     if isinstance(problem, requests.exceptions.RequestException):
-        return Transient(f"The connection to {where} failed when asked to {doing}.", again)
-    return Transient(f"{where} could not be asked to {doing} ({type(problem).__name__}).", again)
+        return f"The connection to {where} failed when asked to {doing}."
+    return f"{where} could not be asked to {doing} ({type(problem).__name__})."
 
 
 def _misconfigured(problem: Exception, where: str, settings: Vault) -> Told | None:

@@ -55,6 +55,29 @@ def test_nothing_older_is_left_beside_it(wanting: Any) -> None:
     assert wanting.safe.backups == set()
 
 
+@pytest.mark.parametrize("error", [Transient("Vault is away.", unheard=True), Refused("Vault said no.")])
+def test_nor_when_it_could_not_be_written(error: Exception, wanting: Any) -> None:
+    """What was saved before a write that failed would lie there for ever: nobody undoes that."""
+    wanting.safe.trouble = [error, error]
+    assert not wanting.hand_in("one", wanting.answered(), "made-up").accepted
+    assert wanting.safe.backups == set()
+
+
+def test_a_lost_answer_is_found_out(wanting: Any) -> None:
+    """It is in Vault: who handed it in is not told otherwise."""
+    wanting.safe.lost = [Transient("Vault did not answer within 10 s.", unheard=True)]
+    outcome = wanting.hand_in("one", wanting.answered(), "made-up")
+    assert outcome.accepted, outcome.told
+    assert (wanting.held, wanting.safe.writes) == ("made-up", 1)
+
+
+def test_what_nobody_knows_is_not_told(wanting: Any) -> None:
+    """Vault may still write it: "not kept" would be a guess."""
+    wanting.safe.trouble = [Transient("Vault did not answer.", "Look at it.", unheard=True)] * 2
+    outcome = wanting.hand_in("one", wanting.answered(), "made-up")
+    assert outcome.told == "Vault did not answer. Look at it. Whether it was kept is not known: hand it in once more."
+
+
 def test_the_same_press_again_is_the_same_outcome(wanting: Any) -> None:
     """Slack sends a form twice: nothing is written again, and nothing asked for again; a refusal stays one, too."""
     run = wanting.answered()
