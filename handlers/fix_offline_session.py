@@ -80,6 +80,8 @@ def differs(looked: Looked, ref: SecretRef, tools: ReadTools) -> bool:
         return False
     if looked.found is not None and (found.mark == looked.found.mark or older(found, looked.found)):
         return False
+    if looked.died_with(found):
+        return False
     return unfit(found, looked.place, looked.subject, tools) is None
 
 

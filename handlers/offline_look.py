@@ -41,9 +41,10 @@ class Held:
     issued_at: float | None
 
     def told(self, now: float) -> str:
-        """Whose it is and how old, in words."""
-        age = "" if self.issued_at is None else f", issued {span(now - self.issued_at)} ago"
-        return f"{CALLED[self.kind]} of client {self.client}, account {self.subject}{age} ({self.mark})"
+        """Whose it is, how old and by whom, in words."""
+        age = "" if self.issued_at is None else f" {span(now - self.issued_at)} ago"
+        by = f"issued{age} by {self.issuer}"
+        return f"{CALLED[self.kind]} of client {self.client}, account {self.subject}, {by} ({self.mark})"
 
 
 def held(ref: SecretRef, tools: ReadTools) -> Held | None:

@@ -111,7 +111,9 @@ def production(looked: Looked, tools: ReadTools) -> tuple[tuple[Note, ...], tupl
     except Refused as refusal:
         return (Note(label="Production", text=refusal.what),), ()
     here, offers = looked.found, tuple[Offer, ...]()
-    if found is not None and why is None and (here is None or found.mark != here.mark):
+    if found is not None and why is None and looked.died_with(found):
+        why = "is of the same session, which has ended"
+    elif found is not None and why is None and (here is None or found.mark != here.mark):
         age = ", older than the one here" if here is not None and older(found, here) else ""
         why = f"is another one{age}; nobody has tried it"
         offers = (
@@ -121,13 +123,15 @@ def production(looked: Looked, tools: ReadTools) -> tuple[tuple[Note, ...], tupl
 
 
 def inbox_offer(looked: Looked, tools: ReadTools) -> tuple[Offer, ...]:
-    """Another token that was handed in before, or was given to the bot and could not be kept in its place."""
+    """A newer token that was handed in before, or was given to the bot and could not be kept in its place."""
     try:
         found = held(looked.settings.handed_in(looked.name), tools)
     except Told:
         return ()
-    same = found is None or (looked.found is not None and found.mark == looked.found.mark)
-    if found is None or same or unfit(found, looked.place, looked.subject, tools):
+    here = looked.found
+    if found is None or (here is not None and (found.mark == here.mark or older(found, here))):
+        return ()
+    if looked.died_with(found) or unfit(found, looked.place, looked.subject, tools):
         return ()
     return (Offer(label="Use the token that waits", command=CURE, ask={"place": looked.name, "cure": "inbox"}),)
 

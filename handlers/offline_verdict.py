@@ -13,6 +13,7 @@ from handlers.offline_mends import HAND, mend
 from handlers.offline_tokens import Place, Settings
 
 ABSENT = "is not there"
+ENDED = ("session_not_found", "session_not_active", "client_session_ended", "ordinary_session")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Looked:
         if self.why is not None:
             return f"The token in {self.place.ref} {self.why}."
         return self.judged.told if self.judged else "It was not tried: trying it is a step of a plan here."
+
+    def died_with(self, other: Held) -> bool:
+        """Is the other one another of the very session that has ended? Then it is good for nothing, however new."""
+        here, ended = self.found, self.judged is not None and self.judged.verdict in ENDED
+        return ended and here is not None and other.session == here.session and other.mark != here.mark
 
     def notes(self, now: float, hand: str = HAND) -> tuple[Note, ...]:
         """The verdict first. `hand`: how somebody hands a new token in."""

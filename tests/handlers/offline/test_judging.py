@@ -70,6 +70,16 @@ def test_the_verdict_comes_first_and_points_at_the_button(world: Any) -> None:
     assert "ask for /fix-offline-session with cure=hand" in mend(Judged(verdict="stale_token", told="x"))
 
 
+def test_all_of_its_claims_are_told(world: Any) -> None:
+    """Kind, client, account, age, and the realm that it is of."""
+    world.ahead = 3 * 86400
+    (told,) = (note.text for note in world.answer(cure="hand").notes if note.label == "Token now")
+    sub = world.realm.sessions.user("ocm-ci").sub
+    assert told.startswith(
+        f"an offline token of client cloud-services, account {sub}, issued 3 days ago by {world.realm.issuer} ("
+    )
+
+
 def test_a_dead_token_and_none_better(world: Any) -> None:
     """Production has the same one: a person is asked, and told why production is no cure."""
     world.place = {"probe": "planning"}
@@ -94,6 +104,30 @@ def test_production_has_an_older_one(world: Any) -> None:
     assert any("is another one, older than the one here" in note.text for note in answer.notes)
     assert answer.offers[0].ask == {"place": "ocm-ci", "cure": "production"}
     assert world.plan(cure="production")
+
+
+def test_another_token_of_a_dead_session_is_no_cure(world: Any) -> None:
+    """Production has a newer token of the very session that is gone: nobody is asked to approve bringing it."""
+    world.place, world.realm.sessions.gives = {"probe": "planning"}, "new"
+    newer = world.keep("newer", world.realm.sessions.refresh(world.new, "cloud-services")[1])
+    world.put_token(world.new)
+    world.change(PRODUCTION, token=newer)
+    world.realm.end_session("ocm-ci")
+    answer = world.answer()
+    assert answer.wanted
+    assert answer.offers == ()
+    assert any("is of the same session" in note.text for note in answer.notes)
+
+
+def test_what_was_used_already_does_not_wait(world: Any) -> None:
+    """What was handed in for the token before this one is still in the inbox: nobody is told to use it."""
+    world.place = {"production": None, "probe": "planning"}
+    world.realm.off = -1000.0
+    world.change("sd-uhc/hivekeeper-inbox", **{"ocm-ci": world.keep("used", world.realm.offline_token("ocm-ci"))})
+    assert world.answer().offers == ()
+    world.realm.off = 1000.0
+    world.change("sd-uhc/hivekeeper-inbox", **{"ocm-ci": world.keep("waits", world.realm.offline_token("ocm-ci"))})
+    assert [one.ask["cure"] for one in world.answer().offers] == ["inbox"]
 
 
 def test_nothing_better_is_known(world: Any) -> None:
