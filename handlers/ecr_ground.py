@@ -18,6 +18,7 @@ from handlers.ecr_users import secrets_of
 
 SLACK = 300.0  # seconds: a token that was minted a moment ago is as good as a new one
 PROVEN = ("ok", "no_tag")  # a registry that says there is no such tag has let us look
+REJECTED = ("expired", "unauthorized")
 UNPROVEN = ("no_repository", "rate_limited", "timeout", "unreachable", "error")  # says nothing about the token
 
 Login = tuple[str, str]  # access, region
@@ -83,10 +84,20 @@ def _errors(callers: Mapping[Login, Caller | Told]) -> dict[Login, RegistryToken
     return {at: found for at, found in callers.items() if isinstance(found, Told)}
 
 
-def _pull(proof: Proof, tokens: Mapping[Login, RegistryToken | Told], tools: ReadTools) -> Pull:
-    access, region, host, path = proof
+def _pull(proof: Proof, tokens: dict[Login, RegistryToken | Told], tools: ReadTools) -> Pull:
+    """A token may be one that was kept: one that is not taken any more makes place for a new one, once."""
+    access, region, *_ = proof
     token = tokens[access, region]
     assert isinstance(token, RegistryToken)
+    found = _asked(proof, token, tools)
+    if found.outcome not in REJECTED:
+        return found
+    tokens[access, region] = newer = tools.aws.token(access, region, until=token.expires_at + 1)
+    return _asked(proof, newer, tools)
+
+
+def _asked(proof: Proof, token: RegistryToken, tools: ReadTools) -> Pull:
+    _, _, host, path = proof
     if not path:
         return tools.registries.accepts(host, token.login)
     return tools.registries.pull(image(f"{host}/{path}"), token.login)
@@ -108,7 +119,7 @@ def denied(target: Target, pull: Pull) -> Refused:
         now = "The registry's administrator allows it in the repository's policy; /diagnose-image-pull drafts one."
         return Refused(what, now)
     now = f"Compare registry and region ({target.region}) in the settings with those of the image."
-    if pull.outcome in ("expired", "unauthorized"):
+    if pull.outcome in REJECTED:
         return Refused(f"{target.registry} does not take the token that AWS has just given. {pull.told}", now)
     return Refused(f"{target.registry} cannot be asked whether the token pulls. {pull.told}", now)
 

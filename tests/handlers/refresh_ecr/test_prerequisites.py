@@ -52,6 +52,18 @@ def test_a_token_that_the_registry_does_not_take(world: Any) -> None:
     assert "us-east-1" in told.now
 
 
+def test_a_kept_token_that_is_not_taken_any_more(world: Any) -> None:
+    """A login that the registry took a moment ago and takes no more: a new one is had, and that one is written."""
+    world.apply(world.plan(env=("dev",)), stages=1)
+    old = world.auths()[ECR]
+    world.aws.expire_all()
+    world.wait(60)
+    plan = world.plan(env=("dev",), force=True)
+    assert world.apply(plan, stages=1) == {}
+    assert world.auths()[ECR] != old
+    assert world.aws.mints == 2
+
+
 @pytest.mark.parametrize(("state", "said"), [("limited", "not proven"), (500, "not proven")])
 def test_a_registry_that_cannot_say(world: Any, state: Any, said: str) -> None:
     """A registry that is busy or broken says nothing about the token: it is written, with a warning."""
