@@ -19,6 +19,7 @@ from handlers.image_pull_told import short
 
 LOOK = 2.0  # seconds between two looks at a rollout, at first
 SELDOM = 10.0  # and in the end
+TRIES = 4  # of a restart, when the Deployment changes between the look and the write
 LEAST = 60.0  # seconds that a rollout is watched, though the bot was down when its time was over
 
 
@@ -64,16 +65,26 @@ class RestartDeployment(Step):
         return at is not None and written is not None and self.deployment.written <= written <= at
 
     def do(self, tools: Tools, run: RunRef) -> None:  # noqa: ARG002  the verb of every step
-        since, found = self._since(tools), self.deployment.found(tools)
-        if paused(found):
-            raise Refused(
-                f"{self.deployment.where} is paused, so it cannot be restarted.",
-                "Resume it (oc rollout resume), which rolls it out as well.",
-            )
+        """Only as it was looked at: a try that was given up and is carried out late makes no pods anew once more."""
+        for _ in range(TRIES):
+            since, found = self._since(tools), self.deployment.found(tools)
+            if paused(found):
+                raise Refused(
+                    f"{self.deployment.where} is paused, so it cannot be restarted.",
+                    "Resume it (oc rollout resume), which rolls it out as well.",
+                )
+            try:
+                return self._restart(found, since, tools)
+            except Drifted:
+                if self.done(tools):
+                    return None
+        raise Transient(f"{self.deployment.where} changes all the time, so it was not restarted.", "It is tried again.")
+
+    def _restart(self, found: Json, since: float, tools: Tools) -> None:
         note = {RESTARTED: stamp(max(tools.now(), since))}
         change = {"spec": {"template": {"metadata": {"annotations": note}}}}
-        target = self.deployment.target
-        tools.kubernetes.patch(target.cluster, DEPLOYMENT, self.deployment.name, change, target.namespace)
+        target, version = self.deployment.target, str(found.get("metadata", {}).get("resourceVersion", ""))
+        tools.kubernetes.patch(target.cluster, DEPLOYMENT, self.deployment.name, change, target.namespace, was=version)
 
     def _since(self, tools: ReadTools) -> float:
         """From when on a restart counts. Refused if the secret was not written as planned."""

@@ -118,8 +118,8 @@ class Kubernetes(KubernetesReader, Protocol):
 
     def back_up_secret(self, cluster: str, namespace: str, name: str, *, was: str, run: str) -> None:
         """Copy what is there, at this resourceVersion (else Drifted), into the Secret `backup_name(name)` beside it.
-        The run's first copy stays; it replaces an earlier run's, as runs on one subject come one after another. Refused
-        when a Secret of that name is not the bot's."""
+        The run's copy of what was there before it wrote stays; it replaces an earlier run's, as runs on one subject
+        come one after another. Refused when a Secret of that name is not the bot's."""
         ...
 
     def kept_secret(self, cluster: str, namespace: str, name: str, *, run: str) -> SecretObject | None:

@@ -169,3 +169,23 @@ def test_a_secret_that_was_not_written(world: Any) -> None:
     assert any("was not written, so naming-server-new" in str(error) for error in failed.values())
     assert world.restarted() == ""
     assert world.secret(cluster="two", namespace="cf-test") is not None
+
+
+def test_a_restart_that_lands_late_is_the_only_one(world: Any) -> None:
+    """A try that was given up is carried out while the next one is on its way, or after it: the pods are made anew
+    once."""
+    plan = world.plan(env=("dev",))
+    world.apply(plan, stages=1)
+    (step,) = plan.stages[1].steps
+    cluster, before = world.clusters["one"], world.deployment()["metadata"]["generation"]
+
+    def lands(_: Any, moment: str) -> None:
+        cluster.on_write = None
+        if moment == "before":
+            world.wait(3)  # another time than the next try's
+            step.do(world.tools, world.ref)
+
+    cluster.on_write = lands
+    step.do(world.tools, world.ref)
+    assert step.done(world.read_tools)
+    assert world.deployment()["metadata"]["generation"] == before + 1
