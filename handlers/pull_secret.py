@@ -31,6 +31,10 @@ from handlers.pull_secret_steps import (
 )
 from handlers.pull_secret_told import changes, notes, nothing, status, title, troubles, unclear
 
+STAYS = (
+    "{cluster}: the cluster stays, or becomes again, the old owner's. While its transfer is open in OCM the next sync "
+    "would bring it again, also one that a schedule asks for: have the transfer ended."
+)
 SUBJECT = "pull-secret"  # never two syncs at once: each keeps what was there beside it
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=63)]
 
@@ -99,7 +103,7 @@ def propose(
         on_failure="go_on",
         premises=(WindowOpen(sync=only), PullSecretUnchanged(sync=only)) if only else (),
         changes=changes(ready),
-        notes=notes(ready),
+        notes=notes(ready, now),
         warnings=(*troubles(failed), *(said for case in ready for said in warnings(case, now)), *unclear(ready)),
     )
 
@@ -146,7 +150,7 @@ def restore(ask: PullSecret, names: tuple[str, ...], settings: Settings, tools: 
         on_failure="stop",
         premises=(PullSecretUnchanged(sync=sync),),
         changes=put_back(has, back, tools),
-        warnings=(f"{has.cluster}: the cluster stays, or becomes again, the old owner's.", *before(has.cluster, there)),
+        warnings=(STAYS.format(cluster=has.cluster), *before(has.cluster, there)),
     )
 
 

@@ -34,6 +34,7 @@ CURES = {
     "Forbidden": "Compare the cluster's id and owner in OCM with those of its pull secret.",
     "MoreAcceptedClusterTransfers": "Somebody ends all of the transfers but one in OCM.",
     "DataCorrupted": AGAIN,
+    "UnexpectedData": "Ask again; if it goes on, tell those who run OCM.",
 }
 NO_NEW_DATA = "NoNewData"
 ALWAYS_READ = (

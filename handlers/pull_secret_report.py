@@ -17,6 +17,7 @@ from handlers.pull_secret_steps import ConfirmAccepted, RestorePullSecret, Sync,
 from handlers.pull_secret_told import OFFERS, offer, people
 
 HOUR = 3600.0
+UPDATED = "updated (PullSecretUpdated)"  # with the operator's word
 ALARMS = ((6 * HOUR, "6h"), (24 * HOUR, "24h"), (48 * HOUR, "48h"))
 
 
@@ -64,7 +65,7 @@ def _last_seen(case: Case, now: float) -> str:
     left = (
         "" if closes is None else ", and its time is over" if closes <= now else f", and has {span(closes - now)} left"
     )
-    return f"The transfer {people(case)} was open when OCM last said{left}."
+    return f"The transfer {people(case)} was open when OCM last said{left}.".replace("  ", " ")
 
 
 def alarm_of(found: Seen, now: float) -> str:
@@ -95,7 +96,7 @@ def _open(where: str, case: Case, now: float) -> Credential:
 def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:  # noqa: ARG001  what every report gets
     """How far each cluster, and each of its pools, got; and what can be done about the rest."""
     steps = tuple(step for _, _, step in plan.steps)
-    words = {step.sync: "updated" for step in steps if isinstance(step, WritePullSecret)}
+    words = {step.sync: UPDATED for step in steps if isinstance(step, WritePullSecret)}
     words |= {step.sync: "put back" for step in steps if isinstance(step, RestorePullSecret)}
     syncs = tuple(words)
     looked = dict(zip(syncs, each(lambda one: _reached(one, tools), syncs), strict=True))

@@ -115,7 +115,11 @@ class WritePullSecret(Step):
         if tools.fingerprints.of(merged) != self.sync.new:
             raise Drifted(f"{self.sync.cluster}: the pull secret would become another one than was shown.", AGAIN)
         wanted = self._wanted(merged, tools, run)
-        tools.kubernetes.write_secret(self.sync.cluster, wanted, was=has.secret.resource_version, backup_for=run.id)
+        try:
+            tools.kubernetes.write_secret(self.sync.cluster, wanted, was=has.secret.resource_version, backup_for=run.id)
+        except (Refused, Transient) as trouble:
+            trouble.what = f"{self.sync.cluster}: UpdateFailed: {trouble.what}"  # the operator's word
+            raise
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Takes back what this run wrote; what somebody else has written since stays."""

@@ -38,9 +38,9 @@ def title(cases: Iterable[Case]) -> str:
 
 
 def people(case: Case) -> str:
-    """ "joe → jack"; empty without a transfer."""
+    """ "joe → jack"; empty without a transfer, or with more than one."""
     transfer = case.seen.window.transfer
-    return f"{_name(transfer.owner)} → {_name(transfer.recipient)}" if transfer else ""
+    return f"{_name(transfer.owner)} → {_name(transfer.recipient)}" if transfer and transfer.id else ""
 
 
 def _name(person: str) -> str:
@@ -89,17 +89,18 @@ def intervals(cases: Iterable[Case]) -> tuple[Note, ...]:
     )
 
 
-def notes(cases: Iterable[Case]) -> tuple[Note, ...]:
+def notes(cases: Iterable[Case], now: float) -> tuple[Note, ...]:
     """Of each cluster that is to be synced: whose it becomes, what of it changes, and until when."""
-    return tuple(_note(case) for case in cases)
+    return tuple(_note(case, now) for case in cases)
 
 
-def _note(case: Case) -> Note:
+def _note(case: Case, now: float) -> Note:
     assert case.found is not None, "of what is ready"
     token = " The token is that of the nodes' own pull secret." if case.seen.held.fallback else ""
     text = f"{people(case)}; registries: {case.found.told()}.{token}"
     closes = case.seen.closes_at
-    return Note(label=case.cluster, text=f"{text} The window closes" if closes else text, at=closes)
+    until = f" {left(case, now)} are left; the window closes" if closes else ""
+    return Note(label=case.cluster, text=f"{text}{until}", at=closes)
 
 
 def changes(cases: Iterable[Case]) -> tuple[Change, ...]:

@@ -29,7 +29,8 @@ class Window(Value):
     MoreAcceptedClusterTransfers, UnexpectedData, DataCorrupted, Unauthorized, Forbidden, InternalServerError, …), or
     ours for the one accepted transfer, AcceptedClusterTransfer: what its document changes is for others to say;
     `healthy`: by that table; `told`: one sentence of ours; `degraded`: OCM itself fails (status 500 and above).
-    `transfer`: the accepted one; where OCM did not say, the one that it showed last."""
+    `transfer`: the accepted one; of more than one only when the first closes; where OCM did not say, the one that it
+    showed last."""
 
     reason: str
     healthy: bool

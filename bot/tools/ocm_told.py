@@ -106,13 +106,21 @@ def _only(listed: dict[str, Any] | None, judge: Judge) -> dict[str, Any] | Windo
         return judge.unexpected("answered with a list of transfers that cannot be read.")
     if total > 1:
         told = "has more than one accepted transfer of the cluster, so it is not clear which pull secret is meant."
-        return judge.says("MoreAcceptedClusterTransfers", told)
+        return judge.says("MoreAcceptedClusterTransfers", told, transfer=_soonest(items))
     if len(items) != 1:
         told = f"was to show one transfer, but shows {len(items)}." if items else EMPTY
         return judge.unexpected(told, healthy=True)
     if not isinstance(items[0], dict):
         return judge.unexpected("answered with a transfer that cannot be read.")
     return items[0]
+
+
+def _soonest(items: list[Any]) -> Transfer:
+    """Of several transfers nothing but when the first of their windows closes."""
+    ends = (moment(item.get("expiration_date")) for item in items if isinstance(item, dict))
+    return Transfer(
+        id="", owner="", recipient="", expires_at=min((end for end in ends if end is not None), default=None)
+    )
 
 
 def _judged(item: Mapping[str, Any], cluster_id: str, judge: Judge) -> Offered:

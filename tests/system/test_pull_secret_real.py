@@ -196,7 +196,7 @@ def test_the_whole_way_and_back(real: Real) -> None:
     assert HANDLER.report is not None
     report = HANDLER.report(plan, Settings(), real.looking)
     assert report.table is not None
-    assert report.table.rows == (("c", "updated", "yes", "master all 2; worker all 2"),)
+    assert report.table.rows == (("c", "updated (PullSecretUpdated)", "yes", "master all 2; worker all 2"),)
     assert real.ask().quiet
     back = real.ask("restore")
     real.apply(back, "run-2")

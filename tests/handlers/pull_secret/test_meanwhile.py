@@ -104,6 +104,20 @@ def test_a_writer_at_the_same_moment(world: Any) -> None:
     assert done
 
 
+@pytest.mark.parametrize(("answer", "kind"), [(None, Refused), (unavailable(), Transient)], ids=["may not", "away"])
+def test_the_update_fails(world: Any, answer: Any, kind: type[Exception]) -> None:
+    """Told with the operator's word for it; a cluster that is only away is still asked again."""
+    world.open()
+    (step,) = world.plan("one").stages[0].steps
+    if answer is None:
+        world.clusters["one"].deny("update", "secrets")
+    else:
+        world.clusters["one"].faults.add(Fault(verb="update", resource="secrets", answer=answer))
+    with pytest.raises(kind, match=r"^one: UpdateFailed: ") as told:
+        step.do(world.tools, world.ref)
+    assert type(told.value) is kind
+
+
 def test_two_plans_for_the_same(world: Any) -> None:
     """The second finds that the first has done it: its premises hold, its write is done already, nothing is repeated."""
     world.open()
@@ -127,7 +141,7 @@ def test_ocm_does_not_take_the_new_token(world: Any) -> None:
     assert isinstance(error, Unverified)
     assert "/pull-secret restore one" in error.now
     report = world.report(plan)
-    assert report.table.rows[0][1:3] == ("updated", "no")
+    assert report.table.rows[0][1:3] == ("updated (PullSecretUpdated)", "no")
     assert report.offers[0].ask == {"action": "restore", "cluster": ["one"]}
 
 

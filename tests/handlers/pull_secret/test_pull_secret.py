@@ -44,7 +44,7 @@ def test_the_plan_says_what_changes(world: Any) -> None:
     assert {change.subject for change in plan.changes} == {"joe → jack"}
     assert {change.source for change in plan.changes} == {"OCM"}
     (note,) = plan.notes
-    assert note.text == "joe → jack; registries: 1 same, 1 replaced, 1 added. The window closes"
+    assert note.text == "joe → jack; registries: 1 same, 1 replaced, 1 added. 5 days are left; the window closes"
     assert note.at == world.now() + 5 * DAY
     assert not plan.warnings
     assert world.writes() == []
@@ -68,7 +68,7 @@ def test_everything_arrives(world: Any) -> None:
     assert any("worker 0 of 2" in told for told in world.told)
     assert world.pool()["status"]["updatedMachineCount"] == 2
     report = world.report(plan)
-    assert report.table.rows == (("one", "updated", "yes", "master all 1; worker all 2"),)
+    assert report.table.rows == (("one", "updated (PullSecretUpdated)", "yes", "master all 1; worker all 2"),)
     assert (report.warnings, report.offers) == ((), ())
 
 
@@ -98,7 +98,7 @@ def test_a_cluster_without_pools(world: Any) -> None:
     world.open(cluster="two")
     plan = world.plan("two")
     assert world.apply(plan) == {}
-    assert world.report(plan).table.rows == (("two", "updated", "yes", "no pools"),)
+    assert world.report(plan).table.rows == (("two", "updated (PullSecretUpdated)", "yes", "no pools"),)
 
 
 def test_a_hosted_clusters_token_lies_elsewhere(world: Any) -> None:
@@ -147,6 +147,7 @@ def test_restore(world: Any) -> None:
     plan = world.plan("one", action="restore")
     assert plan.title == "Put back the pull secret that one had before run run-1"
     assert {change.name: change.new is None for change in plan.changes}[BEARER]
+    assert "the next sync would bring it again" in plan.warnings[0], "also one that a schedule asks for"
     assert world.drifted(plan) == []
     assert world.apply(plan) == {}
     assert world.raw() == was
@@ -199,7 +200,7 @@ def test_both_in_one_plan(world: Any) -> None:
     assert [type(error).__name__ for error in failed.values()] == ["Drifted", "Refused", "Refused"]
     assert BEARER in world.auths("two")
     report = world.report(plan)
-    assert [row[1] for row in report.table.rows] == ["as before", "updated"]
+    assert [row[1] for row in report.table.rows] == ["as before", "updated (PullSecretUpdated)"]
     assert [offer.ask["cluster"] for offer in report.offers if offer.ask["action"] == "sync"] == [["one"]]
 
 

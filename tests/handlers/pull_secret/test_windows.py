@@ -98,12 +98,15 @@ def test_an_empty_list(world: Any) -> None:
 
 
 def test_more_than_one(world: Any) -> None:
-    """Which is meant is not for the bot to say."""
-    world.open()
-    world.open()
+    """Which is meant is not for the bot to say; the alarm rings by the window that closes first."""
+    world.open(days=1.5)
+    world.open(days=5)
     with pytest.raises(Refused, match=r"MoreAcceptedClusterTransfers"):
         world.ask("sync", "one")
-    assert "MoreAccepted" in world.inventory()["one/pull-secret"].told
+    found = world.inventory()["one/pull-secret"]
+    assert (found.state, found.alarm) == ("due", "48h")
+    assert "MoreAccepted" in found.told
+    assert world.answer("status", "one").table.rows[0][1:4] == ("MoreAcceptedClusterTransfers", "–", "36 h")
 
 
 def test_corrupted(world: Any) -> None:
