@@ -112,9 +112,11 @@ def shows(revision: int) -> dict[str, Any]:
     return {"shown": revision, "due_at": still, "attempts": 0, "attempting": None, "trouble": None}
 
 
-def doubt(conn: sa.Connection, id: int, now: float) -> None:
-    """An update came after its lease: what the message shows is not known, so it is to be shown again."""
-    conn.execute(message.update().where(message.c.id == id).values(shown=0, due_at=now))
+def doubt(conn: sa.Connection, id: int, at: float) -> None:
+    """An update came after its lease, or may yet come: what the message shows is not known, so it is to be shown again,
+    then or earlier."""
+    due = sa.case((message.c.due_at < at, message.c.due_at), else_=at)
+    conn.execute(message.update().where(message.c.id == id).values(shown=0, due_at=due))
 
 
 def unlease(conn: sa.Connection) -> None:

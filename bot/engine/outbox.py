@@ -217,8 +217,9 @@ class Sender:
             self._failed(row, turn, _unknown(error), later=_backoff(row.attempts))
         else:
             self._failures = 0
-            if not self._settled(row, turn, **values) and row.method == "update":
-                self._doubted(row)
+            settled = self._settled(row, turn, **values)
+            if row.method == "update" and (row.attempts or not settled):  # an earlier one may be carried out only now
+                self._doubted(row, self._settle if settled else 0.0)
 
     def _call(self, row: Any, view: Shown) -> dict[str, Any]:
         """The one call this row needs next, and what the row says after it."""
@@ -272,9 +273,9 @@ class Sender:
                 messages.hold_back(conn, row.place_channel, "post", self._clock() + messages.APART)
             return messages.settle(conn, row.id, turn, **values)
 
-    def _doubted(self, row: Any) -> None:
+    def _doubted(self, row: Any, later: float) -> None:
         with writing(self._engine) as conn:
-            messages.doubt(conn, row.id, self._clock())
+            messages.doubt(conn, row.id, self._clock() + later)
 
 
 def _not_before(row: Any, view: Shown) -> float:

@@ -26,7 +26,8 @@ class Killed(BaseException):
 
 
 class Slack(ThreadingHTTPServer):
-    """Keeps messages, and answers as it is told to: `modes` by channel ("ok", "down", "busy", "gone", "lost")."""
+    """Keeps messages, and answers as it is told to: `modes` by channel ("ok", "down", "busy", "gone", "lost", or "late":
+    an update is given no answer, and carried out right after the next one)."""
 
     daemon_threads = True
 
@@ -40,14 +41,17 @@ class Slack(ThreadingHTTPServer):
         self.modes: dict[str, str] = defaultdict(lambda: "ok")
         self.messages: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[float, str, str, int]] = []  # when, method, channel, status
+        self.late: list[dict[str, Any]] = []
         self.posts: dict[str, list[float]] = defaultdict(list)
         self.early = 0  # posts that came within a second of the one before
         self.guard = threading.Lock()
 
     def answer(self, method: str, body: dict[str, Any]) -> tuple[int, Any]:
         mode, channel = self.modes[body["channel"]], body["channel"]
-        if mode in ("down", "gone"):
-            return (503, None) if mode == "down" else (404, None)
+        if mode == "late" and method == "update":
+            self.late.append(body)
+        if mode in ("down", "gone", "late"):
+            return (404, None) if mode == "gone" else (503, None)
         early = method == "post" and any(self.now - t < 0.999 for t in self.posts[channel][-1:])
         self.early += early
         if mode == "busy" or early:
@@ -55,7 +59,9 @@ class Slack(ThreadingHTTPServer):
         if method == "find":
             return 200, next((ts for ts, m in self.messages.items() if m["key"] == body["key"]), None)
         if method == "update":
-            self.messages[body["ts"]] |= {"view": body["view"]}
+            for one in (body, *self.late):
+                self.messages[one["ts"]] |= {"view": one["view"]}
+            self.late.clear()
             return (200, None) if mode != "lost" else (504, None)
         ts = f"{len(self.messages)}.0"
         self.posts[channel].append(self.now)

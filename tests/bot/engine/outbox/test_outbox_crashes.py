@@ -29,6 +29,20 @@ def test_a_post_of_unknown_outcome_is_looked_for_before_it_is_repeated(office: A
     assert len(office.calls("find")) == 1
 
 
+def test_an_update_that_is_carried_out_late_does_not_stay(office: Any) -> None:
+    """Slack did not answer, and shows the old revision only after the next one: that is not how it stays."""
+    office.change()
+    office.send()
+    office.slack.modes["C1"] = "late"
+    office.change(state=State.APPROVED)
+    office.send()
+    office.slack.modes["C1"] = "ok"
+    office.change(state=State.DONE)
+    office.settle()
+    assert office.slack.views("r-1/head") == [3]
+    assert [status for *_, status in office.calls("update")] == [503, 200, 200]
+
+
 def test_a_refused_search_leads_to_no_second_post(office: Any) -> None:
     """While Slack refuses to be searched, a post of unknown outcome stays unknown; it is not repeated on chance."""
     office.slack.modes["C1"] = "lost"
@@ -124,7 +138,7 @@ CHANNEL = {"r-1": "C1", "r-2": "C1", "r-3": "C2"}
 EVENTS = st.one_of(
     st.tuples(st.just("change"), RUNS, st.sampled_from(list(State))),
     st.tuples(st.just("note"), RUNS, st.sampled_from(["a", "b"])),
-    st.tuples(st.just("mode"), st.sampled_from(["C1", "C2"]), st.sampled_from(["ok", "down", "busy", "gone", "lost"])),
+    st.tuples(st.just("mode"), st.sampled_from(["C1", "C2"]), st.sampled_from(["ok", "down", "busy", "gone", "lost", "late"])),
     st.tuples(st.just("send"), st.floats(0, 40), st.none()),
     st.tuples(st.just("die"), st.sampled_from(["before", "after"]), st.floats(0, 10)),
 )
