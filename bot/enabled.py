@@ -7,6 +7,7 @@ from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 
+from bot import mistakes
 from bot.core.diagnosis import AlertHandler
 from bot.core.errors import Refused
 from bot.core.handler import HandlerSettings
@@ -63,6 +64,4 @@ def _settings(handler: Named, decided: Decided | None, place: str) -> HandlerSet
     try:
         return handler.settings.model_validate(decided.settings if decided else {})
     except ValidationError as error:
-        wrong = error.errors(include_input=False, include_context=False, include_url=False)
-        lines = [f"{'.'.join(str(p) for p in e['loc'])}: {e['msg']}" for e in wrong]
-        raise Refused(f"{place}.settings is not right: {'; '.join(lines)}.", SEE) from None
+        raise Refused(f"{place}.settings is not right: {mistakes.told(error)}.", SEE) from None

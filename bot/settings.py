@@ -14,6 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from bot import mistakes, yaml_file
 from bot.alerting import Alerts, Webhooks
 from bot.calling import CieWebhook, GitHub, Jenkins, PagerDuty, RedhatSupport
 from bot.cloud import AwsAccesses, Registry
@@ -242,7 +243,7 @@ OVERRIDES = {
 def load(path: Path) -> Settings:
     """The settings of a file, with the environment's overrides. Refused, in words, if they are not right."""
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        document = yaml_file.read(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise Refused(
             f"There is no settings file at {path}.", "Name one with --settings or HIVEKEEPER_SETTINGS."
@@ -255,6 +256,9 @@ def load(path: Path) -> Settings:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}" if mark else ""
         now = "Correct that line." if place else "Put dates and numbers that are none in quotes."
+        if getattr(error, "problem", None) == yaml_file.TWICE:
+            what, now = f"The settings file {path} has a key{place} for the second time.", "Make one of the two."
+            raise Refused(what, now) from None
         raise Refused(f"The settings file {path} is not valid YAML{place}.", now) from None
     return parse(document, str(path))
 
@@ -269,13 +273,8 @@ def parse(document: Any, name: str) -> Settings:
     try:
         return Settings.model_validate(document)
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(str(p) for p in e['loc']) or 'settings'}: {e['msg']}"
-            for e in error.errors(include_input=False, include_context=False, include_url=False)
-        ]
-        raise Refused(
-            f"The settings in {name} are not right: " + "; ".join(lines) + ".", "See docs/settings.example.yaml."
-        ) from None
+        what = f"The settings in {name} are not right: {mistakes.told(error)}."
+        raise Refused(what, "See docs/settings.example.yaml.") from None
 
 
 def _put(document: dict[str, Any], keys: tuple[str, ...], value: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import Refused
+from bot.core.people import Group
+from bot.mistakes import REFERENCE
 from bot.settings import FromFile, Settings, load, parse
 from tests.conftest import Canary
 
@@ -131,3 +134,47 @@ def test_a_cluster_that_the_bot_runs_in() -> None:
     assert known.clusters["b"].address == "https://b.example.com"
     with pytest.raises(Refused, match=r"clusters\.c\.address"):
         parse({"clusters": {"c": {"token": {"env": "T"}}}}, "x")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"slack": {"bot_token": {"{}": None}}},  # {the token itself}, in YAML
+        {"slack": {"{}": True}},
+        {"vault": {"address": "https://v.example.com", "auth": {"method": "{}"}}},
+        {"sso": {"r": {"issuer": "https://s.example.com", "accounts": {"a": {"method": "{}"}}}}},
+    ],
+)
+def test_a_secret_that_was_written_as_a_key_is_not_repeated(document: dict[str, object], canary: Canary) -> None:
+    """Neither a key that is no setting nor the name of a method that there is not comes back in the sentence."""
+    word = canary("token")
+    with pytest.raises(Refused) as told:
+        parse(json.loads(json.dumps(document).replace("{}", word)), "s.yaml")
+    assert word not in repr(told.value) + str(told.value)
+
+
+@pytest.mark.parametrize("written", ["xoxb-1", {"env": "A", "file": "/b"}, {"xoxb-1": None}, {"env": ["A"]}, 5])
+def test_a_secret_by_value_is_one_mistake(written: object) -> None:
+    """However a reference is wrong, one sentence says how to name a secret, without words of the model's."""
+    with pytest.raises(Refused) as told:
+        parse({"slack": {"bot_token": written}}, "s.yaml")
+    assert told.value.what == f"The settings in s.yaml are not right: slack.bot_token: {REFERENCE}."
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("slack: {mode: http}\nweb: {}\nslack: {}\n", 3), ("groups:\n  a: {users: [U1]}\n  a: {users: [U2]}\n", 3)],
+)
+def test_a_key_that_stands_twice_is_told(tmp_path: Path, text: str, line: int) -> None:
+    """The last of two would win, and what the first said would be gone unseen: who may approve, for example."""
+    path = tmp_path / "s.yaml"
+    path.write_text(text)
+    with pytest.raises(Refused, match=f"at line {line} for the second time"):
+        load(path)
+
+
+def test_what_is_merged_in_may_be_said_otherwise(tmp_path: Path) -> None:
+    """An anchor that is merged is no second key, also where the mapping overrides it."""
+    path = tmp_path / "s.yaml"
+    path.write_text("groups:\n  a: &a {users: [U1], self_approval: true}\n  b: {<<: *a, users: [U2]}\n")
+    assert load(path).groups["b"] == Group(users=("U2",), self_approval=True)
