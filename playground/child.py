@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO, Protocol
 
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "COVERAGE_PROCESS_START")
 # Linux ends a child with its parent if the child asks for it (PR_SET_PDEATHSIG); it does, and then becomes the command.
@@ -28,9 +29,31 @@ def leashed(command: list[str]) -> list[str]:
     return [sys.executable, "-c", LEASH, *command] if sys.platform == "linux" else command
 
 
+class Process(Protocol):
+    """What of subprocess.Popen is needed."""
+
+    @property
+    def pid(self) -> int: ...
+    def poll(self) -> int | None: ...
+    def wait(self) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
+    def terminate(self) -> None: ...
+
+
+Begin = Callable[[list[str], Path, Mapping[str, str], IO[bytes]], Process]
+
+
+def begun(command: list[str], folder: Path, environment: Mapping[str, str], output: IO[bytes]) -> Process:
+    """The command in this folder, with this environment; what it prints goes to `output`."""
+    return subprocess.Popen(
+        leashed(command), cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=output,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+
+
 class Child:
     """One process that is kept alive. All are started by one thread of ours, because the kernel ends a child with the
-    thread that started it. `output` collects what it prints."""
+    thread that started it. `output` collects what it prints. `begin`: how it is started."""
 
     def __init__(
         self,
@@ -41,8 +64,10 @@ class Child:
         environment: Mapping[str, str],
         pause: float = 0.5,
         told: Callable[[str], None] = lambda _: None,
+        begin: Begin = begun,
     ) -> None:
-        self._command = leashed(command)
+        self._command = command
+        self._begin = begin
         self._folder = folder
         self._output = output
         self._environment = dict(environment)
@@ -50,7 +75,7 @@ class Child:
         self._told = told
         self._closing = threading.Event()
         self._wanted = threading.Event()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._gone = threading.Event()
         self._gone.set()
         self._thread = threading.Thread(target=self._watch, name="bot", daemon=True)
@@ -117,13 +142,10 @@ class Child:
     def _run(self) -> int:
         self.starts += 1
         with self._output.open("ab") as output:
-            self._process = subprocess.Popen(
-                self._command, cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
+            process = self._process = self._begin(self._command, self._folder, self._environment, output)
             if self._closing.is_set() or not self._wanted.is_set():
-                self._process.terminate()
-            return self._process.wait()
+                process.terminate()
+            return process.wait()
 
 
 def _how(code: int) -> str:

@@ -15,6 +15,7 @@ import time
 import urllib.request
 import webbrowser
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -23,7 +24,7 @@ from starlette.applications import Starlette
 
 from playground import ci_jobs, managed_tokens, offline, people, pull_secrets, redhat, world
 from playground.broken import unused_port
-from playground.child import Child, clean_environment
+from playground.child import Begin, Child, begun, clean_environment
 from playground.cluster_pods import PULL
 from playground.door import with_page
 from playground.scenarios import Stage, scenarios
@@ -40,8 +41,8 @@ class Demo:
     """Everything that runs, from being made until `close` (or until `with` is left); nothing is left behind.
 
     For tests: `adjust` may change the bot's settings before they are written, `environment` is added to the bot's,
-    `pause` is how many seconds a bot that ended stays down, `pull` how many nodes take to pull an image. `hourly`: with
-    the schedules that would fire in the middle of one.
+    `pause` is how many seconds a bot that ended stays down, `begin` how it is started, `pull` how many seconds nodes
+    take to pull an image. `hourly`: with the schedules that would fire in the middle of one.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Demo:
         adjust: Callable[[dict[str, Any]], None] = lambda _: None,
         environment: Mapping[str, str] | None = None,
         pause: float = 0.5,
+        begin: Begin = begun,
         pull: float = PULL,
         hourly: bool = False,
     ) -> None:
@@ -77,6 +79,7 @@ class Demo:
             environment=self._with_kerberos(clean_environment() | dict(environment or {})),
             pause=pause,
             told=self._bot_ended,
+            begin=begin,
         )
         self._servers: list[Server] = []
         try:
@@ -249,12 +252,18 @@ class Demo:
 
 def manifest() -> dict[str, Any]:
     """The app's manifest as the bot's own command line prints it: what a person would paste into Slack."""
+    document: dict[str, Any] = json.loads(_printed())
+    return document
+
+
+@cache
+def _printed() -> bytes:
+    """It stays the same while this process lives."""
     command = [sys.executable, "-m", "bot", "manifest", "--json"]
     done = subprocess.run(command, capture_output=True, env=clean_environment(), timeout=60, check=False)
     if done.returncode:
         raise SystemExit("The bot cannot print its manifest. Try `hivekeeper manifest` to see why.")
-    document: dict[str, Any] = json.loads(done.stdout)
-    return document
+    return done.stdout
 
 
 def run(host: str = "127.0.0.1", port: int = 8400, *, open_browser: bool = True, kv: int = 1) -> None:

@@ -21,12 +21,13 @@ import yaml
 from cryptography.fernet import Fernet
 
 from bot.engine import audit
-from playground.child import clean_environment
+from playground.child import begun, clean_environment
 from playground.people import APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL, OWNER, SECOND
 from playground.serve import Demo
 from playground.slack import Times
 from playground.vault_engines import KvV2
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
+from tests.system.zygote import zygote
 
 __all__ = [
     "ACCOUNTS", "APPROVER", "ASKER", "CONFIG", "HANDOVER", "NEWCOMER", "OWNER", "PATIENT", "SECOND", "Scene", "until",
@@ -38,13 +39,15 @@ COMMAND = "/rotate-hive-tokens"
 PATIENT = Times(ack=20, trigger=20)  # a busy machine is no slow bot
 
 
-def until(wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "") -> Any:
+def until(
+    wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "", every: float = 0.03
+) -> Any:
     """The first true answer; fails, with what `told` says, when there is none in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if found := wanted():
             return found
-        time.sleep(0.03)
+        time.sleep(every)
     raise AssertionError(f"it did not happen in time. {told()}")
 
 
@@ -59,8 +62,9 @@ class Scene:
         self._key = Fernet.generate_key()
         self.cipher = Fernet(self._key)
         self.store, self._also = store, adjust
+        begin = begun if "PYTHONPATH" in (environment or {}) else zygote().begin  # another source has to be loaded
         self.demo = Demo("127.0.0.1", 0, kv, mode=mode, chatter=False, adjust=self._adjust, environment=environment,
-                         pause=0.1)  # fmt: skip
+                         pause=0.1, begin=begin)  # fmt: skip
         self.db = sa.create_engine(store or f"sqlite:///{self.demo.folder}/data/hivekeeper.sqlite",
                                    poolclass=sa.NullPool)  # fmt: skip
         self.space, self.vault, self.world = self.demo.workspace, self.demo.world.vault, self.demo.world
@@ -114,7 +118,8 @@ class Scene:
     # --- people -------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
-        until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log)
+        until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log,
+              every=0.1)  # fmt: skip  # the page's whole state
 
     def get(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=60) as answer:
