@@ -100,6 +100,10 @@ def _pull(said: Pull | Told) -> Pull:
     return Pull(outcome="error", told=said.what) if isinstance(said, Told) else said
 
 
+def _good(pull: Pull) -> bool:
+    return pull.outcome == "ok" and pull.tried
+
+
 def rejected(cluster: str, pulls: tuple[tuple[str, Pull], ...]) -> Refused | None:
     """The refusal when a registry does not take its new login."""
     bad = tuple(host for host, pull in pulls if pull.outcome in REFUSING)
@@ -111,7 +115,7 @@ def rejected(cluster: str, pulls: tuple[tuple[str, Pull], ...]) -> Refused | Non
 
 def doubts(cluster: str, found: Comparison, pulls: tuple[tuple[str, Pull], ...]) -> tuple[str, ...]:
     """What could not be tried, and keeps nobody from going on."""
-    untried = tuple(host for host, pull in pulls if pull.outcome not in (*REFUSING, "ok"))
+    untried = tuple(host for host, pull in pulls if pull.outcome not in REFUSING and not _good(pull))
     left_out = len([row for row in found.changed if row.host != OCM_HOST]) - len(pulls)
     warned = []
     if untried:
@@ -128,7 +132,7 @@ def doubts(cluster: str, found: Comparison, pulls: tuple[tuple[str, Pull], ...])
 
 def accepted(pulls: tuple[tuple[str, Pull], ...]) -> str:
     """In a few words, for a table."""
-    good = sum(pull.outcome == "ok" for _, pull in pulls)
+    good = sum(_good(pull) for _, pull in pulls)
     bad = tuple(host for host, pull in pulls if pull.outcome in REFUSING)
     said = [counted("login", good, "{} accepted"), f"refused by {listed(bad)}" if bad else ""]
     rest = len(pulls) - good - len(bad)

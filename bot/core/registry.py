@@ -69,7 +69,8 @@ class Pull(Value):
     """What a registry said when it was asked for a manifest, or for nothing but a login. `told`: one sentence of ours.
 
     Of a denial across accounts: who (an ARN), which action and which resource were named. `platforms`: "linux/amd64"
-    and so on, of a manifest list; empty when the manifest does not tell.
+    and so on, of a manifest list; empty when the manifest does not tell. `tried`: was the login looked at? A registry
+    that takes anybody never asks for one.
     """
 
     outcome: Outcome
@@ -79,6 +80,7 @@ class Pull(Value):
     action: str = ""
     resource: str = ""
     platforms: tuple[str, ...] = ()
+    tried: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ class Registries(Protocol):
         ...
 
     def accepts(self, host: str, login: Login | None) -> Pull:
-        """Does the registry take this login at all? ("ok" says nothing about any repository.)"""
+        """Does the registry take this login at all? ("ok" says nothing about any repository, nor about a login that was
+        not `tried`.)"""
         ...
 
 

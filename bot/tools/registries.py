@@ -61,7 +61,8 @@ class AskedRegistries:
         if trouble := registry_told.stranger(question, first):
             return trouble
         if first.answer.status == 200:
-            return _asked(line, replace(question, login=None), {})
+            anybody = _asked(line, replace(question, login=None), {})
+            return anybody.model_copy(update={"tried": question.login is None})
         for challenge in first.challenges:
             if challenge.scheme == "basic":
                 return _basic(line, question)

@@ -8,6 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from bot.core.errors import Refused
 from bot.tools.registries import AskedRegistries
@@ -34,6 +37,15 @@ def test_a_login_that_cannot_be_tried(world: Any) -> None:
     first, second = world.plan("one").warnings
     assert first.startswith(f"one: the new login could not be tried at {BASIC}.")
     assert second == f"one: the new pull secret has no entry for {OCM}, so the cluster stays the old owner's."
+
+
+def test_a_registry_that_takes_anybody_proves_nothing(world: Any, five: Any) -> None:
+    """It never looks at the login: that is not counted as accepted, and the approver is told."""
+    five[1][0].app = Starlette(routes=[Route("/v2/", lambda _: JSONResponse({}))])
+    world.open()
+    assert world.answer("check", "one").table.rows[0][-1] == "1 login accepted, 1 not tried"
+    (warned,) = world.plan("one").warnings
+    assert warned.startswith(f"one: the new login could not be tried at {BASIC}. The registry {BASIC} answers without")
 
 
 def test_what_stays_is_not_tried(world: Any) -> None:

@@ -124,6 +124,7 @@ def test_a_registry_that_asks_for_nothing(served: Any) -> None:
     tool = AskedRegistries({"registry.example.com": Registry(address=served.url)})
     pull = tool.accepts("registry.example.com", Login("a", Secret("b")))
     assert (pull.outcome, pull.told) == ("ok", "The registry registry.example.com answers without a login.")
+    assert not pull.tried
 
 
 def network(address: str, **more: Any) -> Pull:
