@@ -1,4 +1,8 @@
-"""One call of an HTTP API that answers in JSON, and what its refusals mean in general. Each call is sent once."""
+"""One call of an HTTP API that answers in JSON, and what its refusals mean in general. Each call is sent once.
+
+What makes something new at each call is marked `once`: without a clear answer nobody knows whether it was made, or is
+about to be. Who asks again looks for it first, and does so when it has surely come about if it ever does.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from typing import Any
 from bot.core.errors import Refused, Told, Transient
 from bot.tools.http_answer import LOADING, Answer, within
 
+SETTLES = 10.0  # seconds
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and it."
 
 
@@ -22,11 +27,11 @@ class Service:
     seconds: float
     ca_file: Path | None = None
 
-    def send(self, method: str, url: str, *, headers: Mapping[str, str], **content: Any) -> Answer:
+    def send(self, method: str, url: str, *, headers: Mapping[str, str], once: bool = False, **content: Any) -> Answer:
         """The answer, whatever it says. `content`: json, data or params. Raises when none came."""
         answer = self.ask(method, url, headers=headers, **content)
         if answer.how != "answered":
-            raise self.unheard(answer)
+            raise self.unheard(answer, once=once)
         return answer
 
     def ask(self, method: str, url: str, *, headers: Mapping[str, str], **content: Any) -> Answer:
@@ -42,16 +47,18 @@ class Service:
 
         return within(self.seconds, look)
 
-    def unheard(self, answer: Answer) -> Told:
+    def unheard(self, answer: Answer, *, once: bool = False) -> Told:
         """The error for no answer at all."""
         what = answer.silence(self.name, self.seconds)
         if answer.how in ("certificate", "tls", "ca_file"):
             return Refused(what, f"Check {self.setting}.ca_file and its address in the settings.")
         if answer.how == "unsendable":
             return Refused(what, f"Check the secrets that {self.setting} names; a line break at the end is enough.")
-        return Transient(what, AGAIN)
+        return _unknown(what) if once and answer.doubtful else Transient(what, AGAIN)
 
-    def refusal(self, answer: Answer, doing: str, known: Mapping[int, tuple[str, str]] | None = None) -> Told:
+    def refusal(
+        self, answer: Answer, doing: str, known: Mapping[int, tuple[str, str]] | None = None, *, once: bool = False
+    ) -> Told:
         """The error for an answer that is not the one hoped for. `known`: status -> what it means, what to do."""
         status = answer.status
         if known and status in known and answer.after is None:
@@ -60,9 +67,14 @@ class Service:
         if status == 429 or answer.after is not None:
             return Transient(f"{self.name} is asked too often ({status}).", "It is tried again.", after=answer.after)
         if status >= 500 or status < 300:
-            return Transient(f"{self.name} could not {doing} ({status}).", AGAIN)
+            what = f"{self.name} could not {doing} ({status})."
+            return _unknown(what) if once and status != 503 else Transient(what, AGAIN)
         if status in (401, 403):
             return Refused(f"{self.name} does not let the bot in ({status}).", f"Check the secrets of {self.setting}.")
         if status < 400:
             return Refused(f"{self.name} sent the bot elsewhere ({status}).", f"Correct {self.setting}.address.")
         return Refused(f"{self.name} did not {doing} ({status}).", f"Check {self.setting} in the settings.")
+
+
+def _unknown(what: str) -> Transient:
+    return Transient(what, AGAIN, after=SETTLES, unheard=True)

@@ -68,9 +68,9 @@ class Issues:
         if self.find(marker) is not None:
             return
         issue = {"title": title, "body": f"{body}\n\n{shown(marker)}", "labels": list(labels)}
-        answer = self._repository.send("POST", json=issue)
+        answer = self._repository.send("POST", once=True, json=issue)
         if answer.status != 201:
-            raise self._repository.refusal(answer, "open the issue")
+            raise self._repository.refusal(answer, "open the issue", once=True)
 
 
 def check(settings: GitHub, resolve: Resolve) -> str:
@@ -115,10 +115,10 @@ class Repository:
         }
         return self._service.send(method, url, headers=headers, **content)
 
-    def refusal(self, answer: Answer, doing: str) -> Told:
+    def refusal(self, answer: Answer, doing: str, *, once: bool = False) -> Told:
         if answer.status == 403 and "rate limit" in str((answer.object or {}).get("message", "")).lower():
             return Transient("GitHub is asked too often (403).", "It is tried again.", after=answer.after or 60.0)
-        return self._service.refusal(answer, doing, REFUSALS)
+        return self._service.refusal(answer, doing, REFUSALS, once=once)
 
 
 def shown(marker: str) -> str:

@@ -91,7 +91,7 @@ class Builds:
         how = "buildWithParameters" if known.parameterized else "build"
         answer = self._wire.post(f"{path(name)}/{how}", {self._wire.parameter: marker} if known.marks else {})
         if answer.status != 201 and not answer.moved:  # moved: back to the job, perhaps with nothing in the queue
-            raise self._wire.refusal(answer, "start the build")
+            raise self._wire.refusal(answer, "start the build", once=True)
 
 
 class Wire:
@@ -118,11 +118,11 @@ class Wire:
         session = http_session.Session(seconds=self._settings.timeout, ca_file=self._settings.ca_file)
         answer = http_session.look(session, lambda it: self._posted(it, self._url(below), form))
         if answer.how != "answered":
-            raise self._service.unheard(answer)
+            raise self._service.unheard(answer, once=True)
         return answer
 
-    def refusal(self, answer: Answer, doing: str) -> Told:
-        return self._service.refusal(answer, doing, REFUSALS)
+    def refusal(self, answer: Answer, doing: str, *, once: bool = False) -> Told:
+        return self._service.refusal(answer, doing, REFUSALS, once=once)
 
     def described(self, name: str, known: Mapping[str, Any]) -> CiJob:
         last, number = known.get("lastBuild"), known.get("nextBuildNumber")

@@ -83,9 +83,9 @@ class SupportCases:
             "accountNumberRef": self._settings.account,
             "caseLanguage": "en",
         }
-        answer = self._portal.send("/support/v1/cases", case)
+        answer = self._portal.send("/support/v1/cases", case, once=True)
         if answer.status not in (200, 201, 202):
-            raise self._portal.service.refusal(answer, "open the case", REFUSALS)
+            raise self._portal.service.refusal(answer, "open the case", REFUSALS, once=True)
         self._known[marker] = _opened(answer)
 
 
@@ -99,16 +99,17 @@ class Portal:
         self._lock = threading.Lock()
         self._token, self._ends = Secret(""), 0.0
 
-    def send(self, path: str, document: dict[str, Any]) -> Answer:
-        answer = self._once(path, document)
+    def send(self, path: str, document: dict[str, Any], *, once: bool = False) -> Answer:
+        answer = self._sent(path, document, once)
         if answer.status == 401:  # the token may have been revoked before its end
             self._ends = 0.0
-            answer = self._once(path, document)
+            answer = self._sent(path, document, once)
         return answer
 
-    def _once(self, path: str, document: dict[str, Any]) -> Answer:
+    def _sent(self, path: str, document: dict[str, Any], once: bool) -> Answer:
         headers = {"Authorization": f"Bearer {self._access().reveal()}", "Accept": "application/json"}
-        return self.service.send("POST", self._settings.address.rstrip("/") + path, headers=headers, json=document)
+        url = self._settings.address.rstrip("/") + path
+        return self.service.send("POST", url, headers=headers, once=once, json=document)
 
     def _access(self) -> Secret:
         with self._lock:

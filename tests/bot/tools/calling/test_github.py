@@ -10,6 +10,7 @@ import pytest
 from bot.calling import GitHub
 from bot.core.errors import Refused, Told, Transient
 from bot.tools.github import Issues
+from playground import broken
 from playground.broken import unused_port
 from playground.github import GitHubStandIn
 from playground.tcp_proxy import proxied
@@ -73,13 +74,30 @@ def test_the_reader_cannot_open(issues: Callable[..., Issues]) -> None:
 
 
 def test_a_lost_answer_is_found_out(issues: Callable[..., Issues], github: GitHubStandIn) -> None:
-    """The issue was opened but the answer was lost: Transient; trying again opens no second one."""
+    """The issue was opened but the answer was lost: Transient; trying again opens no second one. It is not tried again
+    at once: GitHub may be about to open it."""
     github.cut = True
-    with pytest.raises(Transient):
+    with pytest.raises(Transient) as told:
         open_one(issues())
+    assert (told.value.after, told.value.unheard) == (10.0, True)
     github.cut = False
     open_one(issues())
     assert len(github.issues) == 1
+
+
+def test_who_was_not_heard_asks_again_later(issues: Callable[..., Issues], served: Any) -> None:
+    """An issue may be opened after we gave up waiting; where nobody listens none will be, nor by listing them."""
+    empty, silent = broken.answer(200, b"[]", "Content-Type: application/json"), iter([False, True])
+
+    def breaks(connection: Any, stopped: Any) -> None:
+        broken.silent(connection, stopped) if next(silent) else connection.sendall(empty)
+
+    with broken.broken(breaks) as server, pytest.raises(Transient, match="did not answer within") as told:
+        open_one(issues(address=server.url, timeout=0.3))
+    assert (told.value.after, told.value.unheard) == (10.0, True)
+    with pytest.raises(Transient) as told:
+        open_one(issues(address=f"http://127.0.0.1:{unused_port()}"))
+    assert (told.value.after, told.value.unheard) == (None, False)
 
 
 @pytest.mark.parametrize(

@@ -95,8 +95,9 @@ def test_what_waits_for_somebody_is_shared(builds: Callable[[], Builds], jenkins
 def test_a_lost_answer_is_found_out(builds: Callable[[], Builds], jenkins: JenkinsStandIn) -> None:
     """It was queued but the answer was lost: Transient; trying again starts no second one."""
     jenkins.cut = True
-    with pytest.raises(Transient):
+    with pytest.raises(Transient) as told:
         builds().start(PLAIN, MARKER, since=1)
+    assert told.value.after == 10.0, "until then it has surely been queued, or will not be"
     jenkins.cut = False
     builds().start(PLAIN, MARKER, since=1)
     assert len(jenkins.jobs[PLAIN].builds) == 1

@@ -59,8 +59,9 @@ def test_a_number_that_is_not_told(cases: Callable[..., SupportCases], portal: C
 def test_a_lost_answer_is_found_out(cases: Callable[..., SupportCases], portal: CasesStandIn) -> None:
     """The case was opened but the answer was lost: Transient; trying again opens no second one."""
     portal.cut = True
-    with pytest.raises(Transient):
+    with pytest.raises(Transient) as told:
         open_one(cases())
+    assert told.value.after == 10.0, "until then it has surely been opened, or will not be"
     portal.cut = False
     open_one(cases())
     assert len(portal.cases) == 1
