@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
 from dataclasses import dataclass
 
 from bot.core.errors import Refused, Told
@@ -75,13 +77,25 @@ def sound(cluster: str, offered: Secret, tools: ReadTools) -> Secret:
         problems = tools.docker_configs.problems(given)
     except Refused as refusal:
         problems = (refusal.what,)
-    if not problems and not tools.docker_configs.entries(given):
-        problems = ("It has no registry in it.",)
+    hosts = () if problems else tuple(one.host for one in tools.docker_configs.entries(given))
+    if not problems:
+        problems = tuple(f"{host} is the machine itself, and no registry." for host in hosts if own_machine(host))
+        problems = problems if hosts else ("It has no registry in it.",)
     if problems:
         more = f" And {len(problems) - SHOWN} problems more." if len(problems) > SHOWN else ""
         told = " ".join(problems[:SHOWN]) + more
         raise Refused(f"{cluster}: DataCorrupted: the new pull secret is damaged. {told}", AGAIN)
     return given
+
+
+def own_machine(host: str) -> bool:
+    """Does it lead whoever asks it back to itself, or to its cloud's own address? As resolvers read it: 127.1, too."""
+    name = host.rpartition("//")[2].partition("/")[0].partition(":")[0].lower()
+    try:
+        address = ipaddress.ip_address(socket.inet_aton(name))
+    except OSError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_link_local or address.is_unspecified
 
 
 def tried(found: Comparison, tools: ReadTools) -> tuple[tuple[str, Pull], ...]:

@@ -48,6 +48,18 @@ def test_a_registry_that_takes_anybody_proves_nothing(world: Any, five: Any) -> 
     assert warned.startswith(f"one: the new login could not be tried at {BASIC}. The registry {BASIC} answers without")
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "localhost:6443", "https://127.0.0.1/v2/", "127.1:443", "0x7f.1", "169.254.169.254", "0.0.0.0:80"],
+)
+def test_a_registry_that_is_the_machine_itself(world: Any, host: str) -> None:
+    """Nobody is led to ask the bot's own machine, or its cloud, in a registry's place."""
+    world.open({"auths": {host: world.entry(), BASIC: world.entry()}})
+    with pytest.raises(Refused, match=r"DataCorrupted: .* is the machine itself"):
+        world.ask("sync", "one")
+    assert not world.registries[BASIC].log
+
+
 def test_what_stays_is_not_tried(world: Any) -> None:
     """Only what is new goes anywhere, and OCM's own token to no registry."""
     world.open({"auths": {OCM: world.entry(), BASIC: world.auths()[BASIC]}})
