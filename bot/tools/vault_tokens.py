@@ -106,7 +106,12 @@ class VaultTokens:
 
     def _obtain(self, service: Service, there: Site) -> _Has:
         has = self._has.get(service.name)
-        again = self._still(has, there) if has is not None and self._fits(has, service, there) else None
+        try:
+            again = self._still(has, there) if has is not None and self._fits(has, service, there) else None
+        except Refused as refused:
+            if vault_tokens_told.SIGN_IN in refused.what:  # jobs would get nothing with it
+                self._has.pop(service.name, None)
+            raise
         if again is None:
             self._has.pop(service.name, None)  # nobody is to bring it anywhere, even if there will be no other
         self._has[service.name] = now = self._younger(again, service, there) if again else self._new(service, there)

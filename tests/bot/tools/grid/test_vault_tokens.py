@@ -161,13 +161,14 @@ def test_without_a_refresh_token_somebody_must_sign_in(played: Any, dead: bool) 
 
 
 def test_a_refresh_token_that_dies_meanwhile_is_seen(played: Any) -> None:
-    """Although the Vault token itself is good for days: jobs would get nothing with it."""
+    """Although the Vault token itself is good for days: jobs would get nothing with it, so it is brought nowhere."""
     tokens, service = played.open(), played.service()
     tokens.obtain(service)
     played.now[0] += 3600
     played.oauth.dead.add("rt-of-the-tests")
     with pytest.raises(Refused, match="needs somebody to sign in"):
         tokens.obtain(service)
+    assert tokens.held(service) is None
 
 
 def sealed(played: Any) -> None:
