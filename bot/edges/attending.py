@@ -49,7 +49,7 @@ async def _attend(parts: Parts, click: Click, about: About, doing: str) -> None:
     except Exception as error:  # Slack is answered whatever happens, so the person must hear of it here
         log.error("a button of an incident failed", extra={"error": type(error).__name__})
         message = render.error_message(unforeseen(error))
-    parts.threads.start(parts.whisper.tell(click.user.id, click.place, message))
+    parts.threads.start(parts.whisper.answer(click, message))
 
 
 def _done(parts: Parts, click: Click, about: About, doing: str) -> Message:

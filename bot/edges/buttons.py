@@ -39,7 +39,9 @@ async def handle(parts: Parts, click: Click, ack: Call) -> None:
 
 async def _approve(parts: Parts, click: Click, target: Target, ack: Call) -> None:
     decision = Decision(key=click.key, run=target.run, verdict="approve", user=click.user.id, digest=target.digest)
-    await asyncio.wait({parts.threads.start(decisions.take(parts, decision, click.place))}, timeout=IN_TIME)
+    await asyncio.wait(
+        {parts.threads.start(decisions.take(parts, decision, click.place, click.thread))}, timeout=IN_TIME
+    )
     await ack()
 
 
@@ -65,7 +67,7 @@ async def _open(parts: Parts, click: Click, target: Target, form: Callable[[RunV
     except Told as error:
         trouble = error
     if trouble:
-        await parts.whisper.tell(click.user.id, click.place, render.error_message(trouble))
+        await parts.whisper.answer(click, render.error_message(trouble))
 
 
 async def _looked_up(parts: Parts, target: Target) -> RunView:

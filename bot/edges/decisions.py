@@ -13,10 +13,10 @@ from bot.edges.render import Message
 log = logging.getLogger(__name__)
 
 
-async def take(parts: Parts, decision: Decision, place: str | None) -> None:
+async def take(parts: Parts, decision: Decision, place: str | None, thread: str | None = None) -> None:
     """Hand the decision to the desk and tell this person alone what came of it; then redraw their Home tab."""
     message = await _taken(parts, decision)
-    parts.threads.start(_after(parts, decision.user, place, message))
+    parts.threads.start(_after(parts, decision.user, place, thread, message))
 
 
 async def _taken(parts: Parts, decision: Decision) -> Message:
@@ -30,6 +30,6 @@ async def _taken(parts: Parts, decision: Decision) -> Message:
             return render.error_message(unforeseen(error))
 
 
-async def _after(parts: Parts, user: str, place: str | None, message: Message) -> None:
-    await parts.whisper.tell(user, place, message)
+async def _after(parts: Parts, user: str, place: str | None, thread: str | None, message: Message) -> None:
+    await parts.whisper.tell(user, place, message, thread)
     await tab.refresh(parts, user)

@@ -48,7 +48,9 @@ async def handle(parts: Parts, click: Click, ack: Call) -> None:
         await ack()
         parts.threads.start(_open(parts, click, about))
         return
-    work = _tell(parts, click.user.id, about.run, lambda: _signed_in(parts, click, about), click.place)
+    work = _tell(
+        parts, click.user.id, about.run, lambda: _signed_in(parts, click, about), click.place, thread=click.thread
+    )
     await asyncio.wait({parts.threads.start(work)}, timeout=IN_TIME)
     await ack()
 
@@ -80,17 +82,19 @@ async def _open(parts: Parts, click: Click, about: WantedOf) -> None:
         log.error("a form failed", extra={"run": about.run, "error": type(error).__name__})
         trouble = unforeseen(error)
     if trouble:
-        await parts.whisper.tell(click.user.id, click.place, render.error_message(trouble))
+        await parts.whisper.answer(click, render.error_message(trouble))
 
 
 def _signed_in(parts: Parts, click: Click, about: WantedOf) -> Outcome:
     return parts.desk.sign_in(click.key, about.run, about.name, click.user.id)
 
 
-async def _tell(parts: Parts, user: str, run: str, act: Callable[[], Outcome], place: str | None) -> None:
+async def _tell(
+    parts: Parts, user: str, run: str, act: Callable[[], Outcome], place: str | None, *, thread: str | None = None
+) -> None:
     """Do it, and tell this person alone what came of it, where the button is."""
     message = await _done(parts, run, act)
-    parts.threads.start(parts.whisper.tell(user, place, message))
+    parts.threads.start(parts.whisper.tell(user, place, message, thread))
 
 
 async def _done(parts: Parts, run: str, act: Callable[[], Outcome]) -> Message:

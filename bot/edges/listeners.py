@@ -122,7 +122,7 @@ class Listeners:
         except Foreign:
             return
         told = Refused("That button is not one of mine, or it is damaged.", "Nothing was changed.")
-        await self._parts.whisper.tell(click.user.id, click.place, render.error_message(told))
+        await self._parts.whisper.answer(click, render.error_message(told))
 
     async def _refuse(self, body: Body, reason: str) -> None:
         self._parts.metrics.refusals.labels(reason).inc()

@@ -41,7 +41,7 @@ async def _attend(parts: Parts, click: Click, about: OfferOf) -> None:
         log.error("an offer failed", extra={"error": type(error).__name__})
         message = render.error_message(unforeseen(error))
     if message:
-        parts.threads.start(parts.whisper.tell(click.user.id, click.place, message))
+        parts.threads.start(parts.whisper.answer(click, message))
 
 
 def _find(desk: Desk, about: OfferOf) -> Offer:

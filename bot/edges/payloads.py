@@ -67,12 +67,20 @@ class Pressed(Payload):
     value: str = Field(default="", max_length=2000)
 
 
+class Container(Payload):
+    """Where a button is. `thread_ts`: the message that begins the thread of this one, itself if it is that one."""
+
+    message_ts: str | None = None
+    thread_ts: str | None = Field(default=None, pattern=r"^[0-9]{1,11}\.[0-9]{1,9}$")
+
+
 class Click(Payload):
     """A button pressed in a message, a modal or the Home tab."""
 
     user: Person
     trigger_id: Token
     channel: WithId | None = None
+    container: Container = Container()
     actions: Annotated[tuple[Pressed, ...], Field(min_length=1, max_length=25)]
 
     @property
@@ -82,6 +90,12 @@ class Click(Payload):
     @property
     def place(self) -> str | None:
         return self.channel.id if self.channel else None
+
+    @property
+    def thread(self) -> str | None:
+        """The thread that the button is in; None in the channel itself, where a thread begins, too."""
+        of = self.container
+        return of.thread_ts if of.thread_ts != of.message_ts else None
 
 
 class Target(BaseModel):

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 async def take(parts: Parts, click: Click, target: Target) -> None:
     """Ask, and tell this person alone what came of it."""
     message = await _asked(parts, click, target)
-    parts.threads.start(parts.whisper.tell(click.user.id, click.place, message))
+    parts.threads.start(parts.whisper.answer(click, message))
 
 
 async def _asked(parts: Parts, click: Click, target: Target) -> Message:

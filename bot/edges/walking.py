@@ -41,7 +41,7 @@ async def _attend(parts: Parts, click: Click, about: StepOf) -> None:
         log.error("a button of a checklist failed", extra={"error": type(error).__name__})
         message = render.error_message(unforeseen(error))
     if message:
-        parts.threads.start(parts.whisper.tell(click.user.id, click.place, message))
+        parts.threads.start(parts.whisper.answer(click, message))
 
 
 async def _ticked(parts: Parts, click: Click, about: StepOf) -> Message | None:

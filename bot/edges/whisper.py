@@ -11,11 +11,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.core.errors import Told
 from bot.edges import slack_errors
+from bot.edges.payloads import Click
 from bot.edges.render import Message
 
 log = logging.getLogger(__name__)
 # The person or the bot cannot be reached in that channel; a direct message still can.
-ELSEWHERE = frozenset({"user_not_in_channel", "not_in_channel", "channel_not_found", "is_archived"})
+ELSEWHERE = frozenset({"user_not_in_channel", "not_in_channel", "channel_not_found", "is_archived", "thread_not_found"})
 
 
 class Whisper:
@@ -25,18 +26,24 @@ class Whisper:
         self._client = client
         self._joined: set[str] = set()
 
-    async def tell(self, user: str, channel: str | None, message: Message) -> None:
+    async def answer(self, click: Click, message: Message) -> None:
+        """For the eyes of who pressed a button, where the button is: in the channel, or in its thread."""
+        await self.tell(click.user.id, click.place, message, click.thread)
+
+    async def tell(self, user: str, channel: str | None, message: Message, thread: str | None = None) -> None:
         """For this person's eyes: in the channel if possible, else as a direct message. A click must not pass
         unanswered, but a lost answer changes nothing: the decision is in the store."""
         try:
-            if channel is None or not await self._in(channel, user, message):
+            if channel is None or not await self._in(channel, user, message, thread):
                 await self._client.chat_postMessage(channel=user, text=message.text, blocks=message.blocks)
         except slack_errors.FOREIGN as error:
             _log("answer a person", error)
 
-    async def _in(self, channel: str, user: str, message: Message) -> bool:
+    async def _in(self, channel: str, user: str, message: Message, thread: str | None) -> bool:
         try:
-            await self._client.chat_postEphemeral(channel=channel, user=user, text=message.text, blocks=message.blocks)
+            await self._client.chat_postEphemeral(
+                channel=channel, user=user, text=message.text, blocks=message.blocks, thread_ts=thread
+            )
         except SlackApiError as error:
             if slack_errors.code_of(error) in ELSEWHERE:
                 return False

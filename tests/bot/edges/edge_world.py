@@ -199,13 +199,13 @@ def serving(
     return end
 
 
-def proposed(world: Any) -> tuple[Any, str]:
-    """A plan that waits, shown in the channel: its view and the ts of its message."""
+def proposed(world: Any, thread: str | None = None) -> tuple[Any, str]:
+    """A plan that waits, shown in the channel or a thread: its view and the ts of its message."""
     world.command("/rotate-demo alpha")
     world.told("Looking into it")  # stored, however busy the machine
     (view,) = world.desk.views.values()
     client = WebClient(world.tokens[0], base_url=world.api_url, retry_handlers=[])
-    return view, SlackMessenger(client).post(Place(channel=CHANNEL), view, "key-1")
+    return view, SlackMessenger(client).post(Place(channel=CHANNEL, thread=thread), view, "key-1")
 
 
 def press(world: Any, ts: str, action: str, user: str = APPROVER) -> None:

@@ -35,12 +35,12 @@ def story(**more: Any) -> IncidentView:
     return IncidentView.model_validate({**basic, "state": IncidentState.OPEN, "diagnosis": found, **more})
 
 
-def posted(world: Any, **more: Any) -> str:
-    """The incident's message in the channel; its ts."""
+def posted(world: Any, thread: str | None = None, **more: Any) -> str:
+    """The incident's message in the channel or a thread; its ts."""
     view = story(**more)
     world.desk.stories[view.id] = view
     client = WebClient(world.tokens[0], base_url=world.api_url, retry_handlers=[])
-    return SlackMessenger(client).post(Place(channel=CHANNEL), view, "i-abc2345/head")
+    return SlackMessenger(client).post(Place(channel=CHANNEL, thread=thread), view, "i-abc2345/head")
 
 
 def press(world: Any, ts: str, label: str, user: str = ASKER) -> dict[str, Any]:
@@ -71,6 +71,21 @@ def test_an_offer_becomes_a_request_of_who_pressed(start: Start, mode: str) -> N
     again = next(json.loads(json.dumps(e)) for e in reversed(entries) if e.get("type") == "block_actions")
     world.forge("interactive", again)
     assert len(world.desk.requests) == 1
+
+
+def test_who_pressed_is_told_where_the_button_is(start: Start) -> None:
+    """In the thread, for who looks at a thread does not see the channel; in the channel where the thread begins."""
+    world = start("http")
+    alert = world.person("message", user=ASKER, channel=CHANNEL, text="It fires")["ts"]
+    below = posted(world, alert)
+    press(world, below, "I am on it")
+    world.told("Noted: take")
+    head = posted(world)
+    posted(world, head)
+    press(world, head, "Look again")
+    world.told("Noted: look")
+    whispers = world.workspace.ephemerals[ASKER, CHANNEL]
+    assert [message.get("thread_ts") for message in whispers] == [alert, None]
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,16 @@ def test_a_click_by_the_wrong_person_is_told_to_them_alone(start: Start, mode: s
     assert not world.desk.decided
 
 
+def test_a_refusal_stands_where_the_button_is(start: Start) -> None:
+    """A plan in a thread is decided there, and so is said there why somebody may not."""
+    world = start("http")
+    alert = world.person("message", user=APPROVER, channel="C0ONCALL", text="It fires")["ts"]
+    _, ts = proposed(world, alert)
+    press(world, ts, "approve", STRANGER)
+    world.told("You may not decide", STRANGER)
+    assert [message["thread_ts"] for message in world.workspace.ephemerals[STRANGER, "C0ONCALL"]] == [alert]
+
+
 @both
 def test_denying_asks_why(start: Start, mode: str) -> None:
     """Deny opens a form; its reason arrives with the decision."""
