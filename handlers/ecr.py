@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
@@ -91,6 +92,11 @@ class Target(Value):
         return f"{self.env}/{self.namespace}"
 
     @property
+    def place(self) -> tuple[str, str, str]:
+        """Cluster, namespace and secret: no other target has the same."""
+        return self.cluster, self.namespace, self.secret
+
+    @property
     def credential(self) -> str:
         """As the inventory calls it."""
         return f"{self.name}/{self.secret}"
@@ -156,6 +162,13 @@ def choose(settings: Settings, envs: tuple[str, ...], namespaces: tuple[str, ...
         raise Refused(f"No such namespace in the settings: {_listed(strange)}.", f"There are: {_listed(there)}.")
     chosen = {one.lower() for one in namespaces} or set(there)
     return tuple(one for one in in_env if one.namespace in chosen)
+
+
+def wanted(settings: Settings, ask: Mapping[str, Any]) -> tuple[Target, ...]:
+    """The targets that these parameters of the command mean, with what was typed in place of what the settings say."""
+    chosen = choose(settings, tuple(ask["env"]), tuple(ask["namespace"]))
+    host, region, restart = ask["registry"], ask["region"], ask["restart"]
+    return tuple(overridden(one, settings, host=host, region=region, restart=restart) for one in chosen)
 
 
 def overridden(target: Target, settings: Settings, *, host: str, region: str, restart: bool | None) -> Target:

@@ -13,20 +13,20 @@ from bot.core.plan import Answer, Note, Plan, Report, Step, Table
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.ecr import COMMAND, Settings, Target
+from handlers.ecr_again import OFFERS, asks, left_out, offers, target_of
 from handlers.ecr_found import Found, at_each
 from handlers.ecr_look import Held, held, span, state, told
 from handlers.ecr_rollout import RestartDeployment, WatchRollout
 from handlers.ecr_steps import WriteEcrSecret
-from handlers.ecr_told import EACH, counted, failures, gathered, listed
+from handlers.ecr_told import EACH, counted, failures, gathered, lasting, listed
 
 DIAGNOSE = "diagnose-image-pull"
-OFFERS = 4
 LATE = 5400.0  # seconds before its end; a schedule of ten hours renews with two left. deploy/alerts.yaml says the same
 ALARMS = {"expired": "expired", "missing": "missing", "degraded": "unusable"}
 
 
-def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], now: float) -> Answer:
-    """Nothing is due: how old each is, and when the next one is."""
+def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], retries: tuple[Offer, ...], now: float) -> Answer:
+    """Nothing is due: how old each is, and when the next one is. `retries`: to ask for those that failed."""
     rows = tuple((one.target.name, one.target.registry, told(one.held, now)) for one in found)
     rolling = ((one.target, f"{user.name} has not finished rolling out: {user.rolling}.")
                for one in found for user in one.users if user.rolling)  # fmt: skip
@@ -37,17 +37,19 @@ def fresh(found: tuple[Found, ...], failed: Mapping[Target, Told], now: float) -
         table=Table(head=("where", "registry", "how it is"), rows=rows),
         notes=_next(tuple(one.held for one in found)),
         warnings=troubles,
+        offers=retries,
         quiet=not troubles,
     )
 
 
-def nothing_possible(failed: Mapping[Target, Told]) -> Answer:
+def nothing_possible(failed: Mapping[Target, Told], retries: tuple[Offer, ...]) -> Answer:
     """Every target has something in the way."""
     rows = tuple((target.name, error.what, error.now) for target, error in failed.items())
     return Answer(
         command=COMMAND,
         title=f"Nothing was changed: {counted('ECR pull secret', len(failed))} cannot be refreshed",
         table=Table(head=("where", "what is in the way", "what to do now"), rows=rows),
+        offers=retries,
     )
 
 
@@ -100,19 +102,25 @@ def _ask(target: Target) -> dict[str, Any]:
 
 
 def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:
-    """The status of each target that was to be written or restarted, and what did not come about."""
+    """The status of each target that was to be written or restarted, what did not come about, and what the plan had
+    to leave out."""
     steps = tuple(step for _, _, step in plan.steps)
     targets = tuple(dict.fromkeys(target for step in steps if (target := target_of(step)) is not None))
     looked = dict(zip(targets, at_each(lambda one: held(one, tools), targets, tools), strict=True))
     missed, unknown = _undone(steps, tools)
     left = _left(plan, (*missed, *unknown), settings)
+    out = asks(left_out(plan, settings, tools), plan.ask, settings)
     found = tuple(one for one in looked.values() if isinstance(one, Held))
     unseen = {target: one for target, one in looked.items() if isinstance(one, Told)}
     return Report(
         table=Table(head=HEAD, rows=tuple(_row(one) for one in found)) if found else None,
         notes=_next(found),
-        warnings=(*gathered((target, str(error)) for target, error in unseen.items()), *_told(missed)),
-        offers=_offers(left, missed, tools),
+        warnings=(
+            *gathered((target, str(error)) for target, error in unseen.items()),
+            *_told(missed),
+            *lasting(plan.warnings),
+        ),
+        offers=_offers(left, out, missed, tools),
         again=left[0] if len(left) == 1 else None,
     )
 
@@ -132,12 +140,6 @@ def _day(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def target_of(step: Step) -> Target | None:
-    if isinstance(step, WriteEcrSecret):
-        return step.target
-    return step.deployment.target if isinstance(step, RestartDeployment | WatchRollout) else None
-
-
 def _undone(steps: tuple[Step, ...], tools: ReadTools) -> tuple[tuple[Step, ...], tuple[Step, ...]]:
     """The steps that the world does not show, of each Deployment the first; and those of which nobody can tell."""
     done = tuple(zip(steps, each(lambda step: step.done(tools), steps), strict=True))
@@ -155,31 +157,22 @@ def _told(missed: tuple[Step, ...]) -> tuple[str, ...]:
     return tuple(f"{what}: {listed(names, 10)}." for what, names in kinds if names)
 
 
-def _offers(left: list[dict[str, Any]], missed: tuple[Step, ...], tools: ReadTools) -> tuple[Offer, ...]:
+def _offers(
+    left: list[dict[str, Any]], out: list[dict[str, Any]], missed: tuple[Step, ...], tools: ReadTools
+) -> tuple[Offer, ...]:
     """Exactly what is missing once more; and the diagnosis of what does not start."""
     stuck = dict.fromkeys(step.deployment.target for step in missed if isinstance(step, WatchRollout))
     looks = [Offer(label=f"Diagnose {one.name}"[:75], command=DIAGNOSE, ask={"where": one.name}) for one in stuck]
     only_stuck = all(isinstance(step, WatchRollout) for step in missed)
-    wanted = [*([] if only_stuck else map(_retry, left[:OFFERS])), *looks[:OFFERS]]
+    wanted = [*([] if only_stuck else offers(left)), *offers(out), *looks[:OFFERS]]
     return tuple(offer for offer in wanted if offer.command in tools.commands)
 
 
 def _left(plan: Plan, steps: tuple[Step, ...], settings: Settings) -> list[dict[str, Any]]:
-    """What to ask for, so that just these are asked for: once, where environments and namespaces together name them,
-    else for each environment. What was written or restarted is so by now: it is not forced once more."""
+    """What to ask for, so that just these are asked for. What was written or restarted is so by now: it is not forced
+    once more."""
     changes = tuple(step for step in steps if not isinstance(step, WatchRollout))
-    again: dict[str, dict[str, None]] = {}
-    for target in dict.fromkeys(filter(None, map(target_of, changes or steps))):
-        again.setdefault(target.env, {})[target.namespace] = None
+    targets = tuple(dict.fromkeys(filter(None, map(target_of, changes or steps))))
     force = bool(plan.ask.get("force")) and any(isinstance(step, WriteEcrSecret) for step in steps)
-    how = {**plan.ask, "force": force, "restart": plan.ask.get("restart") if changes else None}
-    spaces = {space: None for names in again.values() for space in names}
-    known = {(one.env, one.namespace) for one in settings.targets() if one.env in again and one.namespace in spaces}
-    exact = known == {(env, name) for env, names in again.items() for name in names}
-    groups = [(tuple(again), spaces)] if again and exact else [((env,), names) for env, names in again.items()]
-    return [{**how, "env": list(envs), "namespace": list(names)} for envs, names in groups]
-
-
-def _retry(ask: dict[str, Any]) -> Offer:
-    label = f"Retry {listed(tuple(ask['env']))}: {counted('namespace', len(ask['namespace']))}"
-    return Offer(label=label[:75], command=COMMAND, ask=ask)
+    restart = plan.ask.get("restart") if changes else None
+    return asks(targets, {**plan.ask, "force": force, "restart": restart}, settings)

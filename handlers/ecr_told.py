@@ -15,6 +15,8 @@ from handlers.ecr_ground import Ground
 from handlers.ecr_look import told
 
 EACH = 4  # targets with a note of their own; more are counted by environment
+LEFT_OUT = "left out."
+PAUSED = "paused and will not be restarted; resuming does the same."
 NAMED = 3  # names in one sentence before it says how many more there are
 
 
@@ -101,10 +103,20 @@ def warnings(found: tuple[Found, ...], ground: Ground) -> tuple[str, ...]:
     return (*_paused(found), *_others(found), *_of_kinds(found), *_remnants(found), *gathered(doubts))
 
 
+def lasting(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Those warnings of a plan that are as true when it was carried out."""
+    return tuple(one for one in warnings if one.endswith(PAUSED) or left_out_by((one,)))
+
+
+def left_out_by(warnings: Iterable[str]) -> tuple[str, ...]:
+    """Those that say which targets a plan does nothing for."""
+    return tuple(one for one in warnings if f": {LEFT_OUT} " in one)
+
+
 def _paused(found: tuple[Found, ...]) -> tuple[str, ...]:
     names = tuple(f"{name} in {one.target.name}" for one in found for name in one.paused)
     verb = "is" if len(names) == 1 else "are"
-    return (f"{listed(names)} {verb} paused and will not be restarted; resuming does the same.",) if names else ()
+    return (f"{listed(names)} {verb} {PAUSED}",) if names else ()
 
 
 def _others(found: tuple[Found, ...]) -> tuple[str, ...]:
@@ -164,7 +176,7 @@ def gathered(told: Iterable[tuple[Target, str]]) -> tuple[str, ...]:
 
 def failures(failed: Mapping[Target, Told]) -> tuple[str, ...]:
     """Why targets were left out."""
-    return gathered((target, f"left out. {error}") for target, error in failed.items())
+    return gathered((target, f"{LEFT_OUT} {error}") for target, error in failed.items())
 
 
 def listed(names: tuple[str, ...], most: int = NAMED) -> str:

@@ -11,11 +11,13 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, field_validator
 
 from bot.core import registry
+from bot.core.checklist import Offer
 from bot.core.errors import Told
 from bot.core.handler import Ask, Handler
 from bot.core.plan import Answer, Plan, Stage, Step
 from bot.core.ports import ReadTools
-from handlers.ecr import COMMAND, REGION, Settings, Target, choose, overridden
+from handlers.ecr import COMMAND, REGION, Settings, Target, wanted
+from handlers.ecr_again import asks, offers
 from handlers.ecr_found import Found, at_each, look_at
 from handlers.ecr_ground import Ground, needs, survey
 from handlers.ecr_report import fresh, inventory, nothing_possible, report
@@ -63,10 +65,7 @@ class RefreshEcr(Ask):
 
 def plan(ask: RefreshEcr, settings: Settings, tools: ReadTools) -> Plan | Answer:
     """Look at every target, ask Amazon for what is due, and propose what can be done; what cannot is told apart."""
-    chosen = choose(settings, ask.env, ask.namespace)
-    targets = tuple(
-        overridden(one, settings, host=ask.registry, region=ask.region, restart=ask.restart) for one in chosen
-    )
+    targets = wanted(settings, ask.model_dump())
     now = float(int(tools.now()))  # annotations have whole seconds
     again = ask.restart is True
     looked = at_each(lambda one: look_at(one, tools, now, force=ask.force, again=again), targets, tools)
@@ -75,19 +74,20 @@ def plan(ask: RefreshEcr, settings: Settings, tools: ReadTools) -> Plan | Answer
     ground = survey(tuple(one.target for one in found if one.due), tools, now)
     failed |= {one.target: error for one in found if one.due and (error := ground.trouble(one.target)) is not None}
     able = tuple(one for one in found if one.target not in failed)
+    retries = offers(asks(tuple(failed), ask.model_dump(mode="json"), settings))
     if not able:
-        return impossible(failed)
+        return impossible(failed, retries)
     busy = tuple(one for one in able if not one.idle)
-    return propose(ask, busy, failed, ground, now) if busy else fresh(able, failed, now)
+    return propose(ask, busy, failed, ground, now) if busy else fresh(able, failed, retries, now)
 
 
-def impossible(failed: dict[Target, Told]) -> Answer:
+def impossible(failed: dict[Target, Told], retries: tuple[Offer, ...]) -> Answer:
     """Nothing can be done. When one thing is in the way of all, it is said as the error that it is, so that what is
     only temporarily away is asked again."""
     errors = {str(error): error for error in failed.values()}
     if len(errors) == 1:
         raise next(iter(errors.values()))
-    return nothing_possible(failed)
+    return nothing_possible(failed, retries)
 
 
 def propose(ask: RefreshEcr, found: tuple[Found, ...], failed: dict[Target, Told], ground: Ground, now: float) -> Plan:

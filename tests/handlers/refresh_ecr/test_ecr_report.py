@@ -8,7 +8,8 @@ import pytest
 
 from bot.core import ask as asks
 from handlers import diagnose_image_pull
-from handlers.ecr_report import inventory, target_of
+from handlers.ecr_again import target_of
+from handlers.ecr_report import inventory
 
 ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 HOUR = 3600
@@ -198,6 +199,26 @@ def test_what_nobody_can_see_is_asked_for_again_too(world: Any) -> None:
     assert report.again["env"] == ["dev"]
     world.clusters["one"].heal()
     assert {target_of(step).name for _, _, step in world.plan(**report.again).steps} == {"dev/cf-dev"}
+
+
+def test_what_the_plan_left_out_is_still_told(world: Any) -> None:
+    """A cluster that was away when the plan was made: the report of a run that went well says so in the plan's own
+    words, and offers just what is missing. What is paused is told once more too."""
+    world.deploy("resting", paused=True)
+    world.clusters["two"].down()
+    plan = world.plan(restart=True)
+    assert world.apply(plan) == {}
+    report = world.report(plan)
+    assert set(report.warnings) == set(plan.warnings)
+    assert any(said.startswith("test/cf-test: left out. ") for said in report.warnings)
+    assert any(said.startswith("resting in dev/cf-dev is paused") for said in report.warnings)
+    assert [(one.ask["env"], one.ask["namespace"]) for one in report.offers] == [(["test"], ["cf-test"])]
+    assert report.again is None
+    world.clusters["two"].heal()
+    later = world.plan(**report.offers[0].ask)
+    assert {target_of(step).name for _, _, step in later.steps} == {"test/cf-test"}
+    world.apply(later)
+    assert world.report(plan).offers == (), "it was done meanwhile"
 
 
 def test_failures_that_no_one_question_names(world: Any) -> None:

@@ -174,6 +174,7 @@ def test_each_for_its_own_reason(world: Any) -> None:
     assert answer.title == "Nothing was changed: 2 ECR pull secrets cannot be refreshed"
     assert [row[0] for row in answer.table.rows] == ["dev/cf-dev", "test/cf-test"]
     assert all(all(cell for cell in row) for row in answer.table.rows)
+    assert [one.ask["namespace"] for one in answer.offers] == [["cf-dev", "cf-test"]]
     assert not answer.quiet
 
 
@@ -185,6 +186,7 @@ def test_one_broken_and_the_other_fresh(world: Any) -> None:
     assert answer.title == "Fresh, nothing to do: 1 ECR pull secret"
     assert "dev/cf-dev: left out." in answer.warnings[0]
     assert not answer.quiet
+    assert [(one.ask["env"], one.ask["namespace"]) for one in answer.offers] == [(["dev"], ["cf-dev"])]
 
 
 def test_one_token_for_all(world: Any) -> None:
