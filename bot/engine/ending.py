@@ -125,7 +125,13 @@ WORDS = {
     State.UNDONE: "It failed, and everything is as it was before.",
     State.STOPPED: "Stopped; a person has to look.",
 }
+MIND = "Mind what is marked ⚠️ above."
 UNSURE = "It failed and was put back, but something may still be carried out late: look once more in a few minutes."
+
+
+def _words(state: State, report: dict[str, Any] | None) -> str:
+    warned = state == State.DONE and bool((report or {}).get("warnings"))
+    return f"{WORDS[state]} {MIND}" if warned else WORDS[state]
 
 
 def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None, *, sure: bool = True) -> None:
@@ -140,7 +146,7 @@ def close(shop: Workshop, run: str, state: State, trouble: dict[str, str] | None
         if closed:
             row = conn.execute(sa.select(run_table).where(run_table.c.id == run)).one()
             inventory.wish(conn, row.command, shop.clock())
-            text = UNSURE if state == State.UNDONE and not sure else WORDS[state]
+            text = UNSURE if state == State.UNDONE and not sure else _words(state, row.report)
             runs.note(conn, shop, run, "end", text=text, mention=() if ":" in row.asker else (row.asker,))
 
     shop.write(change)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.core.errors import Refused, Transient
 from bot.core.plan import Note, Report, Table
 from bot.core.view import State
 from bot.engine import applying
+from bot.engine.messages import message
 
 REPORT = Report(
     table=Table(head=("where", "age"), rows=(("dev", "1 min"),)), notes=(Note(label="next", text="", at=5.0),)
@@ -44,6 +46,19 @@ def test_a_run_that_ended_well_has_the_report(bench: Any) -> None:
     assert tools is bench.shop.read_tools
     bench.apply(view.id)
     assert len(reports.calls) == 1
+
+
+@pytest.mark.parametrize(
+    ("warnings", "told"),
+    [((), "Done and verified."), (("b: left out.",), "Done and verified. Mind what is marked ⚠️ above.")],
+)
+def test_who_asked_is_sent_to_the_warnings(bench: Any, warnings: tuple[str, ...], told: str) -> None:
+    """A run that ended well and has warnings in its report is not called well without a word of them."""
+    bench.with_handler(report=Reports(REPORT.model_copy(update={"warnings": warnings})))
+    run = bench.carried_out().id
+    query = sa.select(message.c.note).where(message.c.run == run, message.c.note.is_not(None))
+    notes = [row["text"] for row in bench.shop.read(lambda conn: conn.execute(query).scalars().all())]
+    assert notes[-1] == told
 
 
 @pytest.mark.parametrize(
