@@ -19,6 +19,7 @@ from bot.doctor_kerberos import kerberos
 from bot.doctor_nodes import nodes
 from bot.doctor_ocm import ocm
 from bot.doctor_people import people
+from bot.doctor_schedules import schedules
 from bot.doctor_sso import realms
 from bot.doctor_vault_tokens import vault_tokens
 from bot.findings import Finding, looked
@@ -30,8 +31,12 @@ def examine(settings: Settings) -> Iterator[Finding]:
     parts = Parts(settings)
     before = [*looked("settings", lambda: _handlers(parts))]
     yield from before
+    if not before[0].good:  # the bot would not start; what else is wrong is told all the same
+        no_alerts = settings.alerts.model_copy(update={"handlers": {}})
+        parts = Parts(settings.model_copy(update={"commands": {}, "alerts": no_alerts}))
     commands = parts.handlers if before[0].good else {}
     yield from people(settings, commands)
+    yield from schedules(settings, commands) if before[0].good else ()
     yield from exposed(settings)
     yield from log_file(settings)
     yield from looked("store", lambda: _store(parts))
@@ -55,7 +60,8 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _handlers(parts: Parts) -> str:
-    return f"commands {', '.join(parts.handler_settings)} are configured."
+    commands, alerts = ", ".join(parts.handler_settings), ", ".join(parts.alert_settings)
+    return f"commands {commands} are configured, and the alerts {alerts}."
 
 
 def exposed(settings: Settings) -> Iterator[Finding]:

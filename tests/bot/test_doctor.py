@@ -143,6 +143,24 @@ def test_a_mistake_in_a_command_s_settings_does_not_hide_the_rest(outside: Outsi
     assert everything["slack"].good
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"commands": {"rotate-hive-token": {}}}, "rotate-hive-token in the settings is no handler"),
+        ({"alerts": {"handlers": {"redhat-auth": {"settings": {"hours": "x"}}}}}, "redhat-auth.settings is not right"),
+    ],
+)
+def test_what_keeps_the_bot_from_starting_is_told_and_ends_nothing(
+    outside: Outside, changed: dict[str, Any], words: str
+) -> None:
+    """A name that no handler has, and settings of an alert's handler: told, and every other system is looked at."""
+    everything = {finding.subject: finding for finding in doctor.examine(outside.settings(**changed))}
+    assert not everything["settings"].good
+    assert words in everything["settings"].told
+    assert everything["slack socket"].good
+    assert "alerts" in everything
+
+
 def test_a_folder_that_is_not_there_is_told(outside: Outside) -> None:
     """The CI jobs' folder is named."""
     missing = str(outside.folder / "nowhere")
