@@ -44,28 +44,34 @@ def row(conn: sa.Connection, id: str, stage: int, place: int) -> Any:
 def begin(shop: Workshop, known: Any) -> Any:
     """Write down that this step is begun once more, and return its row. Halt if another process has begun it since
     `known` was read: that one goes on with it."""
-
-    def change(conn: sa.Connection) -> Any:
-        new = {"attempt": known.attempt + 1, "state": StepState.RUNNING, "begun_at": shop.clock(), "progress": ""}
-        _update(conn, shop, known, new)
-        audit_step(conn, shop, known, "step_begun", {"attempt": known.attempt + 1})
-        return row(conn, known.run, known.stage, known.place)
-
-    with shop.recorders:
-        return shop.write(change)
+    new = {"attempt": known.attempt + 1, "state": StepState.RUNNING, "begun_at": shop.clock()}
+    return _record(shop, known, new, "step_begun", {"attempt": known.attempt + 1})
 
 
 def end(shop: Workshop, known: Any, state: StepState, failed: Failed | None = None) -> None:
     """Write down how the step ended, if it is still ours to say."""
+    trouble = failed.document if failed else known.trouble
+    new = {"state": state, "finished_at": shop.clock(), "trouble": trouble}
+    _record(shop, known, new, f"step_{state.value}", {"trouble": failed.document} if failed else {})
 
-    def change(conn: sa.Connection) -> None:
-        new = {"state": state, "finished_at": shop.clock(), "trouble": failed.document if failed else known.trouble,
-               "progress": ""}  # fmt: skip
-        _update(conn, shop, known, new)
-        audit_step(conn, shop, known, f"step_{state.value}", {"trouble": failed.document} if failed else {})
+
+def _record(shop: Workshop, known: Any, new: dict[str, Any], what: str, facts: dict[str, Any]) -> Any:
+    """The step's row as it is then. What was stored though the store's answer was lost is not stored twice, nor taken
+    for another process's."""
+    again = False
+
+    def change(conn: sa.Connection) -> Any:
+        nonlocal again
+        now = row(conn, known.run, known.stage, known.place) if again else None
+        if now is not None and all(getattr(now, name) == value for name, value in new.items()):
+            return now
+        again = True
+        _update(conn, shop, known, new | {"progress": ""})
+        audit_step(conn, shop, known, what, facts)
+        return row(conn, known.run, known.stage, known.place)
 
     with shop.recorders:
-        shop.write(change)
+        return shop.write(change)
 
 
 def audit_step(conn: sa.Connection, shop: Workshop, known: Any, what: str, facts: dict[str, Any]) -> None:

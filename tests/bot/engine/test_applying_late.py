@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import sqlalchemy as sa
 
 from bot.core.errors import Drifted, Transient
 from bot.core.view import State
+from bot.engine import store, workshop
 from bot.engine.messages import message
 
 UNHEARD = Transient("b did not answer within 10 s.", "Try again.", unheard=True)
@@ -104,3 +107,25 @@ def test_a_drift_after_a_request_without_an_answer_is_in_doubt(bench: Any, at: A
     view = bench.carried_out(stages=[["b!"]], on_failure="stop")
     assert view.state == State.STOPPED
     assert "1 failed and may be half done" in view.trouble.now
+
+
+@pytest.mark.parametrize("nth", range(1, 7))
+def test_a_commit_whose_answer_was_lost_is_ours(bench: Any, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """The store did what we asked, and the connection broke off: what is there now was not written by another process,
+    and is not written twice."""
+    view, writes, real = bench.proposal(stages=[["a"]]), 0, workshop.writing
+    bench.decide(view)
+
+    @contextmanager
+    def writing(engine: Any) -> Iterator[Any]:
+        nonlocal writes
+        with real(engine) as conn:
+            yield conn
+        writes += 1
+        if writes == nth:
+            raise store.away()
+
+    monkeypatch.setattr(workshop, "writing", writing)
+    assert bench.apply(view.id).state == State.DONE
+    assert bench.lines() == [["a", view.id]]
+    assert [what for what in bench.audited() if what.startswith("step_")] == ["step_begun", "step_done"]
