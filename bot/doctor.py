@@ -25,6 +25,8 @@ from bot.doctor_vault_tokens import vault_tokens
 from bot.findings import Finding, looked
 from bot.settings import SecretSource, Settings
 
+CHECK = "r-check"  # stands for the name of any run
+
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Everything, in the order in which one would mend it."""
@@ -119,7 +121,7 @@ def vault(parts: Parts, commands: Mapping[str, Handler]) -> Iterator[Finding]:
     for name, handler in commands.items():
         for need in (n for n in handler.needs(parts.handler_settings[name]) if isinstance(n, Need)):
             yield from looked(f"vault for /{name}", lambda need=need: _rights(tool, need))  # type: ignore[misc]  # lambda
-            if "update" in need.rights and (backup := tool.backup(need.path, run="r-check")):
+            if "update" in need.rights and (backup := tool.backup(need.path, run=CHECK)):
                 kept = Need(path=backup, rights=("create", "delete", "read"), reason="what was there before a run")
                 yield from looked(f"vault for /{name}", lambda kept=kept: _rights(tool, kept))  # type: ignore[misc]  # lambda
 
@@ -135,14 +137,13 @@ def _login(tool: Any) -> str:
 
 
 def _rights(tool: Any, need: Any) -> str:
-    have = tool.rights(need.path)
+    have, path = tool.rights(need.path), need.path.replace(f"-before-{CHECK}", "-before-*")
     lacking = [] if "root" in have else sorted(set(need.rights) - have)
     if lacking:
         raise Refused(
-            f"{need.path} lacks {', '.join(lacking)} ({need.reason}).",
-            "Add it to the policy of the bot's role in Vault.",
+            f"{path} lacks {', '.join(lacking)} ({need.reason}).", "Add it to the policy of the bot's role in Vault."
         )
-    return f"{need.path}: {', '.join(need.rights)} ({need.reason})."
+    return f"{path}: {', '.join(need.rights)} ({need.reason})."
 
 
 def slack(parts: Parts) -> Iterator[Finding]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bot.core.errors import Refused, Told, Transient
 
 AGAIN = "Try again in a minute."
+BACKUP = re.compile(r"-before-r-[a-z0-9-]+$")  # on KV 1: what a run keeps beside a path (bot.tools.vault.sibling)
 GAVE_UP = (500, 502, 504)  # who answers so may have been heard all the same by who does the work
 
 
@@ -32,6 +34,9 @@ class Doing:
 
     @property
     def missing(self) -> str:
+        if BACKUP.search(self.path):  # the next run has another name
+            every = BACKUP.sub("-before-*", self.path)
+            return f"The bot's role needs `create`, `read` and `delete` on {every}: there it keeps what a run replaces."
         where = f"on {self.at}" if self.at and self.at != self.path else "there"
         return f"The bot's role needs `{self.needs}` {where}."
 

@@ -203,15 +203,18 @@ def test_a_missing_right_is_named_with_its_place(
     """403 for a good token: which verb, which path, which capability, on the path that a policy must name."""
     stand_in.tokens.policies["looks"] = {"sd-uhc/*": ("read",), "kv/*": ("read",)}
     stand_in.put("kv/there", {"a": "b"})
+    stand_in.put("sd-uhc/there", {"a": "b"})
     token = stand_in.tokens.issue(("looks",), text=canary("small"))
     vault = open_it(resolve=lambda _: Secret(token), clock=clock)
     said = {}
-    for path in ("sd-uhc/sandbox-tokens", "kv/new", "kv/there"):
+    for path in ("sd-uhc/sandbox-tokens", "sd-uhc/there", "kv/new", "kv/there"):
         with pytest.raises(Refused) as told:
             vault.write(path, {"x": Secret("y")}, run="r-1")
         said[path] = str(told.value)
     assert said == {
         "sd-uhc/sandbox-tokens": "Vault refused to write sd-uhc/sandbox-tokens (403). The bot's role needs `create` there.",
+        "sd-uhc/there": "Vault refused to write sd-uhc/there-before-r-1 (403). The bot's role needs `create`, `read` and "
+        "`delete` on sd-uhc/there-before-*: there it keeps what a run replaces.",  # the next run has another name
         "kv/new": "Vault refused to write kv/new (403). The bot's role needs `create` on kv/data/new.",
         "kv/there": "Vault refused to write kv/there (403). The bot's role needs `update` on kv/data/there.",
     }
