@@ -45,27 +45,34 @@ RULES: tuple[tuple[Cause, str], ...] = (
     ("signature", r"signature validation failed|signaturevalidationfailed|source image rejected"),
     ("expired", r"(?:token|credentials?|session) (?:has |have |is )?expired|expired (?:token|credentials?)"),
     ("denied", r"not authorized to perform:? "),
-    ("rate_limited", APART + r"toomanyrequests: |429 too many requests|pull rate limit|rate exceeded"),
+    ("rate_limited", APART + r"toomanyrequests(?=: |;|$)|429 \(?too many requests|pull rate limit|rate exceeded"),
     ("no_platform", r"no match for platform|no matching manifest for|no image found in (?:image index|manifest list)"),
+    ("unreachable", r"proxy authentication required"),
     (
         "unauthorized",
         r"authentication required|no basic auth credentials|pull access denied|insufficient_scope"
-        r"|authorization failed|401 unauthorized|incorrect username or password|access to the requested resource is not"
-        r"|requested access to the resource is denied|" + APART + r"unauthorized: ",
+        r"|authorization failed|401 \(?unauthorized|incorrect username or password"
+        r"|access to the requested resource is not|requested access to the resource is denied"
+        r"|" + APART + r"unauthorized: ",
     ),
     ("forbidden", r"403 \(?forbidden|access denied|" + APART + r"denied: "),
     ("no_repository", r"name unknown|repository name not known|repository .{0,300}does not exist"),
     ("no_tag", r"manifest unknown(?! in )|manifest for .{0,600}not found|: not found|404 \(?not found"),
-    ("dns", r"no such host|server misbehaving|temporary failure in name resolution"),
+    (
+        "dns",
+        r"no such host|server misbehaving|temporary failure in name resolution"
+        r"|lookup \S{1,300}(?: on \S{1,60})?: (?:read|write|dial) (?:udp|tcp) ",
+    ),
     (
         "timeout",
-        r"i/o timeout|tls handshake timeout|context deadline exceeded|client\.timeout|(?:request|operation) timed out",
+        r"i/o timeout|tls handshake timeout|context deadline exceeded|client\.timeout"
+        r"|(?:request|operation|connection) timed out",
     ),
-    ("tls", APART + r"(?:x509|tls): |certificate (?:signed|has expired|is not valid)"),
+    ("tls", APART + r"(?:x509|tls): |certificate (?:signed|has expired|is not valid)|server gave http response"),
     (
         "unreachable",
-        r"connection refused|no route to host|network is unreachable|connection reset|"
-        r"50[0-4] (?:internal server|bad gateway|service unavailable|gateway time)",
+        r"connection refused|no route to host|network is unreachable|connection reset|: (?:unexpected )?eof(?!\w)|"
+        r"50[0-4] \(?(?:internal server|bad gateway|service unavailable|gateway time)",
     ),
 )
 KNOWN = tuple((cause, re.compile(pattern)) for cause, pattern in RULES)

@@ -65,10 +65,24 @@ UPSTREAM = [  # causes as they stand in the facts, and others of the same kind
     ('Get "https://a/v2/": dial tcp 192.0.2.1:443: i/o timeout', "timeout"),
     ('Get "https://a/v2/": dial tcp 192.0.2.1:443: connect: connection refused', "unreachable"),
     ("received unexpected HTTP status: 502 Bad Gateway", "unreachable"),
+    ("toomanyrequests", "rate_limited"),
+    ("Requesting bearer token: invalid status code from registry 429 (Too Many Requests)", "rate_limited"),
+    ("Requesting bearer token: invalid status code from registry 401 (Unauthorized)", "unauthorized"),
+    ("Requesting bearer token: invalid status code from registry 503 (Service Unavailable)", "unreachable"),
+    ('Get "https://a/v2/": dial tcp: lookup a on 10.0.0.2:53: read udp 10.1.0.1:4->10.0.0.2:53: i/o timeout', "dns"),
+    (
+        'Get "https://a/v2/": dial tcp: lookup a on 10.0.0.2:53: dial udp 10.0.0.2:53: connect: connection refused',
+        "dns",
+    ),
+    ('Get "https://a/v2/": dial tcp 192.0.2.1:443: connect: connection timed out', "timeout"),
+    ('Get "https://a/v2/": http: server gave HTTP response to HTTPS client', "tls"),
+    ('Get "https://a/v2/": proxyconnect tcp: Proxy Authentication Required', "unreachable"),
+    ('Get "https://a/v2/": EOF', "unreachable"),
+    ('failed to copy: httpReadSeeker: failed to do request: Get "https://a/v2/": unexpected EOF', "unreachable"),
     ("Source image rejected: A signature was required, but no signature exists", "signature"),
     ("words of tomorrow", "unknown"),
 ]
-WORDS = ["expired", "token", "denied", "unauthorized", "x509", "toomanyrequests", "unknown", "manifest", "not-found",
+WORDS = ["eof", "lookup", "expired", "token", "denied", "unauthorized", "x509", "toomanyrequests", "unknown", "manifest", "not-found",
          "no-such-host", "tls", "name", "timeout", "app", "403", "forbidden"]  # fmt: skip
 NAMES = st.builds("/".join, st.lists(st.sampled_from(WORDS), min_size=1, max_size=3))
 AMBIGUOUS = {("containerd", "expired"), ("containerd", "denied")}  # it asks by HEAD: 403, and no word
