@@ -21,7 +21,7 @@ from bot.core.handler import Ask, Handler
 from bot.core.incident import IncidentState, IncidentView
 from bot.core.intake import Request
 from bot.edges import offers, render
-from bot.edges.parts import IN_TIME, Call, Parts, unforeseen, unstored
+from bot.edges.parts import IN_TIME, Call, Parts, unforeseen, unkept, unstored
 from bot.edges.payloads import About, Click, Foreign
 from bot.edges.render import Message
 
@@ -59,7 +59,7 @@ def _done(parts: Parts, click: Click, about: About, doing: str) -> Message:
     try:
         outcome = parts.desk.incident_action(click.key, about.incident, click.user.id, cast(Action, doing), about.step)
     except Transient as error:
-        raise Transient("I could not store that; nothing was changed.", f"{error.what} Press it again.") from None
+        raise unkept(error) from None
     return render.ephemeral(outcome.told)
 
 

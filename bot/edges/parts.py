@@ -66,11 +66,25 @@ def unstored(error: Told) -> Told:
     """What a person must know when the store did not take a request: that nothing was started."""
     if not isinstance(error, Transient):
         return error
+    if error.unheard:
+        now = f"{error.what} Look whether it shows up before you ask again."
+        return Transient("Whether your request is stored is not known.", now)
     return Transient("I could not store your request; nothing was started.", f"{error.what} Try again in a minute.")
 
 
 def undecided(error: Told) -> Told:
     """The same for a decision."""
+    return _lost(error, "your decision")
+
+
+def unkept(error: Told) -> Told:
+    """The same for whatever else is pressed."""
+    return _lost(error, "that")
+
+
+def _lost(error: Told, what: str) -> Told:
     if not isinstance(error, Transient):
         return error
-    return Transient("I could not store your decision; nothing was changed.", f"{error.what} Press it again.")
+    if error.unheard:
+        return Transient(f"Whether {what} is stored is not known.", f"{error.what} Press it again: it counts once.")
+    return Transient(f"I could not store {what}; nothing was changed.", f"{error.what} Press it again.")

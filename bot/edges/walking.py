@@ -13,7 +13,7 @@ from bot.core.checklist import Offer
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Outcome
 from bot.edges import asking, checklist, offers, render
-from bot.edges.parts import IN_TIME, Call, Parts, unforeseen
+from bot.edges.parts import IN_TIME, Call, Parts, unforeseen, unkept
 from bot.edges.payloads import Click, Foreign, StepOf
 from bot.edges.render import Message
 
@@ -50,7 +50,7 @@ async def _ticked(parts: Parts, click: Click, about: StepOf) -> Message | None:
     try:
         outcome = await parts.threads.call(_tick, parts, click, about, done)
     except Transient as error:
-        raise Transient("I could not store that; nothing was changed.", f"{error.what} Press it again.") from None
+        raise unkept(error) from None
     return None if outcome.accepted else render.ephemeral(outcome.told)
 
 

@@ -74,9 +74,17 @@ def unlocked(engine: sa.Engine, unlock: Unlock | None) -> None:
 
 @contextmanager
 def writing(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """One transaction that may write; commits at the end, rolls back on any error. Transient when the store is away."""
-    with told(), _turn(engine), engine.connect().execution_options(hivekeeper_writes=True) as conn, conn.begin():
-        yield conn
+    """One transaction that may write; commits at the end, rolls back on any error. Transient when the store is away;
+    `unheard` when that was in the commit."""
+    committing = False
+    try:
+        with told(), _turn(engine), engine.connect().execution_options(hivekeeper_writes=True) as conn, conn.begin():
+            yield conn
+            committing = engine.dialect.name != "sqlite"  # a file says whether it took it, a server may not
+    except Transient:
+        if committing:
+            raise _broken_off() from None
+        raise
 
 
 @contextmanager
@@ -120,6 +128,11 @@ def told() -> Iterator[None]:
 
 def away() -> Transient:
     return Transient("The store did not answer.", "Nothing was changed; try again in a minute.")
+
+
+def _broken_off() -> Transient:
+    now = "Whether it was stored is not known; look before you try again."
+    return Transient("The store broke off while it stored this.", now, unheard=True)
 
 
 def _sqlite(url: sa.URL) -> sa.Engine:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bot.core.errors import Transient
 from bot.core.ports import Place
 from bot.core.view import RunView, State
 from bot.engine import audit, messages, outbox, schedules, store
@@ -183,3 +184,19 @@ def test_senders_of_several_replicas_share_work_and_pace(engine: sa.Engine) -> N
         assert outbox.lag(conn, time.time()) == (0, 0.0)
         assert outbox.place(conn, "r-3") == ("C3", "r-3/head")
         assert outbox.troubles(conn) == ()
+
+
+def test_a_connection_that_breaks_off_in_a_commit_leaves_it_open(engine: sa.Engine) -> None:
+    """What came before the commit was not stored; of the commit itself nobody knows."""
+
+    def breaks(conn: sa.Connection) -> None:
+        raise sa.exc.OperationalError("COMMIT", None, Exception("broke off"))
+
+    with pytest.raises(Transient) as told, store.writing(engine):
+        breaks(None)
+    assert not told.value.unheard
+    sa.event.listen(engine, "commit", breaks)
+    with pytest.raises(Transient) as told, store.writing(engine) as conn:
+        conn.execute(sa.text("SELECT 1"))
+    assert told.value.unheard
+    assert "nothing was changed" not in str(told.value).casefold()
