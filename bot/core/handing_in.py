@@ -59,11 +59,13 @@ class SignIns(Protocol):
 
 
 class Invited(Value):
-    """An invitation as the one person it is for gets to see it. `until`: seconds since the epoch."""
+    """An invitation as the one person it is for gets to see it. `until`: seconds since the epoch; `left`: seconds until
+    then, as it is told."""
 
     link: str
     code: str
     until: float
+    left: float
 
 
 class HandedIn(Value):

@@ -67,12 +67,18 @@ def invitation(invited: Invited) -> Message:
     lines = [
         f"🔑 *{way}*",
         *([coded] if invited.code else []),
-        f"It ends {when(invited.until)}. Only you see this: do not pass it on. What comes of it goes straight into "
-        "Vault, and you are told when it is there.",
+        f"You have {minutes(invited.left)}: it ends {when(invited.until)}. Only you see this: do not pass it on. What "
+        "comes of it goes straight into Vault, and you are told when it is there.",
     ]
     message = Message("Sign in with your browser: the link is in this message.", [section("way", "\n".join(lines))])
     check(message, "message")
     return message
+
+
+def minutes(seconds: float) -> str:
+    """How much time there is, for people; never more than there is."""
+    whole = int(seconds // 60)
+    return f"{whole} minute{'' if whole == 1 else 's'}" if whole else "less than a minute"
 
 
 def _one(view: RunView, n: int, wanted: Wanted, given: HandedIn | None) -> Iterator[Block]:

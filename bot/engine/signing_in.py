@@ -72,7 +72,7 @@ def _begun(
     )  # fmt: skip
     facts = {"name": wanted.name, "way": wanted.way, "into": str(wanted.into)}
     audit.append(conn, who=press.user, what="sign_in_begun", run=press.run, facts=facts, at=now)
-    return _invited(conn.execute(sa.select(sign_in).where(sign_in.c.live == live(press))).one())
+    return _invited(conn.execute(sa.select(sign_in).where(sign_in.c.live == live(press))).one(), now)
 
 
 def live(press: Press) -> str:
@@ -84,16 +84,16 @@ def _known(conn: sa.Connection, shop: Workshop, press: Press) -> Outcome | None:
     waits = sign_in.c.live == live(press), sign_in.c.state == "waiting", sign_in.c.expires_at > shop.clock()
     row = conn.execute(sa.select(sign_in).where(*waits)).first()
     if row is not None:
-        return _invited(row)
+        return _invited(row, shop.clock())
     row = conn.execute(sa.select(sign_in).where(sign_in.c.id == runs.hashed(press.key))).first()
     if row is None:
         return None
     return Outcome(accepted=row.state == "done", told=row.told or "That sign-in is over.", run=row.run)
 
 
-def _invited(row: Any) -> Outcome:
+def _invited(row: Any, now: float) -> Outcome:
     told = "Open the link, compare the code and sign in there. What comes of it goes straight into Vault."
-    invited = Invited(link=row.link, code=row.code, until=row.expires_at)
+    invited = Invited(link=row.link, code=row.code, until=row.expires_at, left=row.expires_at - now)
     return Outcome(accepted=True, told=told, run=row.run, invited=invited)
 
 

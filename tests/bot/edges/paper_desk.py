@@ -166,7 +166,8 @@ class PaperDesk:
             return Outcome(accepted=False, told="You may not ask for this command.", run=run)
         with self.lock:
             self.given.setdefault(key, (run, name, user, None))
-        invited = Invited(link="https://sso.example.com/device?user_code=ABCD-EFGH", code="ABCD-EFGH", until=1795419900)
+        link = "https://sso.example.com/device?user_code=ABCD-EFGH"
+        invited = Invited(link=link, code="ABCD-EFGH", until=1795419900, left=599)
         return Outcome(accepted=True, told="Compare the code.", run=run, invited=invited)
 
     def audit(self, *, limit: int = 20, run: str | None = None) -> tuple[AuditEntry, ...]:

@@ -143,6 +143,7 @@ def test_the_link_goes_to_who_pressed(start: Start, mode: str) -> None:
     press(world, ts, 1)
     told = world.told("ABCD-EFGH")
     assert "<https://sso.example.com/device?user_code=ABCD-EFGH|Open the page to sign in>" in told
+    assert "You have 9 minutes: it ends <!date^1795419900^" in told
     assert "<!date^1795419900" in told
     press(world, ts, 1, STRANGER)
     assert "sso.example.com" not in world.told("You may not ask", STRANGER)

@@ -33,7 +33,7 @@ def test_the_person_gets_a_link_and_a_code(wanting: Any) -> None:
     assert outcome.accepted, outcome.told
     assert outcome.invited.link == "https://sso.example.com/device?code=ABCD-1"
     assert outcome.invited.code == "ABCD-1"
-    assert outcome.invited.until == wanting.bench.now + 600
+    assert (outcome.invited.until, outcome.invited.left) == (wanting.bench.now + 600, 600)
     (row,) = rows(wanting)
     assert (row.state, row.user, row.next_poll_at) == ("waiting", "U1", wanting.bench.now + 5)
     assert wanting.bench.audited().count("sign_in_begun") == 1
@@ -47,6 +47,8 @@ def test_pressing_twice_gives_the_same_invitation(wanting: Any) -> None:
     assert wanting.sign_in("two", run) == first
     assert wanting.sign_in("three", run, user="U3").invited.code == "ABCD-2"
     assert len(wanting.gate.begun) == 2
+    wanting.bench.now += 90
+    assert wanting.sign_in("four", run).invited.left == 510
 
 
 def test_it_is_asked_about_when_it_is_due_and_not_before(wanting: Any) -> None:
