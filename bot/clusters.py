@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from bot.sources import Part, SecretSource
+from bot.sources import NotInClear, Part, SecretSource
 
 POD = "/var/run/secrets/kubernetes.io/serviceaccount"  # what the kubelet mounts into every pod with an account
 IN_CLUSTER = {
@@ -20,7 +20,7 @@ IN_CLUSTER = {
 class Cluster(Part):
     """A cluster. Without a login of the bot it is only asked whether it accepts somebody's token."""
 
-    address: str = Field(description="https://api.cluster.example.com:6443")
+    address: NotInClear = Field(description="https://api.cluster.example.com:6443")
     ca_file: Path | None = None
     token: SecretSource | None = Field(
         default=None, description="The bot's own login there: a service account's token. A file is read for each call."

@@ -24,7 +24,7 @@ from bot.core.people import Group, Rule
 from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.managed import Credd, Ferry, Kerberos, ManagedTokens, Pushgateway, Smtp, VaultTokens
-from bot.sources import FromEnv, FromFile, FromVault, Part, SecretSource
+from bot.sources import FromEnv, FromFile, FromVault, NotInClear, Part, SecretSource
 from bot.ssh import Nodes
 from bot.vaults import AppRoleAuth, JwtAuth, KubernetesAuth, TokenAuth, Vault, VaultAuth
 
@@ -55,7 +55,7 @@ class Slack(Part):
         default=None, description="xapp- token with connections:write; needed in socket mode."
     )
     signing_secret: SecretSource | None = Field(default=None, description="Needed in http mode.")
-    api_url: str = Field(
+    api_url: NotInClear = Field(
         default="https://slack.com/api/", description="Base address of the Web API, ending in a slash."
     )
     channel: str | None = Field(

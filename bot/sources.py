@@ -61,10 +61,15 @@ def is_loopback(host: str) -> bool:
 
 def _safe(address: str) -> str:
     """Refuses what would send logins over the net in clear."""
-    parts = urlsplit(address)
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+    try:
+        parts = urlsplit(address)
+        clear = parts.scheme == "http" and bool(parts.hostname) and not is_loopback(parts.hostname or "")
+    except ValueError:
+        return address  # what uses it says that it is no address
+    if clear:
         raise ValueError("must be https, because logins are sent there; http only on loopback")
     return address
 
 
 SafeAddress = Annotated[Address, AfterValidator(_safe)]
+NotInClear = Annotated[str, AfterValidator(_safe)]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from bot.sources import FromFile, Part, SecretSource
+from bot.sources import FromFile, NotInClear, Part, SecretSource
 
 
 class TokenAuth(Part):
@@ -40,7 +40,7 @@ VaultAuth = Annotated[TokenAuth | AppRoleAuth | KubernetesAuth | JwtAuth, Field(
 
 
 class Vault(Part):
-    address: str = Field(description="https://vault.example.com:8200")
+    address: NotInClear = Field(description="https://vault.example.com:8200")
     auth: VaultAuth
     namespace: str | None = None
     ca_file: Path | None = None

@@ -153,7 +153,7 @@ def test_nobody_listens_and_no_such_name(ask: Ask, token: str) -> None:
     port = broken.unused_port()
     said = told_by(lambda: ask(f"http://127.0.0.1:{port}"), Transient, token)
     assert "Cluster hive at 127.0.0.1 does not accept connections" in said
-    said = told_by(lambda: ask("http://cluster.invalid"), Transient, token)
+    said = told_by(lambda: ask("https://cluster.invalid"), Transient, token)
     assert "The host name of cluster hive at cluster.invalid cannot be resolved" in said
 
 

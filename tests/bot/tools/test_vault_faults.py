@@ -180,12 +180,12 @@ def test_broken_connections_are_told(breaks: Any, words: str, open_it: Any) -> N
 def test_nobody_listens_and_no_such_name(open_it: Any) -> None:
     """A closed port and an unknown host are Transient, with the host's name."""
     closed = told_by(open_it(address=f"http://127.0.0.1:{broken.unused_port()}"), Transient)
-    unknown = told_by(open_it(address="http://vault.invalid:8200"), Transient)
+    unknown = told_by(open_it(address="https://vault.invalid:8200"), Transient)
     assert "The connection to Vault at 127.0.0.1 failed" in closed
     assert "The connection to Vault at vault.invalid failed" in unknown
 
 
-@pytest.mark.parametrize("address", ["vault.example.com", "ftp://127.0.0.1", "http://", "http://[::", "http://a b"])
+@pytest.mark.parametrize("address", ["vault.example.com", "ftp://127.0.0.1", "http://", "http://[::", "https://a b"])
 def test_an_address_that_is_none_is_refused(address: str, open_it: Any) -> None:
     """A wrong address is told by the setting's name."""
     assert "vault.address" in told_by(open_it(address=address), Refused)
@@ -321,7 +321,7 @@ def test_the_client_loads_at_the_first_call(tmp_path: Path) -> None:
 
     code = (
         "import sys; from bot import settings as s; from bot.tools import vault, cluster, references; "
-        "vault.open_vault(s.Vault(address='http://x', auth=s.TokenAuth(token=s.FromEnv(env='X'))), None, None).reader; "
+        "vault.open_vault(s.Vault(address='https://x', auth=s.TokenAuth(token=s.FromEnv(env='X'))), None, None).reader; "
         "cluster.Clusters({}); import json; print(json.dumps(sorted(sys.modules)))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -53,7 +53,7 @@ def test_nobody_listens_and_no_such_name(opened: Opened, token: str) -> None:
     said = told_by(lambda: opened(f"http://127.0.0.1:{port}").version("dev"), Transient, token)
     assert WHERE + " does not accept connections" in said
     assert "port" in said
-    said = told_by(lambda: opened("http://cluster.invalid").version("dev"), Transient, token)
+    said = told_by(lambda: opened("https://cluster.invalid").version("dev"), Transient, token)
     assert "The host name of cluster dev at cluster.invalid cannot be resolved" in said
     assert "name server" in said
 
