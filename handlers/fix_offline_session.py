@@ -67,7 +67,7 @@ def automatic(ask: FixOfflineSession, looked: Looked, tools: ReadTools) -> Plan 
     origin = looked.place.production
     if origin is not None and differs(looked, origin.ref, tools):
         return bring(looked, origin.ref, asked, tools)
-    if looked.judged is None and looked.why is None:
+    if looked.judged is None and looked.why is None and looked.refused_at is None:
         return refresh(looked, asked, tools)
     return hand_in(looked, "auto", tools)
 

@@ -32,11 +32,10 @@ def _credential(name: str, looked: Looked | Told, settings: Settings, tools: Rea
     offer = Offer(label=f"Fix {name}"[:75], command=CURE, ask={"place": name})
     if looked.why is not None:
         gone: Freshness = "missing" if looked.why == ABSENT else "degraded"
-        return Credential(name=name, state=gone, told=looked.state[:300], offer=offer, alarm="unusable")
-    refused = tools.vault.stamp(looked.place.path, looked.place.failed)
+        return Credential(name=name, state=gone, told=looked.state(tools.now())[:300], offer=offer, alarm="unusable")
     ends = None if looked.used_at is None else looked.used_at + settings.idle_days * DAY
-    if refused is not None and refused >= (looked.used_at or 0.0):
-        ago = span(tools.now() - refused)
+    if looked.refused_at is not None:
+        ago = span(tools.now() - looked.refused_at)
         told = f"Red Hat SSO refused the token {ago} ago; whoever owns it brings a new one."
         return Credential(
             name=name, state="degraded", written_at=looked.used_at, told=told, offer=offer, alarm="refused"

@@ -10,7 +10,7 @@ from bot.core.ports import ReadTools
 from handlers.offline_look import held, older, unfit
 from handlers.offline_mends import HERE, mend
 from handlers.offline_state import inventory
-from handlers.offline_tokens import CURE, RUN, Settings, chosen
+from handlers.offline_tokens import CURE, KEEP, RUN, Settings, chosen
 from handlers.offline_verdict import Looked
 
 SHOWN = 30  # jobs in the table of a report
@@ -81,7 +81,7 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
             Note(label="New offline token", text=looked.settings.token_page),
         ),
         warnings=looked.warnings(),
-        offers=(*offer, *inbox_offer(looked, tools), *account_offer(looked)),
+        offers=(*offer, *inbox_offer(looked, tools), *account_offer(looked), *again_offer(looked, tools)),
         wanted=tuple(ways),
     )
 
@@ -134,6 +134,13 @@ def inbox_offer(looked: Looked, tools: ReadTools) -> tuple[Offer, ...]:
     if looked.died_with(found) or unfit(found, looked.place, looked.subject, tools):
         return ()
     return (Offer(label="Use the token that waits", command=CURE, ask={"place": looked.name, "cure": "inbox"}),)
+
+
+def again_offer(looked: Looked, tools: ReadTools) -> tuple[Offer, ...]:
+    """What was refused may be good again, when its owner's account was disabled for instance."""
+    if looked.judged is not None or looked.why is not None or looked.refused_at is None or KEEP not in tools.commands:
+        return ()
+    return (Offer(label="Try the old token again", command=KEEP, ask={"place": [looked.name], "force": True}),)
 
 
 def account_offer(looked: Looked) -> tuple[Offer, ...]:

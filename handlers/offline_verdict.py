@@ -8,7 +8,7 @@ from bot.core.errors import Refused
 from bot.core.plan import Note
 from bot.core.ports import ReadTools
 from bot.core.sso import Judged
-from handlers.offline_look import Held, held, unfit, used_at
+from handlers.offline_look import Held, held, span, unfit, used_at
 from handlers.offline_mends import HAND, mend
 from handlers.offline_tokens import Place, Settings
 
@@ -19,8 +19,8 @@ ENDED = ("session_not_found", "session_not_active", "client_session_ended", "ord
 @dataclass(frozen=True)
 class Looked:
     """A place as it is. `why`: what is wrong with the token by its claims alone. `judged`: what the realm said, when it
-    was asked. `spends`: asking gave another token, which planning has no way to keep. `subject`: whose
-    token it has to be; empty if nobody knows."""
+    was asked. `spends`: asking gave another token, which planning has no way to keep. `refused_at`: when a run was told
+    no, if it was not used since. `subject`: whose token it has to be; empty if nobody knows."""
 
     name: str
     place: Place
@@ -30,14 +30,18 @@ class Looked:
     judged: Judged | None
     spends: bool
     used_at: float | None
+    refused_at: float | None
     subject: str
 
-    @property
-    def state(self) -> str:
+    def state(self, now: float) -> str:
         """One sentence on how it is."""
         if self.why is not None:
             return f"The token in {self.place.ref} {self.why}."
-        return self.judged.told if self.judged else "It was not tried: trying it is a step of a plan here."
+        if self.judged is not None:
+            return self.judged.told
+        if self.refused_at is not None:
+            return f"Red Hat SSO refused it {span(now - self.refused_at)} ago; it was not tried since."
+        return "It was not tried: trying it is a step of a plan here."
 
     def died_with(self, other: Held) -> bool:
         """Is the other one another of the very session that has ended? Then it is good for nothing, however new."""
@@ -48,7 +52,7 @@ class Looked:
         """The verdict first. `hand`: how somebody hands a new token in."""
         mended = mend(self.judged, hand) if self.judged and self.why is None else ""
         cure = (Note(label="Cure", text=mended),) if mended else ()
-        return (Note(label="Verdict", text=self.state), *cure, *self.facts(now))
+        return (Note(label="Verdict", text=self.state(now)), *cure, *self.facts(now))
 
     def facts(self, now: float) -> tuple[Note, ...]:
         there = () if self.found is None else (Note(label="Token now", text=self.found.told(now)),)
@@ -78,6 +82,8 @@ def look(name: str, place: Place, settings: Settings, tools: ReadTools) -> Looke
         answer = tools.sso.refresh(place.realm, found.token, client=place.asks_as(tools))
         judged, spends = answer.judged, answer.instead is not None
     at = None if found is None else used_at(found, place, tools)
+    refused = None if found is None else tools.vault.stamp(place.path, place.failed)
+    refused = None if refused is None or refused < (at or 0.0) else refused
     ours = found is not None and found.issuer == tools.sso.issuer(place.realm)
     subject = place.subject or (found.subject if found is not None and ours else "")
-    return Looked(name, place, settings, found, why, judged, spends, at, subject)
+    return Looked(name, place, settings, found, why, judged, spends, at, refused, subject)

@@ -183,6 +183,18 @@ def test_a_token_that_does_not_belong_there(world: Any, make: Any, why: str) -> 
         assert not any(getattr(step, "source", None) for _, _, step in getattr(made, "steps", ()))
 
 
+def test_the_settings_say_whose(world: Any) -> None:
+    """Another account is meant than that of the token that is there: its token is taken, and the old one's is not."""
+    own = world.there()
+    world.place = {"subject": world.realm.sessions.user("robot-two").sub}
+    with pytest.raises(Refused, match="belongs to another account"):
+        world.ask(cure="production")
+    other = world.keep("other", world.realm.offline_token("robot-two"))
+    world.change(PRODUCTION, token=other)
+    world.apply(world.plan())
+    assert world.token() == other != own
+
+
 def test_a_token_of_another_realm(world: Any) -> None:
     """Signed by somebody else: refused by its issuer."""
     from playground.sso import SsoStandIn

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.errors import Refused
+from bot.core.errors import Refused, Unverified
 from bot.core.plan import Answer, Plan
 from bot.core.ports import ReadTools
 from bot.core.secret import Secret, SecretRef
@@ -19,7 +19,7 @@ from bot.tools.fingerprints import KeyedFingerprints
 from bot.tools.tokens import JwtClaims
 from handlers.offline_look import judged, span
 from handlers.offline_mends import MENDS, mend
-from handlers.offline_tokens import Settings
+from handlers.offline_tokens import KEEP, Settings
 
 NOTHING: Any = None  # systems that nothing here is asked of
 
@@ -135,6 +135,25 @@ def test_nothing_better_is_known(world: Any) -> None:
     world.place = {"production": None}
     (step,) = (step for _, _, step in world.plan().steps)
     assert step.kind == "sso.refresh-token"
+
+
+def test_what_was_refused_is_not_tried_again_and_again(world: Any) -> None:
+    """Where trying is a step: once a run was told no, the next ask leads to a person, and to another try on the side."""
+    world.change(PRODUCTION, token=world.old)
+    with pytest.raises(Unverified):
+        world.apply(world.plan())
+    world.ahead = 3 * 3600
+    answer = world.answer()
+    assert answer.wanted
+    assert next(note.text for note in answer.notes if note.label == "Verdict") == (
+        "Red Hat SSO refused it 3 h ago; it was not tried since."
+    )
+    (again,) = answer.offers
+    assert (again.command, again.ask) == (KEEP, {"place": ["ocm-ci"], "force": True})
+    assert world.alive(**again.ask)
+    world.realm.off = world.ahead
+    world.put_token(world.realm.recycle("ocm-ci"))
+    assert isinstance(world.ask(), Plan)
 
 
 @pytest.mark.parametrize(
