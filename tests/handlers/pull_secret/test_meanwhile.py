@@ -40,6 +40,14 @@ def test_time_runs_out_before_approval(world: Any) -> None:
         world.ask("sync", "one")
 
 
+def test_the_window_closes_soon(world: Any) -> None:
+    """From six hours before its end on the approver is warned."""
+    world.open(days=6.2 / 24)
+    assert world.plan("one").warnings == ()
+    world.ahead += 0.3 * 3600
+    assert "the window closes soon" in world.plan("one").warnings[0]
+
+
 def test_another_document_is_not_what_was_approved(world: Any) -> None:
     """The transfer is the same, but what it brings is not."""
     world.open()

@@ -71,6 +71,7 @@ def test_the_cluster_is_away_while_it_is_watched(world: Any) -> None:
         ({"wanted": "b", "current": "b", "finished": True}, 11, True),  # it moved, and is there
         ({"wanted": "b", "current": "b", "finished": True}, 5, False),  # it may have moved for something else before
         ({"wanted": "b", "current": "a", "finished": False}, 500, False),
+        ({"wanted": "b", "current": "a", "finished": True}, 500, False),  # not yet noticed by the operator
         ({"wanted": "a", "current": "a", "finished": True}, 11, False),  # nobody has taken notice yet
         ({"wanted": "a", "current": "a", "finished": True}, 130, True),
         ({"wanted": "a", "current": "a", "finished": True, "paused": True}, 11, True),
