@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from bot.sources import Address, Part, SafeAddress, SecretSource
+from bot.sources import CLEAR, Address, Part, SafeAddress, SecretSource, in_clear
 
 NAME = re.compile(r"[A-Za-z0-9-]{1,64}")  # of a header
 OURS = frozenset({"host", "content-length", "content-type", "transfer-encoding", "connection", "idempotency-key"})
@@ -21,13 +21,13 @@ class PagerDuty(Part):
     """Pages go out through Events v2."""
 
     routing_key: SecretSource = Field(description="Integration key of the service, 32 characters.")
-    address: Address = Field(
+    address: SafeAddress = Field(
         default="https://events.pagerduty.com", description="https://events.eu.pagerduty.com in the EU."
     )
     api_token: SecretSource | None = Field(
         default=None, description="Read-only REST key; with it a page is found again after the bot was restarted."
     )
-    api_address: Address = Field(default="https://api.pagerduty.com", description="Of the REST API.")
+    api_address: SafeAddress = Field(default="https://api.pagerduty.com", description="Of the REST API.")
     source: str = Field(
         default="hivekeeper", min_length=1, max_length=100, description="Who pages, as PagerDuty shows."
     )
@@ -40,7 +40,7 @@ class GitHub(Part):
 
     repository: str = Field(pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$", description="owner/name")
     token: SecretSource = Field(description="May read and write issues there.")
-    address: Address = Field(
+    address: SafeAddress = Field(
         default="https://api.github.com", description="https://github.example.com/api/v3 for GitHub Enterprise."
     )
     ca_file: Path | None = None
@@ -59,6 +59,12 @@ class CieWebhook(Part):
     secret_headers: dict[str, SecretSource] = Field(default_factory=dict, description="Headers that are secrets.")
     ca_file: Path | None = None
     timeout: float = SECONDS
+
+    @model_validator(mode="after")
+    def _not_in_clear(self) -> CieWebhook:
+        if (self.path or self.token or self.secret_headers) and in_clear(self.address):
+            raise ValueError(f"address {CLEAR}")
+        return self
 
     @field_validator("headers", "secret_headers")
     @classmethod
@@ -84,8 +90,8 @@ class RedhatSupport(Part):
     account: str = Field(description="Account number the case is for.")
     product: str = Field(default="OpenShift Managed (IBM Cloud)", description="As the portal spells it.")
     version: str = Field(default="4", description="Of the product, as the portal spells it.")
-    address: Address = Field(default="https://api.access.redhat.com", description="Of the case API.")
-    login: Address = Field(
+    address: SafeAddress = Field(default="https://api.access.redhat.com", description="Of the case API.")
+    login: SafeAddress = Field(
         default="https://sso.redhat.com/auth/realms/redhat-external/protocol/openid-connect/token",
         description="Where the offline token becomes an access token.",
     )

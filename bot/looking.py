@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from bot.sources import Address, Part, SecretSource
+from bot.sources import CLEAR, Address, Part, SecretSource, in_clear
 
 SENSITIVE = re.compile(r"auth|cookie|key|token|secret|password", re.I)
 
@@ -61,6 +61,9 @@ class Prometheus(Part):
                 raise ValueError("headers has a name that is none")
             if isinstance(value, str) and SENSITIVE.search(name):
                 raise ValueError("headers has a secret; name it by reference (env, file or vault)")
+        secret = self.auth.method != "none" or any(not isinstance(value, str) for value in self.headers.values())
+        if secret and in_clear(self.address):
+            raise ValueError(f"address {CLEAR}")
         return self
 
 

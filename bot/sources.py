@@ -59,15 +59,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _safe(address: str) -> str:
-    """Refuses what would send logins over the net in clear."""
+CLEAR = "must be https, because logins are sent there; http only on loopback"
+
+
+def in_clear(address: str) -> bool:
+    """Would what is sent there cross the net in clear? Not of what is no address: who uses it says so."""
     try:
         parts = urlsplit(address)
-        clear = parts.scheme == "http" and bool(parts.hostname) and not is_loopback(parts.hostname or "")
+        return parts.scheme == "http" and bool(parts.hostname) and not is_loopback(parts.hostname or "")
     except ValueError:
-        return address  # what uses it says that it is no address
-    if clear:
-        raise ValueError("must be https, because logins are sent there; http only on loopback")
+        return False
+
+
+def _safe(address: str) -> str:
+    """Refuses what would send logins over the net in clear."""
+    if in_clear(address):
+        raise ValueError(CLEAR)
     return address
 
 

@@ -182,13 +182,17 @@ def test_what_is_merged_in_may_be_said_otherwise(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["vault.example.com:8200", "10.0.0.7", "127.0.0.1.example.com"])
 def test_nothing_that_takes_a_login_is_reached_in_clear(host: str) -> None:
-    """Vault, clusters and Slack over http get no token, but on the bot's own machine."""
-    auth = {"method": "token", "token": {"env": "T"}}
+    """Over http nobody gets a token, but on the bot's own machine; where none is sent, http will do."""
+    auth, bearer = {"method": "token", "token": {"env": "T"}}, {"method": "bearer", "token": {"env": "T"}}
     for document, place in (
+        ({"github": {"repository": "a/b", "token": {"env": "T"}, "address": f"http://{host}"}}, "github.address"),
+        ({"cie_webhook": {"address": f"http://{host}", "token": {"env": "T"}}}, "cie_webhook: address"),
+        ({"prometheus": {"one": {"address": f"http://{host}", "auth": bearer}}}, "prometheus.one: address"),
         ({"vault": {"address": f"http://{host}", "auth": auth}}, "vault.address"),
         ({"clusters": {"one": {"address": f"http://{host}"}}}, "clusters.one.address"),
         ({"slack": {"api_url": f"http://{host}/api/"}}, "slack.api_url"),
     ):
-        with pytest.raises(Refused, match=rf"{place}: must be https"):
+        with pytest.raises(Refused, match=rf"{place}:? must be https"):
             parse(document, "s.yaml")
     assert parse({"vault": {"address": "http://127.0.0.1:8200", "auth": auth}}, "s.yaml").vault
+    assert parse({"prometheus": {"one": {"address": f"http://{host}"}}}, "s.yaml").prometheus
