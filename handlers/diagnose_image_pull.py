@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from bot.core.alert import Alert, Matcher
 from bot.core.diagnosis import AlertHandler, Diagnosis, Subject, Watching
@@ -13,7 +14,7 @@ from bot.core.handler import Ask, ClusterNeed, Handler
 from bot.core.kubernetes import Access
 from bot.core.plan import Answer, Note
 from bot.core.ports import ReadTools
-from handlers.ecr import Settings, Target
+from handlers.ecr import ALL, Settings, Target
 from handlers.ecr_told import listed
 from handlers.image_pull_diagnosis import RUNBOOK, STEPS, tell
 from handlers.image_pull_look import Place, look
@@ -21,6 +22,7 @@ from handlers.image_pull_posted import posted
 from handlers.image_pull_words import image_in, speaks_of_pulls
 
 COMMAND = RUNBOOK
+KIND = re.compile(r"\A(?:deployments?(?:\.apps)?|deploy|pods?|po)/", re.ASCII | re.IGNORECASE)
 LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 WAITING = r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|RegistryUnavailable"
 __all__ = ["ALERT_HANDLER", "HANDLER", "STEPS"]
@@ -33,7 +35,7 @@ class DiagnoseImagePull(Ask):
         default="",
         max_length=200,
         pattern=r"^[A-Za-z0-9._/-]*$",
-        description="An environment or a namespace of the settings, or cluster/namespace; all of them if left out.",
+        description="An environment or a namespace of the settings, or cluster/namespace; else all of them.",
         json_schema_extra={"positional": True},
     )
     what: str = Field(
@@ -43,6 +45,12 @@ class DiagnoseImagePull(Ask):
         description="Just this pod, or the pods of this Deployment.",
         json_schema_extra={"positional": True},
     )
+
+    @field_validator("what", mode="before")
+    @classmethod
+    def _bare(cls, what: Any) -> Any:
+        """People write deployment/name and pod/name, as for kubectl."""
+        return KIND.sub("", what) if isinstance(what, str) else what
 
 
 def plan(ask: DiagnoseImagePull, settings: Settings, tools: ReadTools) -> Answer:
@@ -76,7 +84,7 @@ def places_of(where: str, settings: Settings, tools: ReadTools) -> tuple[Place, 
     name = where.lower()
     by_env, by_rest = [], []
     for one in settings.targets():
-        by_env += [one] if name in ("", one.env.lower()) else []
+        by_env += [one] if name in ("", ALL, one.env.lower()) else []
         by_rest += [one] if name in (one.namespace, one.name.lower()) else []
     if by_env or by_rest:
         return grouped(by_env or by_rest)

@@ -218,6 +218,8 @@ def _key(word: str) -> str:
 def _shape(view: FieldView) -> str:
     what = "|".join(view.options) if 0 < len("|".join(view.options)) <= 80 else view.name.upper()
     if view.type == "flag" and not view.many:
+        if view.default is None and not view.required:
+            return f"{view.flag}|--no-{view.flag[2:]}"
         return view.flag if view.default != "true" else "--no-" + view.flag[2:]
     many = " …" if view.many else ""
     return f"{what}{many}" if view.positional else f"{view.name}={what}{',…' if view.many else ''}"
@@ -252,6 +254,8 @@ def _sentence(error: Any, view: FieldView | None) -> str:
     rules = {"flag": "true or false", "integer": "a whole number", "number": "a number"}
     if view and view.type in rules and error["type"].endswith(("_parsing", "_type", "_from_float", "_size")):
         return f"{name} must be {rules[view.type]}{said}."
+    if view and error["type"] == "string_pattern_mismatch":
+        return f"{name} cannot be “{echo(typed)}”. {view.help}"[:300].rstrip(". ") + "."
     reason = str(error["msg"]).removeprefix("Value error, ")
     return f"{name}: {reason.replace(typed, echo(typed)) if typed else reason}"[:300].rstrip(".") + "."
 

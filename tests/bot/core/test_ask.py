@@ -17,6 +17,21 @@ from bot.core.handler import Ask, Handler, HandlerSettings
 from bot.core.plan import Answer
 
 
+class Open(Ask):
+    what: str = Field(default="", pattern=r"^[a-z-]*$", description="A pod.", json_schema_extra={"positional": True})
+    restart: bool | None = Field(default=None, description="As the settings say.")
+
+
+def test_a_flag_that_may_be_left_open_is_shown_both_ways() -> None:
+    """Where leaving it out is a third answer, the usage has both words for it."""
+    assert hint(handler(Open)) == "[WHAT] [--restart|--no-restart]"
+
+
+def test_a_word_of_the_wrong_shape_is_told_without_the_pattern() -> None:
+    """What was typed and what belongs there; nobody has to read a regular expression."""
+    assert refused("a/b", Open).what == "what cannot be “a/b”. A pod."
+
+
 class Size(Enum):
     SMALL = "small"
     LARGE = "large"

@@ -265,12 +265,15 @@ def test_with_rights_to_our_secret_only(world: Any) -> None:
 def test_where_is_that(world: Any) -> None:
     """Environment, namespace, both, cluster/namespace; anything else is refused with what there is."""
     world.deploy()
-    for where in ("", "dev", "DEV", "cf-dev", "dev/cf-dev", "one/cf-dev"):
+    for where in ("", "all", "dev", "DEV", "cf-dev", "dev/cf-dev", "one/cf-dev"):
         assert world.verdict(world.ask(where=where)) == "secret_missing"
     with pytest.raises(Refused, match=r"no namespace cf-prod.*There are: dev and cf-dev"):
         world.ask(where="cf-prod")
     with pytest.raises(Refused, match="no pod of nobody in cf-dev of cluster one"):
         world.ask(where="dev", what="nobody")
+    name = world.ask().table.rows[0][0].partition(" ")[0]
+    for kind in ("deployment/", "deploy/", "Deployment/", ""):
+        assert world.verdict(world.ask(where="dev", what=f"{kind}{name}")) == "secret_missing"
 
 
 def test_a_cluster_that_is_away(world: Any) -> None:
