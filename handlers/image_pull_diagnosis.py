@@ -12,7 +12,7 @@ from handlers.ecr import Target
 from handlers.ecr_told import counted, listed
 from handlers.image_pull_look import Seen
 from handlers.image_pull_policy import drafts
-from handlers.image_pull_told import reason, short
+from handlers.image_pull_told import reason, short, unnamed
 from handlers.image_pull_verdict import Finding, Verdict
 from handlers.shelf import step
 
@@ -172,6 +172,7 @@ def _image(one: Finding) -> str:
 def _steps(findings: tuple[Finding, ...], tools: ReadTools) -> tuple[RunbookStep, ...]:
     """The runbook's steps for all that was found; the refresh once for each pull secret that it mends."""
     names = dict.fromkeys(name for one in findings for name in CALLED[one.verdict])
+    names |= {"reference": None} if any(map(unnamed, findings)) else {}
     refreshes = _refreshes(findings, tools)
     made = []
     for name in sorted(names, key=STEPS.index):

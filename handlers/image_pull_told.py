@@ -73,8 +73,7 @@ def _plain(finding: Finding) -> str:
 
 
 def _missing(finding: Finding) -> str:
-    after = HEALED if _has(finding) else FOR_NEW
-    return f"there is no secret {finding.secret} in {finding.facts.namespace}. {after}"
+    return f"there is no secret {finding.secret} in {finding.facts.namespace}. {_after(finding)}"
 
 
 def _type(finding: Finding) -> str:
@@ -150,7 +149,18 @@ def _again(finding: Finding) -> str:
 
 
 def _after(finding: Finding) -> str:
+    if unnamed(finding):
+        account = finding.facts.waiting.account
+        return f"Besides, neither the pods nor their service account {account} name it: one of them has to."
     return HEALED if _has(finding) else FOR_NEW
+
+
+def unnamed(finding: Finding) -> bool:
+    """Is the secret that it is about named by nobody, and given to nobody by a refresh?"""
+    facts = finding.facts
+    known = (*facts.waiting.secrets, *(one.name for one in facts.account_has))
+    to_get = facts.target is not None and facts.waiting.account in facts.target.service_accounts
+    return bool(finding.secret) and finding.secret not in known and not to_get
 
 
 def _has(finding: Finding) -> bool:

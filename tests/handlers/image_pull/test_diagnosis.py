@@ -107,6 +107,19 @@ def test_not_named(world: Any) -> None:
     assert (world.steps(found), world.offers(found)) == (["reference", "watch"], {})
 
 
+@pytest.mark.parametrize("type", ["", "Opaque"])
+def test_not_named_and_of_no_use(world: Any, type: str) -> None:
+    """The secret is missing or of the wrong type, and nobody names it: both are told, with a step for each."""
+    if type:
+        world.secret(world.user(), type=type)
+    world.deploy(pull=())
+    found = world.ask()
+    assert world.verdict(found) == ("wrong_type" if type else "secret_missing")
+    assert "neither the pods nor their service account default name it" in found.text[1]
+    assert FOR_NEW not in found.text[1]
+    assert world.steps(found) == ["refresh", "reference", "watch"]
+
+
 def test_not_named_where_the_account_is_to_have_it(world: Any) -> None:
     """Where the settings give the secret to the account, a refresh with a restart does both."""
     world.configure(service_accounts=["default"])
