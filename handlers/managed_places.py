@@ -10,7 +10,7 @@ from pydantic import StringConstraints
 from bot.core.errors import Refused
 from bot.core.grid import Inventory, Service
 from bot.core.value import Value
-from handlers.managed_tokens import ALL, called, chosen, listed, names_of, strange
+from handlers.managed_tokens import ALL, called, chosen, listed, names_of, strange, words_for
 
 Wanted = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(@[A-Za-z0-9][A-Za-z0-9@.:_-]*)?$", max_length=384)
@@ -36,6 +36,14 @@ class Meant(Value):
 
     def has(self, place: str) -> bool:
         return self.only is None or called(place, self.only)
+
+
+def spoken(found: Inventory, words: tuple[str, ...], nodes: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words, and the nodes: a word that is nobody's name but a node's is that node, as after `--node one two`."""
+    services = {name for one in found.services for name in words_for(one)} | {ALL}
+    known = {name for one in found.services for node in one.nodes for name in names_of(node)}
+    stray = tuple(word for word in words if word.lower() in known - services)
+    return tuple(word for word in words if word not in stray), (*nodes, *stray)
 
 
 def meant(found: Inventory, words: tuple[str, ...], nodes: tuple[str, ...]) -> tuple[Meant, ...]:

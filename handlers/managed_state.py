@@ -36,7 +36,8 @@ class Look:
     def of(self, service: Service) -> tuple[Credential, ...]:
         """The service's own token, then that on each of its nodes."""
         own = self.own(service)
-        return own, *(self.on(service, node, told=bool(own.alarm)) for node in dict.fromkeys(service.nodes))
+        told = bool(own.alarm) or isinstance(self.uids[service.name], Told)
+        return own, *(self.on(service, node, told=told) for node in dict.fromkeys(service.nodes))
 
     def new(self, service: Service) -> bool:
         """Has nothing been tried for it yet? Then nobody relies on its tokens, and its nodes have nothing to tell."""

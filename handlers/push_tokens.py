@@ -12,7 +12,7 @@ from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.managed_figures import PushFigures, of_pushes
 from handlers.managed_mail import TellPeople
-from handlers.managed_places import Meant, Wanted, meant, strangers
+from handlers.managed_places import Meant, Wanted, meant, spoken, strangers
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
 from handlers.managed_tokens import (
     PUSH,
@@ -54,16 +54,20 @@ class PushTokens(Ask):
 
 
 def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer:
-    """Propose what is missing: what got the token that is held a short while ago is left alone."""
+    """Propose what is missing: what got the token that is held a short while ago is left alone, but for nodes that
+    somebody names, as they may have lost it."""
     found = inventory(tools)
-    wanted = meant(found, ask.service, ask.node)
+    words, nodes = spoken(found, ask.service, ask.node)
+    ask = ask.model_copy(update={"service": words, "node": nodes})
+    wanted = meant(found, words, nodes)
     if ask.test:
         wanted = tuple(one.model_copy(update={"nodes": ()}) for one in wanted)
     services = tuple(one.service for one in wanted)
     uids = each(lambda one: uid_of(one.service, tools) if one.nodes else 0, wanted)
-    after = float(int(tools.now() - settings.fresh_minutes * 60))
+    now = tools.now()
+    after = float(int(now - settings.fresh_minutes * 60))
     stores, unlisted = storing(wanted, after, tools)
-    pushes = pushing(wanted, uids, after, tools)
+    pushes = pushing(wanted, uids, float(int(now)) if nodes else after, tools)
     stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
     warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
     if not (stores or pushes) and all(one.only is not None for one in wanted):
@@ -195,6 +199,7 @@ def nothing(services: tuple[Service, ...], places: int, warnings: tuple[str, ...
     return Answer(
         command=PUSH,
         title=f"Nothing to do for {counted('service', len(services))}: what can be brought was, a short while ago",
+        text=(f"A node that has lost its token gets one when it is named: /{PUSH} node=NAME",),
         notes=(Note(label="Places", text=str(places)),),
         warnings=warnings,
         quiet=not warnings,

@@ -39,7 +39,8 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:
     holds = held(steps, known, tools)
     without = tuple(name for name, one in holds.items() if one is None)
     back = settings.fresh_minutes * 60
-    stores, pushes = (left(steps, stage, holds, tools, back) for stage in ("store", "push"))
+    stores = left(steps, "store", holds, tools, back)
+    pushes = left(steps, "push", holds, tools, 0 if plan.ask["node"] else back)
     said = [(name, _why(known, f"obtain:{name}")) for name in without]
     said += [(where, _why(known, f"{stage}:{where}")) for stage, some in (("store", stores), ("push", pushes))
              for where in some if service_of(f":{where}") not in without]  # fmt: skip

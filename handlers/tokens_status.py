@@ -16,7 +16,19 @@ from bot.core.plan import Answer, Note, Table
 from bot.core.ports import ReadTools
 from handlers.managed_records import LAST
 from handlers.managed_state import Look, span
-from handlers.managed_tokens import ONBOARD, PUSH, STATUS, Host, Name, called, chosen, counted, inventory, listed
+from handlers.managed_tokens import (
+    ONBOARD,
+    PUSH,
+    REFRESH,
+    STATUS,
+    Host,
+    Name,
+    called,
+    chosen,
+    counted,
+    inventory,
+    listed,
+)
 from handlers.managed_uids import past
 
 ROWS, OFFERS, MOST = 60, 4, 200
@@ -142,11 +154,22 @@ def accounts(services: tuple[Service, ...], tools: ReadTools) -> tuple[Note, ...
 
 def offers(bad: tuple[Seen, ...], tools: ReadTools) -> tuple[Offer, ...]:
     """What only a person can do first, then one push for all that is not fresh."""
-    stuck = {one.service.name: one.credential.offer for one in bad if one.credential.alarm in ("sign in", "uid")}
-    asked = tuple(one for one in stuck.values() if one is not None)
+    mends = ((one.service.name, one.credential.offer) for one in bad)
+    stuck = {name: offer for name, offer in mends if offer is not None and offer.command != PUSH}
     names = tuple(dict.fromkeys(one.service.name for one in bad if one.service.name not in stuck))
     push = (Offer(label="Push what is missing", command=PUSH, ask={"service": list(names[:MOST])}),) if names else ()
+    asked = together_of(tuple(stuck.values()))
     return tuple(one for one in (*asked[:OFFERS], *push) if one.command in tools.commands)
+
+
+def together_of(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
+    """FERRY is asked of all accounts at once."""
+    accounts = list(dict.fromkeys(name for one in offers if one.command == REFRESH for name in one.ask["account"]))
+    others = tuple(one for one in offers if one.command != REFRESH)
+    if not accounts:
+        return others
+    label = f"Ask FERRY of {counted('account', len(accounts)) if len(accounts) > 1 else accounts[0]}"
+    return (Offer(label=label[:75], command=REFRESH, ask={"account": accounts[:MOST]}), *others)
 
 
 HANDLER = Handler(

@@ -105,6 +105,41 @@ def test_an_experiment_s_node_is_that_of_the_services_that_have_it(scene: Any) -
     assert places(scene.plan(HANDLER, service=["dune@s1"])) == ["dune_pro@s1.example.com", "dune_ana@s1.example.com"]
 
 
+def test_a_node_that_is_named_gets_a_token_however_fresh_it_is(scene: Any) -> None:
+    """It may have been installed anew, or somebody's link stands there: what is remembered is not what lies there. Its
+    report misses nothing, and a bot that got another token in mid-run has brought that."""
+    scene.apply(scene.plan(HANDLER))
+    assert "node=" in scene.answer(HANDLER).text[0]
+    scene.grid.now += 60
+    plan = scene.plan(HANDLER, service=["dune"], node=["gpvm2"])
+    assert places(plan) == ["dune_pro@gpvm2.example.com"]
+    scene.grid.pushed.clear()
+    assert scene.apply(plan) == {}
+    assert scene.grid.pushed == [("dune_pro@gpvm2.example.com", 501)]
+    assert scene.report(HANDLER, plan).again is None
+    scene.grid.holds.clear()
+    scene.grid.generation = 2
+    scene.grid.obtain(next(one for one in scene.tools.services.read().services if one.name == "dune_pro"))
+    scene.tools.records.put("tokens.obtained", "dune_pro", {"fingerprint": "00000002", "until": 2e9}, run="later")
+    assert scene.report(HANDLER, plan).again is None
+
+
+def test_several_nodes_may_stand_behind_one_option(scene: Any) -> None:
+    """`--node one two`: the second is no experiment; a node alone means all that it has."""
+    given = scene.plan(HANDLER, service=["n1"], node=["gpvm2"])
+    assert [where for where in places(given) if "@s" not in where] == [
+        "dune_pro@gpvm2.example.com",
+        "nova_pro@n1.example.com",
+    ]
+    pushed = places(scene.plan(HANDLER, service=["GPVM1.example.com"]))
+    assert [where for where in pushed if "@s" not in where] == [
+        "dune_pro@gpvm1.example.com",
+        "dune_ana@gpvm1.example.com",
+    ]
+    with pytest.raises(Refused, match="no service n2"):
+        scene.plan(HANDLER, service=["n2"], node=["gpvm2"])
+
+
 def test_a_service_that_is_only_had_is_stored_nowhere(scene: Any) -> None:
     """By `getToken` in the file; its nodes get their token, and nobody asks where it might be stored."""
     document = deepcopy(scene.document)

@@ -43,6 +43,20 @@ def test_the_buttons_are_those_that_help(scene: Any) -> None:
     ]
 
 
+def test_on_the_first_day_ferry_comes_first(scene: Any) -> None:
+    """One button asks it of all accounts; no node says that a push would help."""
+    for account in ("dunepro", "novapro"):
+        scene.tools.records.drop("tokens.uid", account)
+    answer = scene.answer(STATUS)
+    assert [(one.command, one.ask) for one in answer.offers] == [
+        ("refresh-uids", {"account": ["dunepro", "novapro"]}),
+        ("push-tokens", {"service": ["dune_ana"]}),
+    ]
+    told = {row[0]: row[4] for row in answer.table.rows}
+    assert told["dune_pro@gpvm1.example.com"] == "It waits for dune_pro itself, whose trouble is told apart."
+    assert "/push-tokens" in told["dune_ana@gpvm1.example.com"]
+
+
 def test_one_node_of_all(scene: Any) -> None:
     """Whatever services it has; one that nobody has is refused."""
     assert set(rows(scene, node=["GPVM1.example.com"])) == {
