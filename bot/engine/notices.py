@@ -90,7 +90,7 @@ def _attach(conn: sa.Connection, shop: Workshop, group: Group) -> Touched:
     news = _merge(conn, row.id, group, shop.clock()) or not group.alerts
     values = _after(conn, shop, row, group, news=news) | _place(conn, shop, row, group)
     incidents.change(conn, shop, row.id, values)
-    _point_here(conn, shop, row, group.notice, values)
+    _point_here(conn, shop, row, group.notice, values, turned=what is not None or "state" in values)
     if what == "incident_reopened":
         incidents.note(conn, shop, row.id, "reopened", "It is back: this incident is open again.")
     if row.state != IncidentState.CLOSED:
@@ -257,12 +257,16 @@ def _place(conn: sa.Connection, shop: Workshop, row: Any, group: Group) -> dict[
     return {}
 
 
-def _point_here(conn: sa.Connection, shop: Workshop, row: Any, notice: Notice, values: dict[str, Any]) -> None:
-    """Say under a message about an incident that is told elsewhere where to look, at most once an hour."""
+def _point_here(
+    conn: sa.Connection, shop: Workshop, row: Any, notice: Notice, values: dict[str, Any], *, turned: bool
+) -> None:
+    """Say under a message about an incident that is told elsewhere where to look: under each with which it has
+    `turned` (it is over, it is back), of the rest at most once an hour."""
     place, now = (values.get("channel", row.channel), values.get("thread", row.thread)), shop.clock()
     if notice.channel and notice.ts and place != (notice.channel, notice.ts):
+        name = notice.ts if turned else int(now // REPEAT)
         text = f"This belongs to incident {row.id}, which is told in another thread."
-        outbox.note(conn, run=row.id, name=f"elsewhere-{int(now // REPEAT)}", text=text, mention=(), due=now,
+        outbox.note(conn, run=row.id, name=f"elsewhere-{name}", text=text, mention=(), due=now,
                     at=Place(channel=notice.channel, thread=notice.ts))  # fmt: skip
 
 

@@ -219,6 +219,22 @@ def test_a_message_that_comes_too_late_is_pointed_to_the_story(answering: Any) -
     assert id in pointer.note["text"]
 
 
+def test_each_message_of_an_end_or_a_return_is_pointed_to_the_story(answering: Any) -> None:
+    """Who sees it fire again sees that somebody looks; of repeats there is one pointer an hour."""
+
+    def posted(ts: int, status: str = "firing") -> str:
+        answering.now = NOW + ts
+        told = alert("told", status, at=NOW + ts, **({"ends_at": NOW + ts} if status == "resolved" else {}))
+        given = {"origin": "channel", "channel": "C7", "ts": f"{ts}.0"}
+        return str(answering.desk.notice(notice(f"c{ts}", told, **given))[0])
+
+    id = posted(1)
+    for ts, status in ((2, "resolved"), (3, "firing"), (4, "firing"), (5, "firing"), (6, "resolved")):
+        assert posted(ts, status) == id
+    notes = [row for row in rows(answering, messages.message, run=id) if row.slot != messages.HEAD]
+    assert sorted(row.thread for row in notes) == ["2.0", "3.0", "4.0", "6.0"]
+
+
 def test_flapping_is_one_story(answering: Any) -> None:
     """What comes back within ten minutes of its end opens the same incident again; later it is a new one."""
     (id,) = answering.desk.notice(notice("1", alert()))
