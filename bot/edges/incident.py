@@ -54,12 +54,16 @@ def line(view: IncidentView) -> str:
 def story(view: IncidentView) -> str:
     """The whole of it in two sentences: the notification text."""
     found, (_, word) = view.diagnosis, _sign(view)
-    before = "before " if found and found.earlier else ""
-    since = f" since {before}{utc(found.since)}" if found and found.since is not None else ""
+    since = f"{_began(found)} {utc(found.since)}" if found and found.since is not None else ""
     first = f"{word}: {notice(_about(view), 200).rstrip('.')}{since}; {_goes_on(view).lower()}."
     reason = notice(found.reason[0], 500) if found and found.reason else ""
     trouble = notice(f"The last look failed: {view.trouble.what}", 400) if view.trouble else ""
     return " ".join(filter(None, [first, trouble, reason, notice(f"Incident {view.id}.", 80)]))
+
+
+def _began(found: Diagnosis) -> str:
+    """What is over began then; that it "works again since" then would be wrong."""
+    return ("; it began" if found.over else " since") + (" before" if found.earlier else "")
 
 
 def _sign(view: IncidentView) -> tuple[str, str]:

@@ -94,6 +94,13 @@ def test_the_notification_tells_it_without_the_blocks() -> None:
     )
 
 
+def test_the_notification_of_an_end_says_when_it_began() -> None:
+    """That logins work again "since" the begin of the trouble is what nobody may read."""
+    over = BOTH.model_copy(update={"over": True, "mood": Mood.WATCH, "title": "Logins work again"})
+    told = render.incident_message(also(diagnosis=over)).text
+    assert told.startswith("Over: Logins work again; it began 2030-03-17 16:16 UTC; nothing is failing now.")
+
+
 def test_what_began_before_all_that_was_read() -> None:
     """The begin of what was read is not told as the begin of the trouble."""
     message = render.incident_message(also(diagnosis=BOTH.model_copy(update={"earlier": True})))
