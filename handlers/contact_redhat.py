@@ -98,7 +98,8 @@ def _state(one: Looked, method: str) -> str:
     if course.failing:
         before = "before " if course.earlier else ""
         since = f" since {before}{day_and_clock(course.since)}" if course.since is not None else ""
-        return f"is failing{where}{since}: {course.failed:g} failures, {course.succeeded:g} successes in the last hour."
+        counted = f"{course.failed:g} of {course.failed + course.succeeded:g} samples of our monitoring show a failure"
+        return f"is failing{where}{since}: {counted} in the last hour."
     if course.noticed and course.last_failure is not None:
         return f"failed{where} until {day_and_clock(course.last_failure)}, and is not failing now."
     if not course.succeeded:

@@ -25,7 +25,7 @@ class DiagnoseRedhatAuth(Region):
 
     since: str = Field(
         default="3h",
-        max_length=8,
+        max_length=40,
         description="How far back to look: 90m, 3h; a day at most.",
         json_schema_extra={"positional": True},
     )

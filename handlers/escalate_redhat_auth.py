@@ -10,7 +10,7 @@ from handlers.open_cie import known_done, told_of_endpoint
 from handlers.redhat_auth import ForIncident, Settings, known, marker
 from handlers.redhat_auth_diagnosis import TITLES
 from handlers.redhat_auth_look import Scene, look
-from handlers.redhat_auth_verdict import CIE
+from handlers.redhat_auth_verdict import CIE, OVER
 from handlers.tickets import OpenIssue, PageOut, quoted
 
 COMMAND = "escalate-redhat-auth"
@@ -33,7 +33,14 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
         stages=(Stage(steps=(step,)),),
         on_failure="stop",
         notes=whom(scene, settings),
+        warnings=doubts(scene),
     )
+
+
+def doubts(scene: Scene) -> tuple[str, ...]:
+    """What speaks against it, or is not known."""
+    well = ("The bot sees nothing failing now.",) if scene.worst.judgement.verdict in OVER else ()
+    return (*well, *(f"Not checked: {note.label}" for note in scene.unchecked))
 
 
 def call(ask: ForIncident, scene: Scene, tools: ReadTools) -> Step | None:

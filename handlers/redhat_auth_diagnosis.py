@@ -61,7 +61,7 @@ def tell(subject: Subject, scene: Scene, settings: Settings, tools: ReadTools) -
     return Diagnosis(
         verdict=judged.verdict.value,
         mood=mood(judged.verdict),
-        title=TITLES[judged.verdict].format(where=_where(scene))[:150],
+        title=_title(judged.verdict, scene, opened=bool(opened)),
         reason=judged.reason,
         since=judged.since,
         earlier=judged.earlier,
@@ -70,7 +70,7 @@ def tell(subject: Subject, scene: Scene, settings: Settings, tools: ReadTools) -
         chart=chart(scene.worst, settings),
         links=links(scene, settings, tools),
         unchecked=(*scene.unchecked, *unsure),
-        steps=steps(subject, scene, tools, opened=bool(opened)),
+        steps=steps(subject, scene, tools, opened=opened),
         runbook=RUNBOOK,
         over=all(one.judgement.over for one in scene.looked),
     )
@@ -94,6 +94,12 @@ def mood(verdict: Verdict) -> Mood:
     if verdict in OVER or verdict is Verdict.JWT_FAILING:
         return Mood.WATCH
     return Mood.BAD if verdict in CIE else Mood.UNKNOWN
+
+
+def _title(verdict: Verdict, scene: Scene, *, opened: bool) -> str:
+    """Nobody is told to open what is open."""
+    title = TITLES[verdict].format(where=_where(scene))[:150]
+    return title.replace("open a CIE", "its CIE is open") if opened else title
 
 
 def _where(scene: Scene) -> str:
@@ -150,7 +156,7 @@ def links(scene: Scene, settings: Settings, tools: ReadTools) -> tuple[Note, ...
     return tuple(found)
 
 
-def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: bool) -> tuple[RunbookStep, ...]:
+def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: tuple[Note, ...]) -> tuple[RunbookStep, ...]:
     """The runbook's steps for this verdict, each with a button if there is a command for it."""
     judged = scene.worst.judgement
     names = list(CALLED[judged.verdict])
@@ -158,12 +164,9 @@ def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: bool) -> 
         names.insert(0, "check-endpoint")
     if judged.verdict is Verdict.STALE and any(one.failing for one in judged.courses if one.method == "token"):
         names.insert(names.index("escalate"), "open-cie")
+    done = {"open-cie": RunbookStep(name="open-cie", text=f"The CIE: {opened[0].text}")} if opened else {}
     return tuple(
-        RunbookStep(
-            name=name,
-            text=by_hand(name, tools),
-            offer=None if opened and name == "open-cie" else offer(name, subject, scene, tools),
-        )
+        done.get(name) or RunbookStep(name=name, text=by_hand(name, tools), offer=offer(name, subject, scene, tools))
         for name in names
     )
 

@@ -206,6 +206,7 @@ def test_a_case_is_opened_once(world: Any) -> None:
     (case,) = world.cases.cases
     assert case["severity"] == "1 (Urgent)"
     assert "is failing in us-south since" in case["description"]
+    assert "40 of 40 samples of our monitoring show a failure" in case["description"]
     again = world.ask(CONTACT, region="us-south", incident="i-abc")
     assert isinstance(again, Answer)
     assert case["caseNumber"] in again.title
@@ -259,6 +260,12 @@ def test_the_policy_for_everything_else(world: Any) -> None:
     assert plan.notes[0].text == "#armada-deploy"
     world.apply(plan)
     assert world.github.issues[0]["title"].startswith("The jwt login to Red Hat fails in us-south")
+
+
+def test_nothing_to_escalate(world: Any) -> None:
+    """A person may know better; what the bot sees is said."""
+    world.well("us-south")
+    assert world.ask(ESCALATE, region="us-south").warnings == ("The bot sees nothing failing now.",)
 
 
 def test_the_policy_without_the_means(world: Any) -> None:

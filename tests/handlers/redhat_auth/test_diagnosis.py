@@ -210,6 +210,8 @@ def test_a_cie_that_is_open_is_linked(world: Any) -> None:
     found = world.diagnose()
     assert found.evidence[0].label == "CIE"
     assert found.evidence[0].text.endswith("/issues/1")
+    assert found.title.endswith("its CIE is open")
+    assert found.steps[0].text.endswith("/issues/1")
     assert "open-cie" in names(found)
     assert "open-cie" not in offers(found)
     assert world.diagnose(incident="i-xyz").evidence[0].label != "CIE"
@@ -289,7 +291,7 @@ def test_lengths_of_time(text: str, length: float) -> None:
     assert seconds(text) == length
 
 
-@pytest.mark.parametrize("text", ["", "0h", "3d", "-1h", "1h30m", "nan", "9" * 9])
+@pytest.mark.parametrize("text", ["", "0h", "3d", "-1h", "1h30m", "nan", "9" * 9, "yesterday"])
 def test_what_is_no_length_of_time(text: str) -> None:
     """Refused, with how to write it."""
     with pytest.raises(Refused, match="90m or 3h"):
