@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 
@@ -18,5 +20,7 @@ def manifest(url: str | None, as_json: bool) -> None:
     from bot.edges.manifest import text
     from handlers import HANDLERS
 
+    if url is not None and not re.fullmatch(r"https://[^\s/]+(/\S*)?/slack/events", url):
+        raise click.BadParameter("Slack takes https only, and the bot answers at …/slack/events.", param_hint="--url")
     made = document({h.name: h for h in HANDLERS}, url=url)
     click.echo(json.dumps(made, indent=2) if as_json else text(made), nl=as_json)

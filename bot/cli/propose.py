@@ -9,6 +9,7 @@ import time
 
 import click
 
+from bot.cli.asking import Asking
 from bot.cli.context import Line, options
 from bot.core import ask as asks
 from bot.core.desk import Desk
@@ -23,7 +24,7 @@ WAITING = 4  # exit status
 PARAMETERS = {"ignore_unknown_options": True}
 
 
-@click.command(context_settings=PARAMETERS)
+@click.command(cls=Asking, context_settings=PARAMETERS)
 @click.argument("command")
 @click.argument("parameters", nargs=-1, type=click.UNPROCESSED)
 @options
@@ -38,7 +39,7 @@ def plan(line: Line, command: str, parameters: tuple[str, ...]) -> None:
         line.paper.answer(found)
 
 
-@click.command(context_settings=PARAMETERS)
+@click.command(cls=Asking, context_settings=PARAMETERS)
 @click.argument("command")
 @click.argument("parameters", nargs=-1, type=click.UNPROCESSED)
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Follow the run until it has ended.")

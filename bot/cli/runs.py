@@ -100,7 +100,7 @@ def _read() -> str:
 
 
 def wanted(line: Line, run: str) -> RunView:
-    view = line.desk.run(run)
+    view = line.desk.run(run.lower())  # as phones and people write it
     if view is None:
         raise Refused(f"There is no run {run[:40]!r}.", "`hivekeeper runs` lists them.")
     return view

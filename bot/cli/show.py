@@ -122,6 +122,8 @@ class Paper:
             said = f"{decision.verdict} by {decision.user}, {when(decision.at)} {decision.reason}"
             self.say(line(said))
         if view.state is State.PROPOSED:
+            if view.plan:
+                self.rules(view.plan, view.steps)
             self.say(f"waits for approval until {when(view.expires_at)}; digest {view.digest}", "cyan")
         if view.trouble:
             self.say(view.trouble.what, "red")
@@ -194,6 +196,15 @@ class Paper:
         )
         for step in shown:
             self.step(step)
+        if not steps:
+            self.rules(plan, shown)
+
+    def rules(self, plan: Plan, steps: Sequence[StepView]) -> None:
+        """What whoever approves it has to know besides, as Slack tells it."""
+        from bot.edges.proposal import on_failure
+
+        again = "Before the first step all that it rests on is looked at once more." if plan.premises else ""
+        self.say(f"{on_failure(plan, steps)} {again}".rstrip(), "dim")
 
     def change(self, change: Change) -> None:
         """What is copied, from where to where; the short codes are fingerprints."""

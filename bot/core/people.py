@@ -62,10 +62,15 @@ def check_approve(user: str, asker: str, rule: Rule, groups: dict[str, Group], m
             return
         is_member = True
     if not is_member:
-        raise Refused("You may not decide this plan.", f"Someone in {listed(rule.approve)} can.")
+        raise Refused("You may not decide this plan.", f"Someone in {listed(rule.approve)} can.{unnamed(user)}")
     raise Refused(
         "You asked for this plan, so you cannot approve it yourself.", f"Someone else in {listed(rule.approve)} can."
     )
+
+
+def unnamed(user: str) -> str:
+    """What somebody at a terminal has to know whom the settings do not name: what they are taken for there."""
+    return f" At this terminal you are {user}; `people` in the settings says who that is." if ":" in user else ""
 
 
 def listed(names: tuple[str, ...]) -> str:

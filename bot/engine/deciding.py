@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from bot.core.errors import Refused, Told, Transient
 from bot.core.intake import Decision, Outcome
-from bot.core.people import check_approve, groups_of
+from bot.core.people import check_approve, groups_of, unnamed
 from bot.core.view import State
 from bot.engine import audit, runs
 from bot.engine.planning import approve
@@ -78,7 +78,8 @@ def _check_person(shop: Workshop, decision: Decision, row: Any) -> None:
         return
     elif not any(groups_of(decision.user, rule.approve, groups, members)):
         who = "the asker or an approver" if decision.verdict == "cancel" else "an approver"
-        raise Refused(f"Only {who} can {decision.verdict} this plan.")
+        back = f"/hivekeeper cancel {row.id} takes it back." if decision.user == row.asker else unnamed(decision.user)
+        raise Refused(f"Only {who} can {decision.verdict} this plan.", back.strip())
 
 
 def _take(conn: sa.Connection, shop: Workshop, decision: Decision) -> str:

@@ -38,7 +38,20 @@ def test_help_names_every_command_and_every_status(terminal: Any) -> None:
     )
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("runs", "--limit", "0"), ("show",), ("--nonsense",)])
+def test_help_explains_what_there_is_to_ask_for(terminal: Any) -> None:
+    """`plan --help` lists the handlers' commands; behind one of them it tells that one's parameters, and asks nothing."""
+    listed = terminal.call("plan", "--help")
+    assert "\n  secret-consumers " in listed
+    assert "COMMAND --help" in listed
+    for words in (("run", "/rotate-hive-tokens", "--help"), ("plan", "rotate-hive-tokens", "only=x", "-h")):
+        said = terminal.call(*words)
+        assert (terminal.code, "Usage: " in said, "--handover-only" in said) == (0, True, True)
+        assert "Just this token; both if left out." in said
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("runs", "--limit", "0"), ("show",), ("--nonsense",),
+                                   ("manifest", "--url", "https://bot.example.com"),
+                                   ("manifest", "--url", "http://bot.example.com/slack/events")])  # fmt: skip
 def test_wrong_usage_is_status_2(terminal: Any, words: tuple[str, ...]) -> None:
     """With the usage on standard error."""
     assert terminal.call(*words) == ""

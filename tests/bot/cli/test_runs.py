@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-APPROVER = "U0APPROVER"
+APPROVER, LOGIN = "U0APPROVER", pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_a_run_is_listed_and_shown(terminal: Any, run: str) -> None:
-    """A line in the list; in full its changes, its steps and until when it waits."""
+    """A line in the list; in full its changes, its steps, what a failure means, and until when it waits."""
     assert f"{run}  proposed  /rotate-hive-tokens" in terminal.type("runs", "--open")
-    shown = terminal.type("show", run)
+    shown = terminal.type("show", run.upper())
+    assert "If a step fails, what was done is put back. Before the first step" in shown
     assert "2.1 Replace hive › clusters › 0 › frontend_token" in shown
     assert "waits for approval until" in shown
     assert json.loads(terminal.type("show", run, "--json"))["state"] == "proposed"
@@ -28,7 +31,9 @@ def test_only_others_in_the_group_may_approve(terminal: Any, run: str) -> None:
         assert "may not decide" in terminal.type("approve", run, by=who)
         assert terminal.code == 1
     path = terminal.settings("unmapped", people={})
-    assert "may not decide" in terminal.call("approve", run, "--settings", str(path))
+    refused = terminal.call("approve", run, "--settings", str(path))
+    assert "may not decide" in refused
+    assert f"At this terminal you are cli:{LOGIN}; `people` in the settings" in refused
     assert "Approved. It starts now." in terminal.type("approve", run, by=APPROVER)
     assert terminal.code == 0
     assert "approved already" in terminal.type("approve", run, by=APPROVER)
@@ -59,7 +64,8 @@ def test_a_denial_gives_its_reason(terminal: Any, run: str) -> None:
 
 
 def test_the_asker_can_take_it_back(terminal: Any, run: str) -> None:
-    """Cancelled by the asker; a stranger cannot."""
+    """Cancelled by the asker, who is told so when denying it is refused; a stranger cannot."""
+    assert f"/hivekeeper cancel {run} takes it back" in terminal.type("deny", run, "--reason", "not now")
     assert "Only the asker or an approver" in terminal.type("cancel", run, by="U0STRANGER")
     assert "Cancelled." in terminal.type("cancel", run)
     assert terminal.code == 0
