@@ -61,7 +61,8 @@ class WriteEcrSecret(Step):
         token = tools.aws.token(self.target.access, self.target.region, until=until)
         document = tools.docker_configs.put(self._kept(old, tools), self.target.registry, token.login)
         written = max(tools.now(), self.after)  # clocks of two replicas may differ a little
-        named = {REGISTRY: self.target.registry, WRITTEN: stamp(written), EXPIRES: stamp(token.expires_at), RUN: run.id}
+        ends = min(token.expires_at, written + self.target.validity)
+        named = {REGISTRY: self.target.registry, WRITTEN: stamp(written), EXPIRES: stamp(ends), RUN: run.id}
         return SecretObject(
             namespace=self.target.namespace,
             name=self.target.secret,
