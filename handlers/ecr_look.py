@@ -108,7 +108,9 @@ def told(found: Held, now: float) -> str:
     if not found.entry:
         return "no login for this registry in it yet"
     if not found.ours or found.expires_at is None or found.written_at is None:
-        return "not written by hivekeeper, so nobody knows when it ends"
+        strange = found.noted and found.noted != found.target.registry
+        why = "its dates are another registry's" if strange else "not written by hivekeeper"
+        return f"{why}, so nobody knows when this login ends"
     end = found.expires_at - now
     left = f"ends in {span(end)}" if end > 0 else f"ended {span(-end)} ago"
     age = now - found.written_at

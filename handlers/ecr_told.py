@@ -12,7 +12,7 @@ from bot.core.plan import Note
 from handlers.ecr import Target
 from handlers.ecr_found import Found
 from handlers.ecr_ground import Ground
-from handlers.ecr_look import told
+from handlers.ecr_look import Held, told
 
 EACH = 4  # targets with a note of their own; more are counted by environment
 LEFT_OUT = "left out."
@@ -61,10 +61,21 @@ def _of_target(found: Found, now: float) -> tuple[Note, ...]:
     one = found.target
     kept = f"; the logins for {listed(found.held.others)} stay" if found.held.others else ""
     new = f" A new login for {one.registry} is written{kept}." if found.due else " It stays as it is."
-    facts = [Note(label=one.name, text=f"{one.secret} in cluster {one.cluster}: {told(found.held, now)}.{new}")]
+    facts = [
+        Note(
+            label=one.name,
+            text=f"{one.secret} in cluster {one.cluster}{_inside(found.held)}: {told(found.held, now)}.{new}",
+        )
+    ]
     if found.restart:
         facts.append(Note(label=f"Restarts in {one.name}", text=listed(found.restart, 10)))
     return tuple(facts)
+
+
+def _inside(held: Held) -> str:
+    """Type and registries, of one that is there and can be read; what is wrong with another is told after it."""
+    hosts = (*((held.target.registry,) if held.entry else ()), *held.others)
+    return f" ({held.type}, with {listed(hosts)})" if hosts and not held.misplaced else ""
 
 
 def _by_environment(found: tuple[Found, ...]) -> tuple[tuple[str, tuple[Found, ...]], ...]:

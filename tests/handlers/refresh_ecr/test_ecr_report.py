@@ -76,7 +76,7 @@ def test_the_offer_is_a_command(world: Any) -> None:
 @pytest.mark.parametrize(
     ("document", "more", "state", "told"),
     [
-        ({"auths": {ECR: {"auth": "QVdTOng="}}}, {}, "unknown", "nobody knows when it ends"),
+        ({"auths": {ECR: {"auth": "QVdTOng="}}}, {}, "unknown", "nobody knows when this login ends"),
         ({"auths": {"quay.io": {"auth": "eDp5"}}}, {}, "missing", "no login for this registry"),
         ({"auths": {ECR: {"auth": "QVdTOng="}}}, {"type": "Opaque"}, "degraded", "of type Opaque"),
         ({"auths": {ECR: {"auth": "???"}}}, {}, "degraded", "cannot be used"),
@@ -98,6 +98,19 @@ def test_dates_for_another_registry(world: Any) -> None:
              "hivekeeper/expires-at": "2999-01-01T00:00:00Z"}  # fmt: skip
     world.put_secret({"auths": {ECR: {"auth": "QVdTOng="}}}, annotations=notes)
     assert held(world).state == "unknown"
+    assert "its dates are another registry's, so nobody knows when this login ends" in held(world).told
+
+
+def test_a_validity_that_is_shorter_than_amazon_s(world: Any) -> None:
+    """Where the settings trust a login for eight hours, the next refresh is needed after eight, whatever Amazon says."""
+    world.configure(token_validity_hours=8)
+    plan = world.plan(env=("dev",), restart=False)
+    assert world.apply(plan) == {}
+    report = world.report(plan)
+    assert [row[4] for row in report.table.rows] == ["8 h"]
+    assert abs(report.notes[0].at - world.now() - 8 * HOUR) < 5
+    world.wait(3 * HOUR)
+    assert held(world).state == "due"
 
 
 @pytest.mark.parametrize("date", ["", "tomorrow", "2999-01-01", "2999-01-01T00:00:00", "9" * 400])

@@ -89,6 +89,19 @@ def test_few_are_told_one_by_one_and_many_by_environment() -> None:
     assert warnings(many, GROUND)[0] == "No workload pulls with the secret in env-0/cf-0, env-0/cf-1 and 198 more."
 
 
+def test_what_there_is_now() -> None:
+    """Of a secret that is there its type and the registries in it, with its age and its end."""
+    there = Held(
+        target=target(0, 0), there=True, type="kubernetes.io/dockerconfigjson", entry=True, others=("quay.io",),
+        noted="registry.example.com", written_at=NOW - 7200, expires_at=NOW + 36000,
+    )  # fmt: skip
+    (note, *_) = notes((Found(held=there, due=True),), GROUND, NOW)
+    assert note.text == (
+        "ecr-secret in cluster c0 (kubernetes.io/dockerconfigjson, with registry.example.com and quay.io): "
+        "2 h old, ends in 10 h. A new login for registry.example.com is written; the logins for quay.io stay."
+    )
+
+
 def test_one_reason_is_told_once() -> None:
     """Targets that fail for one reason are one warning; each other reason is another."""
     away, gone = Refused("It is away.", "Wait."), Refused("It is gone.", "Make it.")
