@@ -101,6 +101,7 @@ UNKNOWN = ("UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccess
 OUTDATED = (*EXPIRED, *UNKNOWN)  # newer keys may help
 INVALID = ("ValidationError", "ValidationException", "InvalidParameterException", "InvalidParameterValue")
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and AWS."
+BUSY = "Try again in a minute; if it goes on, look what else asks Amazon in that account."
 CLOCK = "Set the clock of the bot's machine right (NTP), then ask again."
 SKEWED = "RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"
 
@@ -164,7 +165,7 @@ CASES: tuple[Case, ...] = (
         ("RegionDisabledException", "OptInRequired"),
     ),
     Case(
-        Transient, "{where} is asked too often ({status}).", "It is tried again.",
+        Transient, "{where} is asked too often ({status}).", BUSY,
         ("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException",
          "TooManyRequestsException", "TooManyRequests", "RequestLimitExceeded", "SlowDown", "LimitExceededException"),
     ),
@@ -260,7 +261,7 @@ def _other(failure: Failure, doing: Doing) -> Told:
     if failure.status == 407:
         return refusal(Failure("proxy_refused"), doing)
     if failure.status == 429:
-        return Transient(f"{doing.where} is asked too often (429).", "It is tried again.", after=failure.after)
+        return Transient(f"{doing.where} is asked too often (429).", BUSY, after=failure.after)
     if failure.status >= 500:
         return Transient(f"{doing.where} could not {doing} ({failure.status}).", AGAIN, after=failure.after)
     if failure.status < 400 or not failure.code:

@@ -53,8 +53,9 @@ class Question:
 
 
 def silence(answer: Answer, where: str, seconds: float) -> Pull:
-    """No answer came."""
-    return Pull(outcome=UNHEARD.get(answer.how, "error"), told=answer.silence(where, seconds))
+    """No answer came. `where`: with a capital, which it keeps at the beginning only."""
+    told = answer.silence(where[:1].lower() + where[1:], seconds)
+    return Pull(outcome=UNHEARD.get(answer.how, "error"), told=told[:1].upper() + told[1:])
 
 
 def stranger(question: Question, heard: Heard) -> Pull | None:

@@ -134,7 +134,9 @@ def network(address: str, **more: Any) -> Pull:
 
 def test_networks(make_certificate: Any, tls: Any, ecr: Place) -> None:
     """Name resolution, a closed port, silence, a cut answer and certificates each have their outcome."""
-    assert AskedRegistries({}).accepts("registry.invalid", None).outcome == "dns"
+    unknown = AskedRegistries({}).accepts("registry.invalid", None)
+    assert unknown.outcome == "dns"
+    assert unknown.told == "The host name of the registry registry.invalid cannot be resolved."
     assert network(f"http://127.0.0.1:{broken.unused_port()}").outcome == "unreachable"
     with broken.broken(broken.silent) as server:
         assert network(server.url, timeout=0.1).outcome == "timeout"
