@@ -9,19 +9,21 @@ from bot.core.grid import Figure
 from bot.core.plan import RunRef, Step
 from bot.core.ports import ReadTools, Tools
 from bot.core.records import Record
-from handlers.managed_records import BEGAN, BROUGHT, LAST, MAIL, PING, TROUBLE, errors_of, forgotten, place
-from handlers.managed_tokens import PUSH, UID, inventory
+from handlers.managed_records import ASKED, BEGAN, BROUGHT, LAST, MAIL, PING, TROUBLE, errors_of, forgotten, place
+from handlers.managed_tokens import PUSH, REFRESH, UID, inventory
 
 EXECUTABLE = "executable"
 HELP: Mapping[str, str] = {
     "stage_duration_seconds": "How long each stage of the last run took.",
     "failed_services_push_count": "Services with a failure in the last run.",
+    "last_token_get_timestamp": "When a service's token was last had.",
     "last_token_push_timestamp": "When a service's token was last pushed to a node.",
     "last_token_store_timestamp": "When a service's token was last stored in a credd.",
     "current_setup_error_count": "Errors in a row of getting and storing a service's token.",
     "current_push_error_count": "Errors in a row of pushing a service's token to a node.",
     "last_ferry_refresh": "When FERRY last said something of an account.",
     "token_end_timestamp": "When the token ends that was last pushed to a node.",
+    "failed_vault_token_get_count": "1 where the last try to get a service's token failed.",
     "failed_token_push_count": "1 where the last try to push a service's token to a node failed.",
     "failed_vault_token_store_count": "1 where the last try to store a service's token in a credd failed.",
     "failed_stage_count": "Where the last try failed, by stage: services, or places of them.",
@@ -30,7 +32,7 @@ HELP: Mapping[str, str] = {
     "service_error_email_count": "Mails of the last run to experiments, by whether they went out.",
     "kinit_duration_seconds": "How long getting a Kerberos ticket takes.",
     "failed_kinit_count": "Tickets that could not be had since the bot began.",
-    "token_obtain_duration_seconds": "How long getting a Vault token takes, with its ticket.",
+    "token_get_duration_seconds": "How long getting a Vault token takes, with its ticket.",
     "token_store_duration_seconds": "How long storing a token in a credd takes.",
     "token_push_duration_seconds": "How long pushing a token to a node takes.",
     "ping_duration_seconds": "How long it takes to see whether a node is up.",
@@ -40,11 +42,12 @@ HELP: Mapping[str, str] = {
 
 
 FAILED: Mapping[str, tuple[str, str]] = {  # by stage: the figure, and what its place is called
-    "store": ("failed_vault_token_store_count", "credd"), "push": ("failed_token_push_count", "node"),
+    "obtain": ("failed_vault_token_get_count", ""), "store": ("failed_vault_token_store_count", "credd"),
+    "push": ("failed_token_push_count", "node"),
 }  # fmt: skip
 TOOK: Mapping[str, tuple[str, str]] = {  # of what a meter counts: how long, and how often it failed
     "kinit": ("kinit_duration_seconds", "failed_kinit_count"),
-    "obtain": ("token_obtain_duration_seconds", ""),
+    "obtain": ("token_get_duration_seconds", ""),
     "store": ("token_store_duration_seconds", ""),
     "push": ("token_push_duration_seconds", ""),
     "ping": ("ping_duration_seconds", ""),
@@ -108,7 +111,11 @@ def of_uids(tools: ReadTools) -> tuple[Figure, ...]:
         return ()
     seen = [one.seen_at for one in tools.records.all(UID)]
     last = (_figure("last_ferry_refresh", max(seen)),) if seen else ()
-    return (*last, *_took(tools, ("ferry",)))
+    asked = tools.records.get(ASKED, REFRESH)
+    stage = (
+        (_figure("stage_duration_seconds", asked.value["seconds"], executable=REFRESH, stage="ferry"),) if asked else ()
+    )
+    return (*last, *stage, *_took(tools, ("ferry",)))
 
 
 def _took(tools: ReadTools, kinds: tuple[str, ...]) -> Iterator[Figure]:
@@ -147,6 +154,7 @@ def _pushes(tools: ReadTools, names: set[str]) -> Iterator[Figure]:
     brought = {stage: tools.records.all(kind) for stage, kind in BROUGHT.items()}
     known = tools.records.all(TROUBLE)
     for stage, name, where in (
+        ("obtain", "last_token_get_timestamp", ""),
         ("push", "last_token_push_timestamp", "node"),
         ("store", "last_token_store_timestamp", "credd"),
     ):
@@ -195,7 +203,7 @@ def _service(there: str) -> str:
 
 def _labels(there: str, where: str) -> dict[str, str]:
     service, _, name = there.partition("@")
-    return {"service": service, where: name}
+    return {"service": service, **({where: name} if where else {})}
 
 
 def _figure(name: str, value: float, **labels: str) -> Figure:

@@ -20,6 +20,7 @@ UNTRIED = 86400.0  # seconds
 PING = "tokens.ping"  # by service
 LAST = "tokens.last"  # by command: how its last run ended
 MAIL = "tokens.mail"  # by command: what came of its last run's mails
+ASKED = "tokens.asked"  # by command: how many seconds FERRY took for all accounts
 BEGAN = "tokens.began"  # by stage: when its last run began with it
 
 

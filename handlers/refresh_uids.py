@@ -22,6 +22,7 @@ from bot.core.ports import ReadTools, Tools
 from bot.core.side_by_side import each
 from bot.core.value import sha256
 from handlers.managed_figures import PushFigures, of_uids
+from handlers.managed_records import ASKED
 from handlers.managed_tokens import REFRESH, SUBJECT, UID, AccountName, counted, inventory, listed, unusable, words_for
 from handlers.managed_uids import past
 from handlers.refresh_uids_report import report
@@ -61,6 +62,7 @@ class KeepUid(Step):
     value: dict[str, Any]
     was: int | None
     after: float
+    took: float = 0.0  # seconds of FERRY's, for all accounts
 
     def says(self) -> str:
         trouble = unusable(self.account, self.value)
@@ -75,6 +77,7 @@ class KeepUid(Step):
 
     def do(self, tools: Tools, run: RunRef) -> None:
         tools.records.put(UID, self.account, self.value, run=run.id)
+        tools.records.put(ASKED, REFRESH, {"seconds": self.took}, run=run.id)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Back to what was remembered before, unless somebody has noted something else since."""
@@ -93,6 +96,7 @@ class ConfirmUids(Step):
     kind: Literal["tokens.confirm-uids"] = "tokens.confirm-uids"
     values: dict[str, dict[str, Any]]
     after: float
+    took: float = 0.0
 
     def says(self) -> str:
         return f"Note that nothing has changed for {counted('account', len(self.values))}"
@@ -103,6 +107,7 @@ class ConfirmUids(Step):
     def do(self, tools: Tools, run: RunRef) -> None:
         for account, value in self.values.items():
             tools.records.put(UID, account, value, run=run.id)
+        tools.records.put(ASKED, REFRESH, {"seconds": self.took}, run=run.id)
 
     def undo(self, tools: Tools, run: RunRef) -> None:
         """Nothing was changed."""
@@ -136,7 +141,7 @@ def confirmed(tools: ReadTools, account: str, value: Mapping[str, Any], after: f
 
 def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:
     """Ask FERRY of every account at once. Who cannot be asked about stays as remembered."""
-    accounts = chosen(ask, tools)
+    accounts, began = chosen(ask, tools), tools.now()
 
     def asked(name: str) -> Account | None:
         with tools.meter.timing("ferry"):
@@ -150,7 +155,8 @@ def plan(ask: RefreshUids, settings: Settings, tools: ReadTools) -> Plan:
     values = {name: merged(before.get(name), told, accept=ask.accept)
               for name, told in answers.items() if not isinstance(told, Told)}  # fmt: skip
     history = tuple(Note(label=name, text=past(name, tools)) for name in ask.account[:FEW] if name in before)
-    return propose(ask, values, before, failed, tools.now(), figures=settings.figures, history=history)
+    took = round(max(tools.now() - began, 0.0), 3)
+    return propose(ask, values, before, failed, tools.now(), took=took, figures=settings.figures, history=history)
 
 
 def chosen(ask: RefreshUids, tools: ReadTools) -> tuple[str, ...]:
@@ -195,16 +201,16 @@ def merged(before: Mapping[str, Any] | None, told: Account | None, *, accept: bo
 
 def propose(
     ask: RefreshUids, values: Mapping[str, dict[str, Any]], before: Mapping[str, dict[str, Any]],
-    failed: Mapping[str, Told], now: float, *, figures: tuple[Step, ...], history: tuple[Note, ...],
+    failed: Mapping[str, Told], now: float, *, took: float, figures: tuple[Step, ...], history: tuple[Note, ...],
 ) -> Plan:  # fmt: skip
     after = float(int(now))
     news = {name: value for name, value in values.items() if value != before.get(name)}
     same = {name: value for name, value in values.items() if name not in news}
     steps: list[Step] = [
-        KeepUid(account=name, value=value, was=before.get(name, {}).get("uid"), after=after)
+        KeepUid(account=name, value=value, was=before.get(name, {}).get("uid"), after=after, took=took)
         for name, value in news.items()
     ]
-    steps += [ConfirmUids(values=same, after=after)] if same else []
+    steps += [ConfirmUids(values=same, after=after, took=took)] if same else []
     return Plan(
         command=REFRESH,
         title=title(news, same),
@@ -229,8 +235,7 @@ def warnings(
 ) -> tuple[str, ...]:
     said = [f"{name} stays as it was: {told}" for name, told in failed.items()]
     said += [str(trouble) for name, value in values.items() if (trouble := unusable(name, value))]
-    said += [f"The account {name} ends on {value['expires_on']}." for name, value in values.items()
-             if _ends_soon(value["expires_on"], now)]  # fmt: skip
+    said += [line for name, value in values.items() if (line := _ending(name, value, now))]
     owners: dict[int, list[str]] = {}
     for name, value in known.items():
         if value.get("uid") is not None:
@@ -240,11 +245,16 @@ def warnings(
     return tuple(said)
 
 
-def _ends_soon(day: str, now: float) -> bool:
+def _ending(account: str, value: Mapping[str, Any], now: float) -> str:
+    """What is to be told of the account's end, if anything. FERRY may call one active that has ended."""
+    day = value["expires_on"]
     try:
-        return bool(day) and (date.fromisoformat(day) - datetime.fromtimestamp(now, UTC).date()).days < SOON
+        left = (date.fromisoformat(day) - datetime.fromtimestamp(now, UTC).date()).days if day else SOON
     except ValueError:
-        return False
+        return ""
+    if left < 0:
+        return f"The account {account} ended on {day}{', and is active all the same' if value['active'] else ''}."
+    return f"The account {account} ends on {day}." if left < SOON else ""
 
 
 def refreshed(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:  # noqa: ARG001  what every inventory gets

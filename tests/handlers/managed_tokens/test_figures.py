@@ -41,6 +41,7 @@ def test_a_run_can_be_seen_in_figures(scene: Any) -> None:
     found = figures(scene)
     assert found["last_token_push_timestamp", "dune_pro", "gpvm2.example.com"] == scene.grid.now
     assert ("last_token_push_timestamp", "dune_pro", "gpvm1.example.com") not in found
+    assert found["last_token_get_timestamp", "dune_pro"] == scene.grid.now
     assert found["current_push_error_count", "dune_pro", "gpvm1.example.com"] == 1
     assert found["current_setup_error_count", "dune_pro"] == 0
     assert found["failed_services_push_count",] == 1
@@ -75,8 +76,26 @@ def test_each_command_has_a_group_of_its_own(scene: Any) -> None:
     for handler in (PUSH, REFRESH):
         assert scene.apply(scene.ask(handler, {"pushgateway": True})) == {}
     assert set(gateway.groups) == {"push-tokens", "refresh-uids"}
-    assert [f.name for f in gateway.groups["refresh-uids"]] == ["managed_tokens_last_ferry_refresh"]
+    assert [(f.name, f.labels) for f in gateway.groups["refresh-uids"]] == [
+        ("managed_tokens_last_ferry_refresh", {}),
+        ("managed_tokens_stage_duration_seconds", {"stage": "ferry"}),
+    ]
     assert not any("executable" in f.labels for some in gateway.groups.values() for f in some)
+
+
+def test_how_long_ferry_took_for_all_accounts_is_a_stage(scene: Any) -> None:
+    """Of the command's last run, beside those of the pushes; also when FERRY says what it said before."""
+
+    def slow(name: str) -> Account:
+        scene.grid.now += 2
+        return Account(name=name, uid=501, active=True)
+
+    scene.grid.account = slow
+    for _ in range(2):
+        scene.apply(scene.plan(REFRESH, account=["dunepro"]))
+        found = {f.name: (f.labels, f.value) for f in REFRESH.figures(scene.read_tools)}  # type: ignore[misc]  # it has
+        labels = {"executable": "refresh-uids", "stage": "ferry"}
+        assert found["managed_tokens_stage_duration_seconds"] == (labels, 2.0)
 
 
 def test_a_run_for_others_makes_no_failure_good(scene: Any) -> None:
@@ -108,6 +127,7 @@ def test_the_last_tries_tell_what_failed_where(scene: Any) -> None:
     found = figures(scene)
     assert found["failed_token_push_count", "dune_pro", "gpvm1.example.com"] == 1
     assert found["failed_vault_token_store_count", "dune_pro", "s1.example.com"] == 1
+    assert found["failed_vault_token_get_count", "dune_ana"] == 1
     assert [found["failed_stage_count", stage] for stage in ("obtain", "store", "push", "uid")] == [1, 1, 2, 0]
     assert found["failed_ping_count", "gpvm1.example.com"] == 1
     assert [found["service_error_email_count", word] for word in ("true", "false")] == [1, 1]

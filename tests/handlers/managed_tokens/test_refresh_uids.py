@@ -119,6 +119,22 @@ def test_two_accounts_with_one_uid_are_warned_of(scene: Any) -> None:
     assert any("have one UID (501)" in line for line in scene.plan(HANDLER).warnings)
 
 
+@pytest.mark.parametrize(
+    ("day", "active", "told"),
+    [
+        ("2030-03-01", True, ["The account dunepro ended on 2030-03-01, and is active all the same."]),
+        ("2030-04-01", True, ["The account dunepro ends on 2030-04-01."]),
+        ("2031-01-01", True, []),
+        ("", True, []),
+        ("0000-00-00", True, []),
+    ],
+)
+def test_an_account_s_end_is_told_in_time(scene: Any, day: str, active: bool, told: list[str]) -> None:
+    """In the month before, and afterwards as what is over."""
+    scene.grid.accounts["dunepro"] = Account(name="dunepro", uid=501, active=active, expires_on=day)
+    assert [line for line in scene.plan(HANDLER).warnings if "dunepro end" in line] == told
+
+
 def test_acceptance_is_for_named_accounts(scene: Any) -> None:
     """A schedule that accepts everything is refused, and so is an account that no service has."""
     with pytest.raises(Refused, match="by its name"):
