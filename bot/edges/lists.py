@@ -16,13 +16,16 @@ from bot.edges.elements import header, sections
 from bot.edges.text import code, count, mrkdwn, person, when
 
 OWN = (
+    ("/COMMAND ?", "opens a form for any command above; one that lacks something opens it by itself"),
     ("/hivekeeper help", "this list"),
     ("/hivekeeper runs", "what runs and what ran last"),
     ("/hivekeeper show RUN", "one run in full"),
     ("/hivekeeper incidents", "what fails and what failed last"),
     ("/hivekeeper inventory [COMMAND]", "the credentials that commands look after, and how fresh they are"),
     ("/hivekeeper again RUN", "ask once more for what a run did not bring about"),
-    ("/hivekeeper approve RUN", "approve a plan (deny RUN, cancel RUN likewise)"),
+    ("/hivekeeper approve RUN", "approve a plan"),
+    ("/hivekeeper deny RUN REASON", "deny one, and say why"),
+    ("/hivekeeper cancel RUN", "take back what you asked for, as long as it waits"),
     ("/hivekeeper audit", "the last entries of the audit log"),
 )
 
@@ -35,7 +38,7 @@ def help_message(handlers: Mapping[str, Handler] | Iterable[Handler], rules: Map
     blocks = [
         header("help", "What I can do"),
         *sections("commands", "", commands, 7000, " commands", gap="\n"),
-        *sections("own", "*About runs*", own, 1000, ""),
+        *sections("own", "*About commands and runs*", own, 1500, ""),
     ]
     names = ", ".join(f"/{handler.name}" for handler in given)
     return _checked(Message(f"Commands: {mrkdwn(names, 1500)}. About runs: /hivekeeper help.", blocks))

@@ -27,7 +27,7 @@ EVENTS = ("app_home_opened", "message.channels", "message.groups")
 OWN_COMMAND = (
     "hivekeeper",
     "Runs, approvals and the audit log",
-    "help | runs | incidents | inventory | show RUN | approve RUN | deny RUN | cancel RUN | again RUN | audit",
+    "help | runs | incidents | inventory | show RUN | approve RUN | deny RUN REASON | cancel RUN | again RUN | audit",
 )
 
 

@@ -58,6 +58,8 @@ def test_help_shows_how_to_type_each_command_and_who_decides() -> None:
         "`/try-it [only=a|b]`\nTry it.\nExample: `/try-it only=a`\ndev may ask; 2 approvals from sre or leads" in words
     )
     assert "`/other [only=a|b]`" in words
+    assert "`/COMMAND ?`  opens a form" in words
+    assert "`/hivekeeper deny RUN REASON`" in words
     assert "/hivekeeper show RUN" in words
 
 
