@@ -113,11 +113,11 @@ class Demo:
         cluster = self._serve(self.world.cluster.app())
         bot_token, app_token = f"xoxb-demo-{secrets.token_hex(16)}", f"xapp-demo-{secrets.token_hex(16)}"
         signing_secret, web_port = secrets.token_hex(16), unused_port()
-        self._web = f"http://127.0.0.1:{web_port}"
+        self.web = f"http://127.0.0.1:{web_port}"
         slack = create(
             self.workspace,
             mode=self._mode,
-            request_url=f"{self._web}/slack/events",
+            request_url=f"{self.web}/slack/events",
             signing_secret=signing_secret,
             bot_token=bot_token,
             app_token=app_token,
@@ -215,7 +215,7 @@ class Demo:
         return self._send(self._monitoring, posted)
 
     def _storm(self) -> int:
-        return redhat.send_storm(f"{self._web}/webhooks/alertmanager", self.redhat.alert_key, time.time())
+        return redhat.send_storm(f"{self.web}/webhooks/alertmanager", self.redhat.alert_key, time.time())
 
     def _fault(self, body: dict[str, Any]) -> object:
         return self._post("fault", body)

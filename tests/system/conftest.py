@@ -13,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -67,18 +66,23 @@ def until(system: ModuleType) -> Any:
 
 @pytest.fixture(scope="module")
 def started(system: ModuleType) -> Iterator[Callable[..., Any]]:
-    """`started(kv=1, mode="socket", …)`: a demo with its bot, kept until the module's tests are over."""
-    scenes: dict[str, Any] = {}
+    """`started(kv=1, mode="socket", …)`: a demo with its bot, kept until another one is wanted (a bot that idles costs
+    more than a new one) or the module's tests are over."""
+    kept: dict[str, Any] = {}
 
     def start(kv: int = 1, *, name: str = "", **more: Any) -> Any:
-        known = f"{name} {kv} {more.get('mode')} {more.get('store')}"
-        if known not in scenes:
-            scenes[known] = system.Scene(kv, **more)
-        return scenes[known]
+        wanted = f"{name} {kv} {more.get('mode')} {more.get('store')}"
+        if wanted not in kept:
+            close()
+            kept[wanted] = system.Scene(kv, **more)
+        return kept[wanted]
+
+    def close() -> None:
+        while kept:
+            kept.popitem()[1].close()
 
     yield start
-    with ThreadPoolExecutor(4) as pool:  # each bot takes its seconds to come down
-        list(pool.map(lambda scene: scene.close(), scenes.values()))
+    close()
 
 
 @pytest.fixture

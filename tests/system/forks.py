@@ -1,6 +1,6 @@
 """The program of zygote.py: it loads the bot once, and forks a process per order, which begins as `python -m bot` would.
 
-An order has the bot's arguments, folder and environment, and three descriptors: of the connection on which its process
+An order has the bot's arguments, folder and environment, whether it is hurried, and three descriptors: of the connection on which its process
 id and then its exit code are told, of its standard output, and of its standard error.
 """
 
@@ -16,11 +16,13 @@ import signal
 import socket
 import sys
 import threading
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import bot
 import handlers
+from bot.engine import desk
 
 SIZE = 65_536  # bytes of an order, at most
 LATER = (
@@ -96,7 +98,15 @@ class Forks:
             os.close(given)
 
 
+def hurry() -> None:
+    """What is away, or has not answered, is tried again and looked for sooner than people would want it."""
+    desk.Patience = partial(desk.Patience, first=0.1, most=1.0)  # type: ignore[assignment,misc]  # as it is called
+    desk.Sender = partial(desk.Sender, settle=2.0)  # type: ignore[assignment,misc]  # likewise
+
+
 def become(order: dict[str, Any]) -> None:
+    if order["hurried"]:
+        hurry()
     os.chdir(order["folder"])
     os.environ.clear()
     os.environ.update(order["environment"])
@@ -110,4 +120,6 @@ def become(order: dict[str, Any]) -> None:
 if __name__ == "__main__":
     die_with_parent()
     load()
-    become(Forks(socket.socket(fileno=int(sys.argv[1]))).taken())
+    orders = socket.socket(fileno=int(sys.argv[1]))
+    orders.send(b"loaded")
+    become(Forks(orders).taken())

@@ -13,11 +13,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import yaml
 from cryptography.fernet import Fernet
 
 from bot.engine import audit
@@ -39,35 +39,37 @@ COMMAND = "/rotate-hive-tokens"
 PATIENT = Times(ack=20, trigger=20)  # a busy machine is no slow bot
 
 
-def until(
-    wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "", every: float = 0.03
-) -> Any:
+def until(wanted: Callable[[], Any], seconds: float = 60, told: Callable[[], object] = lambda: "") -> Any:
     """The first true answer; fails, with what `told` says, when there is none in time."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < end:
         if found := wanted():
             return found
-        time.sleep(every)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)  # each look takes from what is looked at
     raise AssertionError(f"it did not happen in time. {told()}")
 
 
 class Scene:
-    """`adjust` changes the bot's settings, `store` is the address of a PostgreSQL database (default: SQLite)."""
+    """`adjust` changes the bot's settings, `store` is the address of a PostgreSQL database (default: SQLite). A `hurried`
+    bot soon tries again what did not work."""
 
     def __init__(
         self, kv: int = 1, *, mode: Any = "socket", store: str | None = None,
         adjust: Callable[[dict[str, Any]], None] = lambda _: None, environment: dict[str, str] | None = None,
+        hurried: bool = False,
     ) -> None:  # fmt: skip
         self.canary: Any = None
         self._key = Fernet.generate_key()
         self.cipher = Fernet(self._key)
         self.store, self._also = store, adjust
-        begin = begun if "PYTHONPATH" in (environment or {}) else zygote().begin  # another source has to be loaded
+        own = "PYTHONPATH" in (environment or {})  # a source that the zygote does not have
         self.demo = Demo("127.0.0.1", 0, kv, mode=mode, chatter=False, adjust=self._adjust, environment=environment,
-                         pause=0.1, begin=begin)  # fmt: skip
+                         pause=0.1, begin=begun if own else partial(zygote().begin, hurried=hurried))  # fmt: skip
         self.db = sa.create_engine(store or f"sqlite:///{self.demo.folder}/data/hivekeeper.sqlite",
                                    poolclass=sa.NullPool)  # fmt: skip
         self.space, self.vault, self.world = self.demo.workspace, self.demo.world.vault, self.demo.world
+        self.close = self.demo.close
         self.space.times = PATIENT
 
     def _adjust(self, settings: dict[str, Any]) -> None:
@@ -80,9 +82,6 @@ class Scene:
         if self.store:
             settings["store"]["url"] = self.store
         self._also(settings)
-
-    def close(self) -> None:
-        self.demo.close()
 
     def fresh(self) -> None:
         """All healed, production with new tokens, the bot connected. Old messages and runs stay."""
@@ -118,8 +117,7 @@ class Scene:
     # --- people -------------------------------------------------------------------------------------------
 
     def connected(self) -> None:
-        until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log,
-              every=0.1)  # fmt: skip  # the page's whole state
+        until(lambda: self.demo.bot.pid and self.get(f"state?user={ASKER}")["bot"]["connected"], 60, self.log)
 
     def get(self, what: str) -> Any:
         with urllib.request.urlopen(f"{self.demo.url}/playground/{what}", timeout=60) as answer:
@@ -278,18 +276,14 @@ class Scene:
         self.demo.bot.kill()
         until(lambda: self.demo.bot.pid != pid)
 
-    # --- the machine --------------------------------------------------------------------------------------
-
     def line(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The command line beside the running bot."""
-        command = [sys.executable, "-m", "bot", *words, "--settings", str(self.demo.folder / "settings.yaml")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=90, check=False,
-                              env=clean_environment() | {"COLUMNS": "200"})  # fmt: skip
+        command = [sys.executable, "-m", "bot", *words]  # settings.yaml lies in the folder
+        return zygote().run(command, self.demo.folder, clean_environment() | {"COLUMNS": "200"})
 
     def line_to_bot(self) -> str:
         """Where the bot listens for Slack in HTTP mode."""
-        settings = yaml.safe_load((self.demo.folder / "settings.yaml").read_text())
-        return f"http://127.0.0.1:{settings['web']['port']}/slack/events"
+        return f"{self.demo.web}/slack/events"
 
     def log(self) -> str:
         return (self.demo.folder / "bot.log").read_text()[-3000:]

@@ -29,7 +29,7 @@ def world(system: Any, monitoring: Any, tmp_path_factory: pytest.TempPathFactory
         for name in (f"prometheus {REGION}", "accounts"):
             ways[name] = stack.enter_context(tcp_proxy.proxied(int(outside.addresses[name].rpartition(":")[2])))
             outside.addresses[name] = f"http://127.0.0.1:{ways[name].port}"
-        scene = system.Scene(1, adjust=outside.adjust)
+        scene = system.Scene(1, adjust=outside.adjust, hurried=True)
         stack.callback(scene.close)
         scene.outside, scene.ways = outside, ways
         outside.go(REGION, monitoring.JWT_FAILED, monitoring.TOKEN_OK)

@@ -36,7 +36,7 @@ def hurried(settings: dict[str, Any]) -> None:
 
 @pytest.fixture
 def scene(started: Start, watched: Callable[[Any], Any]) -> Any:
-    scene = watched(started(1, name="hurried", adjust=hurried))
+    scene = watched(started(1, name="hurried", adjust=hurried, hurried=True))
     scene.starts = scene.demo.bot.starts
     yield scene
     assert scene.demo.bot.starts == scene.starts, "it recovered without a restart"

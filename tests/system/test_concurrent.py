@@ -15,9 +15,15 @@ Start = Callable[..., Any]
 ACK = 15_000.0  # milliseconds: Slack waits three seconds, but a busy machine is no slow bot; see benchmarks/ack.py
 
 
-@pytest.fixture(params=["socket", "http"])
-def scene(request: pytest.FixtureRequest, started: Start, watched: Callable[[Any], Any]) -> Any:
-    return watched(started(2, mode=request.param))
+@pytest.fixture(scope="module", params=["socket", "http"])
+def mode(request: pytest.FixtureRequest) -> Any:
+    """Of a module, so that all tests in one mode come together."""
+    return request.param
+
+
+@pytest.fixture
+def scene(mode: Any, started: Start, watched: Callable[[Any], Any]) -> Any:
+    return watched(started(2, mode=mode))
 
 
 def together(*calls: Callable[[], Any]) -> list[Any]:

@@ -21,9 +21,15 @@ pytestmark = pytest.mark.slow
 Start = Callable[..., Any]
 
 
-@pytest.fixture(params=[("socket", 1), ("http", 2)], ids=["socket", "http"])
-def scene(request: pytest.FixtureRequest, started: Start, watched: Callable[[Any], Any]) -> Any:
-    mode, kv = request.param
+@pytest.fixture(scope="module", params=[("socket", 1), ("http", 2)], ids=["socket", "http"])
+def world(request: pytest.FixtureRequest) -> Any:
+    """Of a module, so that all tests in one world come together."""
+    return request.param
+
+
+@pytest.fixture
+def scene(world: Any, started: Start, watched: Callable[[Any], Any]) -> Any:
+    mode, kv = world
     return watched(started(kv, mode=mode))
 
 

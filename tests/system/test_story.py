@@ -13,20 +13,32 @@ from playground.ci_jobs import NINE
 
 pytestmark = pytest.mark.slow
 
-WORLDS = [("socket", 1), ("http", 2), ("socket", 2), ("http", 1)]
+WORLDS = [("socket", 2), ("http", 1), ("socket", 1), ("http", 2)]
+IDS = [f"{mode}-kv{kv}" for mode, kv in WORLDS]
 Start = Callable[..., Any]
 
 
-@pytest.fixture(params=WORLDS, ids=[f"{mode}-kv{kv}" for mode, kv in WORLDS])
-def scene(request: pytest.FixtureRequest, started: Start, watched: Callable[[Any], Any]) -> Any:
-    mode, kv = request.param
+@pytest.fixture(scope="module", params=WORLDS, ids=IDS)
+def each(request: pytest.FixtureRequest) -> Any:
+    """Of a module, so that all tests in one world come together."""
+    return request.param
+
+
+@pytest.fixture(scope="module", params=WORLDS[:1:-1], ids=IDS[:1:-1])
+def one(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def scene(each: Any, started: Start, watched: Callable[[Any], Any]) -> Any:
+    mode, kv = each
     return watched(started(kv, mode=mode))
 
 
-@pytest.fixture(params=WORLDS[:2], ids=["socket-kv1", "http-kv2"])
-def either(request: pytest.FixtureRequest, started: Start, watched: Callable[[Any], Any]) -> Any:
+@pytest.fixture
+def either(one: Any, started: Start, watched: Callable[[Any], Any]) -> Any:
     """One world of each mode, for what does not touch Vault in new ways."""
-    mode, kv = request.param
+    mode, kv = one
     return watched(started(kv, mode=mode))
 
 

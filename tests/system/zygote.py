@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Any
 
 from playground.child import clean_environment
@@ -30,6 +31,7 @@ class Zygote:
         )
         theirs.close()
         atexit.register(self.close)
+        assert self._orders.recv(64), "the bot could not be loaded"  # before the time of anybody who waits begins
 
     def close(self) -> None:
         self._orders.close()
@@ -37,16 +39,27 @@ class Zygote:
 
     def begin(
         self, command: Sequence[str], folder: Path, environment: Mapping[str, str], output: IO[Any],
-        errors: IO[Any] | None = None,
+        errors: IO[Any] | None = None, *, hurried: bool = False,
     ) -> Forked:  # fmt: skip
-        """`command`: python -m bot and more."""
+        """`command`: python -m bot and more. `hurried`: with little patience."""
         assert [*command[:3]] == [sys.executable, "-m", "bot"], command
-        order = {"arguments": command[2:], "folder": str(folder), "environment": dict(environment)}
+        order = {"arguments": command[2:], "folder": str(folder), "environment": dict(environment),
+                 "hurried": hurried}  # fmt: skip
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         descriptors = [theirs.fileno(), output.fileno(), (errors or output).fileno()]
         with theirs:
             socket.send_fds(self._orders, [json.dumps(order).encode()], descriptors)
         return Forked(ours)
+
+    def run(
+        self, command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        """To its end."""
+        with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+            status = self.begin(command, folder, environment, output, errors).wait()
+            for file in (output, errors):
+                file.seek(0)
+            return subprocess.CompletedProcess(command, status, output.read(), errors.read())
 
 
 class Forked:
