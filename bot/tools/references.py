@@ -34,10 +34,12 @@ def exposed(source: SecretSource) -> str | None:
     if not isinstance(source, FromFile) or source.file.is_relative_to(KUBELETS):
         return None
     try:
-        mode = source.file.stat().st_mode
+        seen = source.file.stat()
     except OSError:
         return None  # `resolve` tells
-    others = stat.S_IRWXG | stat.S_IRWXO
+    mode, others = seen.st_mode, stat.S_IRWXG | stat.S_IRWXO
+    if seen.st_uid != os.geteuid() and seen.st_gid in (os.getegid(), *os.getgroups()):
+        others &= ~stat.S_IRGRP  # Kubernetes gives a pod that is not root its secrets this way (fsGroup), and no other
     return f"{source.file} can be used by others than its owner (mode {mode & 0o777:o})." if mode & others else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ def test_open_files_are_pointed_out(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path = tmp_path / "token"
     path.write_text("x")
     for mode, told in ((0o600, False), (0o400, False), (0o640, True), (0o604, True), (0o620, True)):
+        path.chmod(mode)
+        assert bool(exposed(FromFile(file=path))) is told
+    monkeypatch.setattr("os.geteuid", lambda: os.getuid() + 1)  # as in a pod: root's, and read through the pod's group
+    for mode, told in ((0o440, False), (0o640, False), (0o460, True), (0o444, True)):
         path.chmod(mode)
         assert bool(exposed(FromFile(file=path))) is told
     path.chmod(0o644)
