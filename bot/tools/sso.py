@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from bot.core import sso
-from bot.core.errors import Refused
+from bot.core.errors import Refused, Transient
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
 from bot.core.sso import Judged, Refreshed
@@ -22,6 +22,7 @@ from bot.tools.sso_wire import Endpoints
 Resolve = Callable[[SecretSource], Secret]
 Key = tuple[str, str, str]  # realm, client, fingerprint of a token
 KEPT_SECONDS = 3600.0  # the most that least_seconds_between_probes may be
+SPENT = ("stale_token", "client_session_ended")  # verdicts on a token that was used once already
 JUDGING = (400, 401)  # statuses with which the protocol says no
 
 
@@ -50,6 +51,7 @@ class Realms:
         self._probes: Kept[Probe] = Kept()
         self._when: dict[Key, float] = {}  # of each key in it
         self._newer: dict[Key, Secret] = {}  # what the realm gave in a token's place
+        self._lost: dict[Key, float] = {}  # when a token was tried and no answer came: it may be spent
 
     def realms(self) -> tuple[str, ...]:
         return tuple(self._realms)
@@ -106,6 +108,7 @@ class Realms:
             if self._ticks() - when > KEPT_SECONDS:
                 self._when.pop(key, None)
                 self._newer.pop(key, None)
+                self._lost.pop(key, None)
                 self._probes.forget(key)
 
     def _age(self, probe: Probe) -> float:
@@ -117,7 +120,14 @@ class Realms:
         newest = self._newer.get(key, token)
         form = {"grant_type": "refresh_token", "client_id": key[1], "refresh_token": newest.reveal()}
         asked = self._ticks()
-        found = self._judged(at, at.post(at.realm.token_url, form), "judge the token")
+        try:
+            found = self._judged(at, at.post(at.realm.token_url, form), "judge the token")
+        except Transient:
+            self._when[key] = self._lost[key] = asked
+            raise
+        if key in self._lost and found.judged.verdict in SPENT:
+            told = f"{found.judged.told} {sso_told.LOST}"
+            found = replace(found, judged=found.judged.model_copy(update={"told": told}))
         if found.judged.good and found.instead is None:
             found = replace(found, instead=newest)
         if found.instead is not None and self._fingerprints.same(found.instead, token):

@@ -25,6 +25,7 @@ JUDGED: Mapping[Verdict, str] = {
     "client_refused": "{sso} refuses the client, not the token.",
     "refused": "{sso} refuses the token, in words that the bot does not know.",
 }
+LOST = "Most likely by the bot's own try before, whose answer was lost: then nobody has the newer token."
 LOGGED_IN = "{sso} lets the service account log in."
 CLIENTS = (  # words of a description -> why the service account is refused; the first that fits
     ("token reuse detected", "{sso} has seen this very login before: it takes each only once."),

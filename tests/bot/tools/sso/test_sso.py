@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 import pytest
+from starlette.responses import Response
 
 from bot.core.errors import Refused, Transient
 from bot.core.secret import Secret
@@ -88,6 +89,32 @@ def test_a_new_refresh_token_is_handed_on(scene: Any, gives: str, canary: Any) -
     if found.instead is not None:
         canary.add("new token", found.instead.reveal())
         assert scene.open().refresh("redhat", found.instead).judged.good
+
+
+def test_a_successor_whose_answer_was_lost_is_told(scene: Any, served: Any) -> None:
+    """The realm spent the token and gave its successor to nobody: it is not somebody else who has it. Of another token,
+    and of one that the realm answered, nothing like that is said."""
+    scene.realm.rotate()
+    token, other, tool = scene.token(), scene.token("another"), scene.open()
+    whole = served.app
+
+    async def loses(scope: Any, receive: Any, send: Any) -> None:
+        async def nowhere(_: Any) -> None:
+            """Nothing of the answer comes through."""
+
+        await whole(scope, receive, nowhere)
+        await Response(status_code=502)(scope, receive, send)
+
+    served.app = loses
+    with pytest.raises(Transient):
+        tool.refresh("redhat", token)
+    served.app = whole
+    assert "whose answer was lost" in tool.refresh("redhat", token).judged.told
+    spent = scene.open().refresh("redhat", other).instead
+    assert spent
+    judged = tool.refresh("redhat", other).judged
+    assert judged.verdict == "stale_token"
+    assert "lost" not in judged.told
 
 
 def test_rotation_is_survived(scene: Any) -> None:
