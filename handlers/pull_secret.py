@@ -53,6 +53,10 @@ class PullSecret(Ask):
         description="Clusters of the settings; all of them if left out.",
         json_schema_extra={"positional": True},
     )
+    due: bool = Field(
+        default=False,
+        description="For schedules: ask OCM only about those whose interval is over, and while one is open.",
+    )
 
 
 def plan(ask: PullSecret, settings: Settings, tools: ReadTools) -> Plan | Answer:
@@ -61,7 +65,8 @@ def plan(ask: PullSecret, settings: Settings, tools: ReadTools) -> Plan | Answer
     if ask.action == "restore":
         return restore(ask, names, settings, tools)
     live, now = ask.action != "status", tools.now()
-    looked = each(lambda name: judge(look(name, tools), tools, live=live), names)
+    within = {name: settings.clusters[name].interval if ask.due else None for name in names}
+    looked = each(lambda name: judge(look(name, tools, within=within[name]), tools, live=live), names)
     cases = tuple(one for one in looked if isinstance(one, Case))
     failed = {name: one for name, one in zip(names, looked, strict=True) if isinstance(one, Told)}
     if ask.action != "sync":

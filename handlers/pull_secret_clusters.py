@@ -32,11 +32,16 @@ class Place(Value):
         default=12,
         gt=0,
         le=168,
-        description="Hours for which the inventory takes OCM's answer, if the cluster says none.",
+        description="Hours for which the inventory, and who asks with `due`, take OCM's answer; the cluster's own win.",
     )
     watch_minutes: float = Field(
         default=30, gt=0, le=24 * 60, description="Minutes in which the machine config pools are to take the secret."
     )
+
+    @property
+    def interval(self) -> float:
+        """Seconds."""
+        return self.interval_hours * 3600.0
 
 
 class Settings(HandlerSettings):

@@ -30,7 +30,7 @@ def inventory(settings: Settings, tools: ReadTools) -> tuple[Credential, ...]:
 
 
 def _seen(name: str, settings: Settings, tools: ReadTools) -> Seen:
-    return look(name, tools, within=settings.clusters[name].interval_hours * HOUR)
+    return look(name, tools, within=settings.clusters[name].interval)
 
 
 def credential(name: str, found: Seen | Told, tools: ReadTools) -> Credential:

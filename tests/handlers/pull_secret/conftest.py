@@ -117,9 +117,9 @@ class World:
 
     # --- what people and schedules do ---
 
-    def ask(self, action: str, *clusters: str) -> Plan | Answer:
+    def ask(self, action: str, *clusters: str, due: bool = False) -> Plan | Answer:
         """What the handler makes of it, having gone through the store's JSON and back."""
-        asked = self.handler.ask.model_validate({"action": action, "cluster": clusters})
+        asked = self.handler.ask.model_validate({"action": action, "cluster": clusters, "due": due})
         made = self.handler.plan(asked, self.settings, self.read_tools)
         if isinstance(made, Answer):
             return Answer.model_validate_json(made.model_dump_json())
@@ -127,13 +127,13 @@ class World:
         assert (again, again.digest) == (made, made.digest)
         return again
 
-    def plan(self, *clusters: str, action: str = "sync") -> Plan:
-        made = self.ask(action, *clusters)
+    def plan(self, *clusters: str, action: str = "sync", due: bool = False) -> Plan:
+        made = self.ask(action, *clusters, due=due)
         assert isinstance(made, Plan), made
         return made
 
-    def answer(self, action: str, *clusters: str) -> Answer:
-        made = self.ask(action, *clusters)
+    def answer(self, action: str, *clusters: str, due: bool = False) -> Answer:
+        made = self.ask(action, *clusters, due=due)
         assert isinstance(made, Answer), made
         return made
 

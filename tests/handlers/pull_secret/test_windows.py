@@ -229,6 +229,25 @@ def test_the_inventory_asks_seldom(world: Any) -> None:
     assert asked(world) == 6
 
 
+def test_a_schedule_keeps_to_each_clusters_interval(world: Any) -> None:
+    """Asked every hour for what is due, OCM is asked about each cluster as seldom as its interval says, and as a failing
+    one is asked; a window is found with the first look after that."""
+    world.put("2h", name="support", type="Opaque", key="clusterTransferInterval")
+    for _ in range(12):
+        assert world.answer("sync", due=True).quiet
+        world.ahead += HOUR
+    assert (asked(world), asked(world, "two")) == (6, 1)
+    world.open(), world.open(cluster="two")
+    assert [step.sync.cluster for step in world.plan(due=True).stages[0].steps] == ["one", "two"]
+    world.ocm.faults.add(Fault(cluster=world.ids["one"], answer=error(500)))
+    world.ahead += HOUR
+    before = asked(world)
+    for _ in range(3):
+        with pytest.raises(Transient, match="InternalServerError"):
+            world.ask("sync", "one", due=True)
+    assert asked(world) == before + 1
+
+
 def test_the_clusters_own_interval(world: Any) -> None:
     """insights-config goes before support, and that before the settings."""
     world.put("1h", name="support", type="Opaque", key="clusterTransferInterval")
