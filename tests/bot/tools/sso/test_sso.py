@@ -111,7 +111,7 @@ def test_a_successor_whose_answer_was_lost_is_told(scene: Any, served: Any) -> N
     served.app = whole
     assert "whose answer was lost" in tool.refresh("redhat", token).judged.told
     spent = scene.open().refresh("redhat", other).instead
-    assert spent
+    assert spent is not None
     judged = tool.refresh("redhat", other).judged
     assert judged.verdict == "stale_token"
     assert "lost" not in judged.told
