@@ -22,8 +22,10 @@ def _approvers(name: str, settings: Settings) -> Iterator[Finding]:
     users = {user for group in groups for user in group.users}
     needed = rule.approvals + (not any(group.self_approval for group in groups))
     if not groups:
-        told, now = "nobody may approve it, so a plan of it can never run.", f"Name groups in commands.{name}.approve."
-        yield Finding(subject=f"/{name}", good=False, told=told, now=now)
+        told = "nobody may approve it, so a plan of it can never run."
+        now = f"Name groups in commands.{name}.approve, or switch it off (enabled: false)."
+        wanted = name in settings.commands  # one that the settings do not name is perhaps not wanted here
+        yield Finding(subject=f"/{name}", good=False if wanted else None, told=told, now=now)
     elif len(users) < needed and not any(group.slack_groups for group in groups):
         told = f"{len(users)} may approve, but {needed} are needed so that the asker is never the only one."
         yield Finding(subject=f"/{name}", good=False, told=told, now=f"Add people to {', '.join(rule.approve)}.")

@@ -20,7 +20,7 @@ from bot.calling import CieWebhook, GitHub, Jenkins, PagerDuty, RedhatSupport
 from bot.cloud import AwsAccesses, Registry
 from bot.clusters import Cluster
 from bot.core.errors import Refused
-from bot.core.people import Group, Rule
+from bot.core.people import Group, Person, Rule
 from bot.identity import Ocm, Realm
 from bot.looking import Endpoint, Prometheus, StatusPage
 from bot.managed import Credd, Ferry, Kerberos, ManagedTokens, Pushgateway, Smtp, VaultTokens
@@ -140,7 +140,7 @@ class Command(Part):
 class Standing(Part):
     """A standing approval: lets a schedule act without a click, until a date."""
 
-    owner: str = Field(description="Slack user id of the person who answers for it.")
+    owner: Person = Field(description="Slack user id of the person who answers for it.")
     command: str
     ask: dict[str, Any] = Field(default_factory=dict, description="The exact parameters; others are not covered.")
     until: str = Field(description="Last day, YYYY-MM-DD, UTC.")
@@ -212,7 +212,7 @@ class Settings(Part):
     standing: dict[str, Standing] = Field(default_factory=dict)
     schedules: dict[str, Schedule] = Field(default_factory=dict)
     inventory: Inventory = Inventory()
-    people: dict[str, str] = Field(
+    people: dict[str, Person] = Field(
         default_factory=dict, description="Login name on the bot's machine -> Slack user id, for the command line."
     )
 

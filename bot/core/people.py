@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from bot.core.errors import Refused
 from bot.core.value import Value
 
-Person = Annotated[str, StringConstraints(pattern=r"^([UW][A-Z0-9]+|cli:.+)$")]
-SlackGroup = Annotated[str, StringConstraints(pattern=r"^S[A-Z0-9]+$")]
+
+
+def _person(text: str) -> str:
+    if not re.fullmatch(r"[UW][A-Z0-9]+|cli:.+", text):
+        raise ValueError("must be a Slack user id such as U0123456789 (in the profile: Copy member ID), or cli:LOGIN")
+    return text
+
+
+def _slack_group(text: str) -> str:
+    if not re.fullmatch(r"S[A-Z0-9]+", text):
+        raise ValueError("must be the id of a Slack user group such as S0123456789 (Copy group ID)")
+    return text
+
+
+Person = Annotated[str, AfterValidator(_person)]
+SlackGroup = Annotated[str, AfterValidator(_slack_group)]
 
 
 class Group(Value):

@@ -126,12 +126,14 @@ def test_a_group_that_nobody_else_is_in_is_told(outside: Outside) -> None:
 
 
 def test_only_what_changes_something_needs_approvers(outside: Outside) -> None:
-    """A command that the settings leave out can be approved by nobody; one that only looks is not named at all."""
+    """A command that the settings leave out can be approved by nobody, which is only worth knowing; that one which they
+    name has no approvers is to be put right. One that only looks is not named at all."""
     everything = [*doctor.examine(outside.settings(commands={}))]
     found = {finding.subject: finding for finding in everything if finding.subject.startswith("/")}
     assert set(found) == {f"/{name}" for name in CHANGING}
-    assert not any(finding.good for finding in found.values())
+    assert all(finding.good is None for finding in found.values())
     assert "commands.rotate-hive-tokens.approve" in found["/rotate-hive-tokens"].now
+    assert list(told(outside.settings(commands={"rotate-hive-tokens": {}}))) == ["/rotate-hive-tokens"]
 
 
 def test_a_mistake_in_a_command_s_settings_does_not_hide_the_rest(outside: Outside) -> None:
