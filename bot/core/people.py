@@ -12,7 +12,6 @@ from bot.core.errors import Refused
 from bot.core.value import Value
 
 
-
 def _person(text: str) -> str:
     if not re.fullmatch(r"[UW][A-Z0-9]+|cli:.+", text):
         raise ValueError("must be a Slack user id such as U0123456789 (in the profile: Copy member ID), or cli:LOGIN")
