@@ -48,7 +48,10 @@ def test_a_secret_in_the_wrong_place_is_not_repeated(canary: Canary) -> None:
         ({"inventory": {"mention": "nobody"}}, "inventory.mention names a group"),
         ({"groups": {"a": {"users": "U1"}}}, "groups.a.users"),
         ({"groups": {"a": {"users": ["tomas"]}}}, r"groups.a.users.0: must be a Slack user id such as U0"),
-        ({"groups": {"a": {"slack_groups": ["@sre"]}}}, r"groups.a.slack_groups.0: must be the id of a Slack user group"),
+        (
+            {"groups": {"a": {"slack_groups": ["@sre"]}}},
+            r"groups.a.slack_groups.0: must be the id of a Slack user group",
+        ),
         ({"people": {"root": "tomas"}}, r"people.root: must be a Slack user id"),
         ({"standing": {"n": {"owner": "@tomas", "command": "x", "until": "2027-01-31"}}}, r"standing.n.owner: must be"),
     ],
