@@ -232,9 +232,8 @@ def keep(tools: Tools, places: tuple[SecretRef, ...], token: Secret, run: RunRef
         except (Refused, Drifted) as trouble:
             raise _saved(tools, spare, token, run, trouble) from None
         except Transient as trouble:
-            raise Transient(
-                f"The token could not be kept in {ref} yet: {trouble.what}", WAITS, after=trouble.after
-            ) from None
+            what = f"The token could not be kept in {ref} yet: {trouble.what}"
+            raise Transient(what, WAITS, after=trouble.after, unheard=trouble.unheard) from None
 
 
 def put(tools: Tools, ref: SecretRef, token: Secret, run: RunRef) -> None:
