@@ -82,7 +82,7 @@ def _repository(found: Denied) -> Note:
     """ECR's repository policies have no Resource, and setting one replaces the one that is there."""
     allow = {"Sid": "AllowPull", "Effect": "Allow", "Principal": {"AWS": principal(found.principal)}, "Action": PULL}
     _, _, _, region, account, path = found.resource.split(":", 5)
-    where = f"{path.removeprefix('repository/')} (account {account}, {region})"
+    where = f"{path.removeprefix('repository/')} ({account}, {region})"
     return Note(label=f"Policy of the repository {where}", text=_document(allow))
 
 

@@ -119,7 +119,7 @@ class WatchTestPod(Step):
             end = end or max(least, _made(found, tools) + DEADLINE)
             over = tools.now() >= end
             if why := self._why(found, tools, over=over):
-                raise Unverified(f"The test pull of {self.pod.image} in {self.pod.where} failed: {why}", self._now())
+                raise Unverified(f"The test pull in {self.pod.target.name} failed: {why}", self._now())
             run.tell(f"{self.pod.target.name}: {waiting([found]) or 'the pod is starting.'}")
             run.pause(wait)
             wait = min(wait * 1.3, SELDOM)
@@ -143,7 +143,7 @@ class WatchTestPod(Step):
         except Transient:
             findings = ()
         if said := next((reason(one) for one in findings if over or not _passing(one)), ""):
-            return said
+            return said.removeprefix(f"{self.pod.name}: ")  # people are told 300 characters
         return (waiting([found]) or f"{span(DEADLINE)} are over, and the pod has not started.") if over else ""
 
     def _now(self) -> str:
@@ -151,9 +151,10 @@ class WatchTestPod(Step):
 
 
 class RemoveTestPod(Step):
-    """Remove the pod."""
+    """Remove the pod, and prove that it is gone."""
 
     kind: Literal["image-pull.remove-pod"] = "image-pull.remove-pod"
+    proves: ClassVar[bool] = True  # before the pod is made it would seem to be done
     pod: TestPod
 
     def says(self) -> str:

@@ -30,7 +30,7 @@ def test_denied_across_accounts(world: Any, runtime: str) -> None:
     assert f"{STRANGER} may not ecr:BatchGetImage {resource}." in found.text[1]
     assert "no refresh mends that" in found.text[1]
     policy, trust = (json.loads(note.text)["Statement"][0] for note in found.notes)
-    assert found.notes[0].label == f"Policy of the repository {REPOSITORY} (account 111122223333, us-east-1)"
+    assert found.notes[0].label == f"Policy of the repository {REPOSITORY} (111122223333, us-east-1)"
     role = "arn:aws:iam::606639739464:role/builder"
     assert policy["Principal"] == trust["Principal"] == {"AWS": role}
     assert set(policy["Action"]) == {

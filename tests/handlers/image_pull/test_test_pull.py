@@ -30,6 +30,7 @@ def test_a_pull_is_seen(world: Any) -> None:
     ]  # fmt: skip
     assert world.pods() == []
     create, watch, remove = parts(plan)
+    assert all(step.proves or not step.done(world.read_tools) for _, _, step in plan.steps), "nothing is already so"
     assert not create.done(world.read_tools)
     create.do(world.tools, world.ref)
     assert create.done(world.read_tools)
@@ -70,6 +71,7 @@ def test_a_pull_that_fails(world: Any, runtime: str) -> None:
     with pytest.raises(Unverified, match="the login in ecr-secret has expired") as caught:
         watch.do(world.tools, world.ref)
     assert "/diagnose-image-pull cf-dev" in caught.value.now
+    assert caught.value.what.startswith("The test pull in dev/cf-dev failed: the login in ecr-secret has expired")
     assert world.ahead < 20, "it is not waited for what is certain"
     create.undo(world.tools, world.ref)
     assert world.pods() == []

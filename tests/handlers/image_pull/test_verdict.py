@@ -151,7 +151,7 @@ def denial(rest: str = "", resource: str = WHAT, image: str = f"{ECR}/a/b:c") ->
 
 def test_which_policy() -> None:
     """The repository's, unless the text says that the principal's own is what lacks it; none where one denies it."""
-    assert drafts(denial())[0].label == "Policy of the repository a/b (account 111122223333, us-east-1)"
+    assert drafts(denial())[0].label == "Policy of the repository a/b (111122223333, us-east-1)"
     identity = drafts(denial(" because no identity-based policy allows the ecr:BatchGetImage action"))[0]
     assert identity.label == f"Policy of {WHO}"
     assert json.loads(identity.text)["Statement"][0]["Resource"] == WHAT
