@@ -217,7 +217,7 @@ def test_other_payloads_are_left_alone(body: Any) -> None:
 TEXT = st.text(max_size=400)
 
 
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples * 2 // 5)
 @given(
     asks=st.lists(
         st.builds(

@@ -102,7 +102,7 @@ DATE = re.compile(r"<!date\^\d+\^\{date_short_pretty\} \{time\}\|[-\d: ]+UTC>")
 TEXT = st.text(max_size=200) | st.sampled_from(["<!channel>" * 20, "*a*_b_`c`" * 20, "\u202e" * 90, "<@U1>", "&" * 190])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 4, deadline=None)
 @given(
     st.lists(
         st.tuples(TEXT, st.sampled_from(STATES), st.sampled_from([None, 0.5, 1e9, 1e300])), min_size=1, max_size=4

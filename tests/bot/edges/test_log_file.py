@@ -110,7 +110,7 @@ def test_the_same_process_goes_on_where_another_stopped(logs: Callable[..., Logs
     assert [line["event"] for line in made.kept()] == ["before", "after"]
 
 
-@examples(max_examples=20, deadline=None)
+@examples(max_examples=examples.default.max_examples // 5, deadline=None)
 @given(
     sizes=st.lists(st.integers(0, 700), max_size=12), keep=st.integers(1, 4), most=st.sampled_from([0.0002, 0.0005, 1])
 )

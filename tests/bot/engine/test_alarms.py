@@ -221,7 +221,11 @@ def test_any_order_of_looks_tells_each_change_once(looks: list[dict[str, str]]) 
         assert alarms.news(known, found) == ((), ())
 
 
-@examples(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(
+    max_examples=examples.default.max_examples * 3 // 20,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @given(looks=LOOKS)
 def test_the_store_tells_the_same(keeper: Keeper, looks: list[dict[str, str]]) -> None:
     """What is stored between looks is what people know."""

@@ -219,7 +219,11 @@ ONES = st.builds(
 )  # fmt: skip
 
 
-@examples(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(
+    max_examples=examples.default.max_examples // 5,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(ones=st.lists(ONES, max_size=8, unique_by=lambda one: one.name), limit=st.integers(1, 8))
 def test_a_part_is_the_most_urgent_part(shelf: Shelf, ones: list[Credential], limit: int) -> None:
     """Whatever is held: cut short, the view has the first of the whole; and the whole is what was looked at."""

@@ -299,7 +299,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> sa.Engine:
 
 
 @given(acts=ACTS)
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 def test_any_sequence_is_as_in_a_simple_model(shared: sa.Engine, acts: list[Any]) -> None:
     """Whatever is put and dropped by whom: histories, present values and their times are those of the model."""
     with store.writing(shared) as conn:

@@ -277,7 +277,11 @@ def test_a_run_that_is_forgotten_takes_its_sign_ins_along(wanting: Any) -> None:
 ANSWERS = st.sampled_from(["none", "away", "later", "denied", "token", "dead"])
 
 
-@examples(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@examples(
+    max_examples=examples.default.max_examples // 4,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
 @given(answers=st.lists(ANSWERS, max_size=8))
 def test_whatever_the_realm_answers_it_ends_once(wanting: Any, answers: list[str]) -> None:
     """In one state, with one message to the person, and asked for exactly when there was a token."""

@@ -28,7 +28,7 @@ def test_what_registries_say() -> None:
     assert challenges("") == ()
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 @given(asked)
 def test_written_and_read_again(wanted: list[Challenge]) -> None:
     """Any challenges are read as they were meant, whatever stands between quotes."""
@@ -39,7 +39,7 @@ def test_written_and_read_again(wanted: list[Challenge]) -> None:
     assert list(challenges(header)) == wanted
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 @given(st.text(max_size=60))
 def test_any_header(header: str) -> None:
     """Nothing that a server writes breaks the reading."""

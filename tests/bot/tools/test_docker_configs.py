@@ -14,7 +14,7 @@ from bot.core.secret import Secret
 from tests.bot.tools.credentials import TOOL, auths, b64, content, entry, secret
 
 MARK = "gobbledygook"
-FEW = settings(max_examples=60)
+FEW = settings(max_examples=settings.default.max_examples * 3 // 5)
 
 hosts = st.sampled_from(
     ["quay.io", "https://quay.io", "registry.example.com:5000", "https://index.docker.io/v1/", "docker.io",

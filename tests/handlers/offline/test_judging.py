@@ -261,7 +261,7 @@ CLAIMS = st.dictionaries(st.sampled_from(["typ", "iss", "azp", "sub", "sid", "se
 
 
 @given(CLAIMS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3 // 5, deadline=None)
 def test_any_claims_can_be_told(claims: dict[str, Any]) -> None:
     """Whatever a JWT says of itself becomes one plain line, or a refusal in our words."""
     tools = ReadTools(

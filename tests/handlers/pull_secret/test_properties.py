@@ -75,7 +75,7 @@ def holds(value: Any, old: Any) -> bool:
 
 
 @given(old=LOOSE, new=GOOD | LOOSE)
-@settings(max_examples=50)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_nothing_disappears(old: Any, new: Any) -> None:
     """No registry, no field of one, and nothing beside `auths`; what the new one does not name is the same to the byte."""
     made = merged(text(old), text(new))
@@ -92,7 +92,7 @@ def test_nothing_disappears(old: Any, new: Any) -> None:
 
 
 @given(old=LOOSE, new=GOOD)
-@settings(max_examples=50)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_twice_is_once(old: Any, new: Any) -> None:
     """What a sync has written differs no more from what OCM has, and all that OCM has is in it."""
     made = merged(text(old), text(new))

@@ -56,7 +56,7 @@ def found(draw: st.DrawFn, number: int) -> Found:
     )
 
 
-@settings(max_examples=20)
+@settings(max_examples=settings.default.max_examples // 5)
 @given(st.data(), st.integers(1, 6))
 def test_any_plan_can_be_shown(data: st.DataObject, count: int) -> None:
     """Whatever is found, the plan becomes a message that Slack takes, and nothing in it is markup of others."""

@@ -292,7 +292,7 @@ bodies = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings.default.max_examples * 3 // 5)
 @given(bodies, st.integers(100, 999), st.booleans(), st.sampled_from(["", "token", "bearer"]), st.text(max_size=9))
 def test_any_answer_is_an_outcome(body: bytes, status: int, login: bool, stage: Any, error: str) -> None:
     """Whatever comes back, there is an outcome and one sentence of ours, with nothing in it that the answer made up."""
