@@ -1,8 +1,9 @@
 """Jenkins as handlers see it: jobs by name, and builds that are started once and found again.
 
-A job in folders is named with slashes ("team/service-ocm-pr-check"). A build is known by a marker: as a parameter of
-the build, where the job declares one for it; else by the bot's own user as the cause of a build that is numbered from
-`since` on, which is the number that the next build was to have when the plan was made.
+A job in folders is named with slashes ("team/service-ocm-pr-check"). A build is known by a marker, as a parameter of
+the build, where the job declares one for it; and by the bot's own user as the cause of a build that is numbered from
+`since` on, which is the number that the next build was to have when the plan was made: what another run has begun since
+then need not be begun again.
 """
 
 from __future__ import annotations
@@ -42,12 +43,13 @@ class JenkinsReader(Protocol):
         ...
 
     def find(self, name: str, marker: str, *, since: int) -> Build | None:
-        """The build with this marker: in the queue, or begun. Refused or Transient when Jenkins does not say."""
+        """The build with this marker, or of ours since then: in the queue, or begun. Refused or Transient when Jenkins
+        does not say."""
         ...
 
 
 class Jenkins(JenkinsReader, Protocol):
     def start(self, name: str, marker: str, *, since: int) -> None:
-        """Start a build, unless there is one with this marker. Transient when it cannot be said whether it was started:
+        """Start a build, unless there is one already. Transient when it cannot be said whether it was started:
         `find` tells."""
         ...

@@ -57,10 +57,9 @@ class JobReader:
         known = self._wire.look(below, f"{JOB}{{0,{NEWEST}}}", missing=True)
         if known is None:
             return None
-        declared = self._wire.marks(known)
         for build in _objects(known, "builds"):
             number = build.get("number")
-            if isinstance(number, int) and self._wire.ours(build, marker, declared, number >= since):
+            if isinstance(number, int) and self._wire.ours(build, marker, number >= since):
                 return Build(job=name, state=state(build), number=number)
         return Build(job=name, state="queued") if waits else None
 
@@ -149,15 +148,15 @@ class Wire:
         url = str(task.get("url")) if isinstance(task, dict) else ""
         if f"/job/{url.partition('/job/')[2]}".rstrip("/") != path(name):
             return False
-        return self._marked(item, marker) or (self._marked(item, None) is False and self._by_us(item))
+        return self._marked(item, marker) or self._by_us(item)
 
-    def ours(self, build: Mapping[str, Any], marker: str, declared: bool, new: bool) -> bool:
-        return self._marked(build, marker) if declared else new and self._by_us(build)
+    def ours(self, build: Mapping[str, Any], marker: str, new: bool) -> bool:
+        """`new`: was it begun after the plan was made? Then it is what the plan wants, whichever run of ours did so."""
+        return self._marked(build, marker) or (new and self._by_us(build))
 
-    def _marked(self, build: Mapping[str, Any], marker: str | None) -> bool:
-        """Has it this marker, or any when None is asked for?"""
+    def _marked(self, build: Mapping[str, Any], marker: str) -> bool:
         given = (one for action in _objects(build, "actions") for one in _objects(action, "parameters"))
-        return any(one.get("name") == self.parameter and marker in (None, one.get("value")) for one in given)
+        return any(one.get("name") == self.parameter and one.get("value") == marker for one in given)
 
     def _by_us(self, build: Mapping[str, Any]) -> bool:
         causes = (one for action in _objects(build, "actions") for one in _objects(action, "causes"))

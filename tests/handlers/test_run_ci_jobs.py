@@ -112,6 +112,19 @@ def test_a_later_plan_runs_them_again(scene: Scene) -> None:
     assert [len(scene.jenkins.jobs[name].builds) for name in (ONE, OTHER)] == [2, 2]
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_two_who_press_the_same_button_run_each_once(scene: Scene, quiet: bool) -> None:
+    """Both plans are approved: what the first has started, or put into the queue, is what the second wanted."""
+    scene.jenkins.quiet = quiet
+    plans = [scene.plan(ONE, OTHER), scene.plan(ONE, OTHER)]
+    scene.now += 1
+    plans.append(scene.plan(ONE, OTHER))
+    for made in plans:
+        scene.apply(made)
+    scene.jenkins.begin()
+    assert [len(scene.jenkins.jobs[name].builds) for name in (ONE, OTHER)] == [1, 1]
+
+
 def test_those_that_read_a_path(scene: Scene) -> None:
     """As the report of a cure offers it; a path that nobody reads is said to be one."""
     made = scene.plan(OTHER, consuming="/sd-uhc/sandbox/")
