@@ -13,7 +13,7 @@ from bot.core.kubernetes import NAMESPACE, SERVICE_ACCOUNT, Access, backup_name
 from bot.core.ports import ReadTools
 from bot.core.registry import Pull, image
 from bot.core.side_by_side import each
-from handlers.ecr import Settings, Target
+from handlers.ecr import DOCUMENT, Settings, Target
 from handlers.ecr_users import secrets_of
 
 SLACK = 300.0  # seconds: a token that was minted a moment ago is as good as a new one
@@ -101,6 +101,16 @@ def _asked(proof: Proof, token: RegistryToken, tools: ReadTools) -> Pull:
     if not path:
         return tools.registries.accepts(host, token.login)
     return tools.registries.pull(image(f"{host}/{path}"), token.login)
+
+
+def withheld(target: Target, tools: ReadTools) -> str:
+    """Why pods that are made now would not get their image with the login that is there; empty if nobody says so."""
+    secret = tools.kubernetes.secret(target.cluster, target.namespace, target.secret)
+    document = secret.data.get(DOCUMENT) if secret and target.image else None
+    login = tools.docker_configs.login(document, target.registry) if document is not None else None
+    found = tools.registries.pull(image(f"{target.registry}/{target.image}"), login) if login is not None else None
+    refused = found is not None and found.outcome in ("denied", *REJECTED)
+    return f"new pods would not get their image now. {found.told}" if found and refused else ""
 
 
 def _proof(target: Target) -> Proof:

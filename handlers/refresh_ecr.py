@@ -16,14 +16,15 @@ from bot.core.errors import Told
 from bot.core.handler import Ask, Handler
 from bot.core.plan import Answer, Plan, Stage, Step
 from bot.core.ports import ReadTools
+from bot.core.side_by_side import each
 from handlers.ecr import COMMAND, REGION, Settings, Target, wanted
 from handlers.ecr_again import asks, offers
 from handlers.ecr_found import Found, at_each, look_at
-from handlers.ecr_ground import Ground, needs, survey
+from handlers.ecr_ground import Ground, needs, survey, withheld
 from handlers.ecr_report import fresh, inventory, nothing_possible, report
 from handlers.ecr_rollout import RestartDeployment, Restarted, WatchRollout
 from handlers.ecr_steps import PatchServiceAccount, WriteEcrSecret
-from handlers.ecr_told import failures, notes, title, warnings
+from handlers.ecr_told import failures, gathered, notes, title, warnings
 
 SUBJECT = "ecr"  # never two refreshes at once: both would write the same secrets
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=63)]
@@ -78,7 +79,17 @@ def plan(ask: RefreshEcr, settings: Settings, tools: ReadTools) -> Plan | Answer
     if not able:
         return impossible(failed, retries)
     busy = tuple(one for one in able if not one.idle)
-    return propose(ask, busy, failed, ground, now) if busy else fresh(able, failed, retries, now)
+    if not busy:
+        return fresh(able, failed, retries, now)
+    plan = propose(ask, busy, failed, ground, now)
+    return plan.model_copy(update={"warnings": (*plan.warnings, *hopeless(busy, tools))})
+
+
+def hopeless(found: tuple[Found, ...], tools: ReadTools) -> tuple[str, ...]:
+    """Of what restarts with the login that is there: why it would come to nothing. Of a new one Amazon was asked."""
+    targets = tuple(one.target for one in found if one.restart and not one.due)
+    told = each(lambda one: withheld(one, tools), targets)
+    return gathered((one, why) for one, why in zip(targets, told, strict=True) if why and not isinstance(why, Told))
 
 
 def impossible(failed: dict[Target, Told], retries: tuple[Offer, ...]) -> Answer:

@@ -64,6 +64,17 @@ def test_a_kept_token_that_is_not_taken_any_more(world: Any) -> None:
     assert world.aws.mints == 2
 
 
+def test_a_restart_into_a_denial(world: Any) -> None:
+    """Where the login stays as it is, it is tried all the same: what restarts would wait for its image."""
+    world.apply(world.plan(env=("dev",)))
+    assert world.plan(env=("dev",), restart=True).warnings == ()
+    world.registry.add("consultingfirm/frontend", "latest", pullers=("arn:aws:iam::999988887777:root",))
+    (warning,) = world.plan(env=("dev",), restart=True).warnings
+    assert warning.startswith("dev/cf-dev: new pods would not get their image now. The registry ")
+    assert "ecr:BatchGetImage" in warning
+    assert world.answer(env=("dev",)).warnings == (), "nothing restarts"
+
+
 @pytest.mark.parametrize(("state", "said"), [("limited", "not proven"), (500, "not proven")])
 def test_a_registry_that_cannot_say(world: Any, state: Any, said: str) -> None:
     """A registry that is busy or broken says nothing about the token: it is written, with a warning."""
