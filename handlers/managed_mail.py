@@ -28,7 +28,7 @@ from handlers.managed_records import (
     troubles,
     went_wrong,
 )
-from handlers.managed_tokens import PUSH, counted, inventory, listed, uid_of
+from handlers.managed_tokens import PUSH, barred, counted, inventory, listed, uid_of
 
 TOLD = "tokens.told"  # by receiver and trouble: they know of it
 AGAIN = 86400.0  # seconds until they are told once more
@@ -80,12 +80,13 @@ class TellPeople(Step):
         """What people have read stays read."""
 
     def _note_uids(self, tools: Tools, run: RunRef) -> None:
-        """Nothing is pushed for an account whose UID is not sure, so there is no step that would fail."""
+        """Nothing is done for an account that is not sound, so there is no step that would fail."""
         for service in inventory(tools).services:
-            if service.name not in self.services or not service.nodes:
+            if service.name not in self.services:
                 continue
             try:
-                uid_of(service, tools)
+                if service.nodes or barred(service, tools) is not None:
+                    uid_of(service, tools)
             except Told as told:
                 went_wrong(tools, run, "uid", service.name, told)
             else:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.core.checklist import Offer
-from bot.core.errors import Told
 from bot.core.grid import Inventory, Service
 from bot.core.inventory import Credential, Freshness
 from bot.core.ports import ReadTools
 from bot.core.records import Record
-from bot.core.side_by_side import each
 from handlers.managed_records import BROUGHT, errors_of, forgotten, place, said, signs_in, troubles
-from handlers.managed_tokens import ONBOARD, PUSH, REFRESH, listed, uid_of
+from handlers.managed_tokens import ONBOARD, PUSH, REFRESH, UID, accept, barred, left_out, listed
 
 LATE = 3 * 3600.0  # seconds since a push that is to come hourly
 SOON = 12 * 3600.0  # seconds that a token on a node still lives, which is renewed hourly
@@ -30,29 +28,32 @@ class Look:
         self.troubles: Mapping[str, Record] = troubles(tools)
         self.tried = {*self.obtained, *(key.partition(":")[2].partition("@")[0] for key in self.troubles)}
         self.asks_ferry = REFRESH in tools.commands
-        uids = each(lambda one: uid_of(one, tools) if one.nodes else 0, found.services)
-        self.uids = dict(zip((one.name for one in found.services), uids, strict=True))
+        known = {one.key: one.value.get("becomes") for one in tools.records.all(UID)}
+        sound = (one for one in found.services if one.uid is None and barred(one, tools) is None)
+        self.becomes = {one.name: known.get(one.account) for one in sound}
+        self.left_out = {one.name: left_out(one, tools, nodes=bool(one.nodes)) for one in found.services}
 
     def of(self, service: Service) -> tuple[Credential, ...]:
         """The service's own token, then that on each of its nodes."""
         own = self.own(service)
-        told = bool(own.alarm) or isinstance(self.uids[service.name], Told)
-        return own, *(self.on(service, node, told=told) for node in dict.fromkeys(service.nodes))
+        stuck = bool(self.left_out[service.name]) or own.alarm == "sign in"
+        told = bool(own.alarm) or stuck
+        return own, *(self.on(service, node, told=told, stuck=stuck) for node in dict.fromkeys(service.nodes))
 
     def new(self, service: Service) -> bool:
         """Has nothing been tried for it yet? Then nobody relies on its tokens, and its nodes have nothing to tell."""
         return service.name not in self.tried
 
     def own(self, service: Service) -> Credential:
-        had, uid = self.obtained.get(service.name), self.uids[service.name]
+        had, out = self.obtained.get(service.name), self.left_out[service.name]
         failed = self.troubles.get(f"obtain:{service.name}")
         unstored = self._unstored(service)
         told, alarm = "", ""
         if failed is not None or (failed := next((one for one in unstored if signs_in(one)), None)):
             alarm = "sign in" if signs_in(failed) else self._often(failed)
             told = said(failed)
-        elif isinstance(uid, Told):
-            told, alarm = f"Pushed nowhere: {uid}", "" if self.new(service) else "uid"
+        elif out:
+            told, alarm = out, "" if self.new(service) else "uid"
         elif unstored:
             told, alarm = _not_stored(unstored), max(self._often(one) for one in unstored)
         ends = _until(had)
@@ -62,12 +63,13 @@ class Look:
             written_at=had.seen_at if had else None,
             expires_at=ends,
             told=(told or self._nothing(service))[:300],
-            offer=self._mends(service, failed, uid),
+            offer=self._mends(service, failed),
             alarm=alarm,
         )
 
-    def on(self, service: Service, node: str, *, told: bool) -> Credential:
-        """`told`: the service's own trouble is one already, so that its nodes raise no alarm of their own."""
+    def on(self, service: Service, node: str, *, told: bool, stuck: bool) -> Credential:
+        """`told`: the service's own trouble is one already, so that its nodes raise no alarm of their own; `stuck`: no
+        push would help while it lasts."""
         where = place(service.name, node)
         had, failed = self.pushed.get(where), self.troubles.get(f"push:{where}")
         state: Freshness = self._state(had)
@@ -85,7 +87,7 @@ class Look:
             written_at=had.seen_at if had else None,
             expires_at=_until(had),
             told=why[:300],
-            offer=None if state == "fresh" and failed is None else _again(service, node),
+            offer=None if stuck or (state == "fresh" and failed is None) else _again(service, node),
             alarm="" if told else alarm,
         )
 
@@ -116,11 +118,13 @@ class Look:
     def _nothing(self, service: Service) -> str:
         return f"No token was had for it yet: /{PUSH} {service.name}" if self.new(service) else ""
 
-    def _mends(self, service: Service, failed: Record | None, uid: int | Told) -> Offer | None:
+    def _mends(self, service: Service, failed: Record | None) -> Offer | None:
         if failed is not None:
             return _sign_in(service) if signs_in(failed) else None
-        if isinstance(uid, Told):
-            return _ask_ferry(service) if self.asks_ferry else None
+        if self.left_out[service.name]:
+            becomes = self.becomes.get(service.name)
+            offer = _ask_ferry(service) if becomes is None else accept(service.account, becomes)
+            return offer if self.asks_ferry else None
         return _push(service) if self.new(service) else None
 
     def _unstored(self, service: Service) -> tuple[Record, ...]:

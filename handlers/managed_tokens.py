@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import StringConstraints
 
+from bot.core.checklist import Offer
 from bot.core.errors import Drifted, Refused
 from bot.core.grid import Inventory, Service
 from bot.core.ports import ReadTools
@@ -89,7 +90,18 @@ def as_shown(tools: ReadTools, name: str, mark_shown: str) -> Service:
             f"Since the plan was shown, {name} has got another account, principal, keytab or Vault.",
             "Nothing was done for it. Ask again, and look at the new plan.",
         )
+    if (told := barred(service, tools)) is not None:
+        raise told
     return service
+
+
+def barred(service: Service, tools: ReadTools) -> Refused | None:
+    """Why no token is had for a service at all: FERRY says that nobody is to act as its account. One that FERRY was
+    never asked about, or whose UID alone is not sure, may have one, just not on nodes."""
+    record = tools.records.get(UID, service.account) if service.uid is None else None
+    if record is None or (record.value.get("known") and record.value.get("active") and not record.value.get("banned")):
+        return None
+    return unusable(service.account, record.value)
 
 
 def uid_of(service: Service, tools: ReadTools) -> int:
@@ -103,6 +115,17 @@ def uid_of(service: Service, tools: ReadTools) -> int:
         raise trouble
     assert isinstance(uid, int), "what is usable has a UID"
     return uid
+
+
+def left_out(service: Service, tools: ReadTools, *, nodes: bool) -> str:
+    """Why the service gets no token, or (of those with `nodes`) none there; "" when it does."""
+    if (told := barred(service, tools)) is not None:
+        return f"Gets no token: {told}"
+    try:
+        uid_of(service, tools) if nodes else 0
+    except Refused as refused:
+        return f"Pushed nowhere: {refused}"
+    return ""
 
 
 def unusable(account: str, value: Mapping[str, Any]) -> Refused | None:
@@ -125,6 +148,12 @@ def unusable(account: str, value: Mapping[str, Any]) -> Refused | None:
         ),
     )
     return next((Refused(what, now) for so, what, now in reasons if so), None)
+
+
+def accept(account: str, uid: int) -> Offer:
+    """The button that uses a UID which has changed."""
+    ask = {"account": [account], "accept": True}
+    return Offer(label=f"Use the UID {uid} for {account}"[:75], command=REFRESH, ask=ask, danger=True)
 
 
 def listed(names: tuple[str, ...], most: int = 8) -> str:

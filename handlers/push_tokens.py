@@ -18,8 +18,10 @@ from handlers.managed_tokens import (
     PUSH,
     SUBJECT,
     Host,
+    barred,
     counted,
     inventory,
+    left_out,
     listed,
     mark,
     uid_of,
@@ -66,9 +68,10 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     uids = each(lambda one: uid_of(one.service, tools) if one.nodes else 0, wanted)
     now = tools.now()
     after = float(int(now - settings.fresh_minutes * 60))
-    stores, unlisted = storing(wanted, after, tools)
+    out = {one.service.name for one in wanted if barred(one.service, tools) is not None}
+    stores, unlisted = storing(tuple(one for one in wanted if one.service.name not in out), after, tools)
     pushes = pushing(wanted, uids, float(int(now)) if nodes else after, tools)
-    stuck = dict.fromkeys(f"Pushed nowhere: {one.what} {one.now}" for one in uids if isinstance(one, Told))
+    stuck = dict.fromkeys(filter(None, (left_out(one.service, tools, nodes=bool(one.nodes)) for one in wanted)))
     warnings = (*shortened(stuck), *unlisted, *unclear(found.unclear))
     if not (stores or pushes) and all(one.only is not None for one in wanted):
         raise Refused(" ".join(("Nothing can be brought to the places that were named.", *warnings[:1])))
@@ -76,7 +79,8 @@ def plan(ask: PushTokens, settings: Settings, tools: ReadTools) -> Plan | Answer
     spare = len(stores) + len(pushes) - sum(len(steps) for steps in due)
     if spare and not any(due):
         return nothing(services, spare, warnings)
-    return propose(ask, services, obtaining(services, tools), due, warnings, spare=spare, figures=settings.figures)
+    obtains = obtaining(tuple(one for one in services if one.name not in out), tools)
+    return propose(ask, services, obtains, due, warnings, spare=spare, figures=settings.figures)
 
 
 def obtaining(services: tuple[Service, ...], tools: ReadTools) -> tuple[ObtainToken, ...]:
@@ -156,7 +160,7 @@ def propose(
     )  # fmt: skip
     return Plan(
         command=PUSH,
-        title=title(concerned, len({node for some in nodes.values() for node in some})),
+        title=title(concerned, len(obtains), len({node for some in nodes.values() for node in some})),
         subject=SUBJECT,
         ask=ask.model_dump(mode="json"),
         stages=tuple(Stage(steps=steps) for steps in stages if steps),
@@ -178,8 +182,10 @@ def side_by_side(
     return tuple(step for some in theirs.values() for step in some)
 
 
-def title(services: tuple[str, ...], nodes: int) -> str:
+def title(services: tuple[str, ...], obtains: int, nodes: int) -> str:
     whose = f"of {services[0]}" if len(services) == 1 else f"of {len(services)} services"
+    if not obtains:
+        return f"Bring no Vault token {whose}, and tell those who must know"[:150]
     return (
         f"Bring Vault tokens {whose} to {counted('node', nodes)}"[:150] if nodes else f"Get Vault tokens {whose}"[:150]
     )

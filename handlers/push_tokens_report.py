@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from bot.core.checklist import Offer
-from bot.core.errors import Told
 from bot.core.grid import Held
 from bot.core.inventory import Credential
 from bot.core.plan import Note, Plan, Report, Step, Table
 from bot.core.ports import ReadTools
 from bot.core.records import Record
-from bot.core.side_by_side import each
 from handlers import managed_alike
-from handlers.managed_mail import service_of
+from handlers.managed_mail import TellPeople, service_of
 from handlers.managed_records import BROUGHT, MAIL, PING, fresh, said, signs_in, troubles
 from handlers.managed_state import Look
 from handlers.managed_steps import ObtainToken, PingNodes, PushToken, StoreToken
-from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, listed, uid_of
+from handlers.managed_tokens import ONBOARD, PUSH, counted, inventory, left_out, listed
 
 ROWS, OFFERS = 30, 4
 PLACES, NODES = 2000, 500  # that can be named in one command
@@ -49,7 +47,7 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:
         table=Table(head=("where", "what is in the way"), rows=rows[:ROWS]) if rows else None,
         notes=counts(steps, without, stores, pushes),
         warnings=(
-            *left_out(plan, tools),
+            *nowhere(plan, tools),
             *silent(steps, tools),
             *unsent(tools),
             *([f"… and {len(rows) - ROWS} more."] if len(rows) > ROWS else []),
@@ -133,13 +131,14 @@ def counts(
     return (*found, Note(label="Next", text=f"What is missing is tried by the next /{PUSH}; what was brought stays."))
 
 
-def left_out(plan: Plan, tools: ReadTools) -> tuple[str, ...]:
-    """Services whose UID is not sure: no step of theirs could fail, and yet they got nothing."""
-    asked = {step.service for _, _, step in plan.steps if isinstance(step, ObtainToken)}
-    pushed = {step.service for _, _, step in plan.steps if isinstance(step, PushToken)}
-    services = tuple(one for one in inventory(tools).services if one.nodes and one.name in asked - pushed)
-    uids = () if plan.ask["test"] else each(lambda one: uid_of(one, tools), services)
-    said = dict.fromkeys(f"Pushed nowhere: {one}" for one in uids if isinstance(one, Told))
+def nowhere(plan: Plan, tools: ReadTools) -> tuple[str, ...]:
+    """Services whose UID is not sure, or that get no token: no step of theirs could fail, and yet they got nothing."""
+    steps = tuple(step for _, _, step in plan.steps)
+    pushed = {step.service for step in steps if isinstance(step, PushToken)}
+    concerned = {name for step in steps if isinstance(step, TellPeople) for name in step.services} - pushed
+    services = tuple(one for one in inventory(tools).services if one.name in concerned)
+    lines = (left_out(one, tools, nodes=bool(one.nodes) and not plan.ask["test"]) for one in services)
+    said = dict.fromkeys(filter(None, lines))
     return tuple(said)[:OFFERS] + ((f"… and {len(said) - OFFERS} more of that kind.",) if len(said) > OFFERS else ())
 
 

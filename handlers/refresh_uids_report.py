@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.core.checklist import Offer
 from bot.core.errors import Told
 from bot.core.plan import Note, Plan, Report, Table
 from bot.core.ports import ReadTools
-from handlers.managed_tokens import REFRESH, UID, inventory, unusable
+from handlers.managed_tokens import REFRESH, UID, accept, inventory, unusable
 
 OFFERS = 5
 
@@ -21,7 +20,7 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
     return Report(
         table=_table(bad) if bad else None,
         notes=(Note(label="Sound", text=f"{len(accounts) - len(bad)} of {len(accounts)} accounts"),),
-        offers=tuple(_accept(name, known[name]["becomes"]) for name in bad
+        offers=tuple(accept(name, known[name]["becomes"]) for name in bad
                      if known.get(name, {}).get("becomes") is not None and REFRESH in tools.commands)[:OFFERS],
     )  # fmt: skip
 
@@ -29,8 +28,3 @@ def report(plan: Plan, settings: Any, tools: ReadTools) -> Report:  # noqa: ARG0
 def _table(bad: Mapping[str, Told]) -> Table:
     head = ("account", "nothing is pushed to it, because", "what to do now")
     return Table(head=head, rows=tuple((name, one.what, one.now) for name, one in bad.items()))
-
-
-def _accept(account: str, uid: int) -> Offer:
-    ask = {"account": [account], "accept": True}
-    return Offer(label=f"Use the UID {uid} for {account}"[:75], command=REFRESH, ask=ask, danger=True)

@@ -164,8 +164,9 @@ def offers(bad: tuple[Seen, ...], tools: ReadTools) -> tuple[Offer, ...]:
 
 def together_of(offers: tuple[Offer, ...]) -> tuple[Offer, ...]:
     """FERRY is asked of all accounts at once."""
-    accounts = list(dict.fromkeys(name for one in offers if one.command == REFRESH for name in one.ask["account"]))
-    others = tuple(one for one in offers if one.command != REFRESH)
+    asks = tuple(one for one in offers if one.command == REFRESH and not one.danger)
+    accounts = list(dict.fromkeys(name for one in asks for name in one.ask["account"]))
+    others = tuple(one for one in offers if one not in asks)
     if not accounts:
         return others
     label = f"Ask FERRY of {counted('account', len(accounts)) if len(accounts) > 1 else accounts[0]}"

@@ -109,7 +109,7 @@ def in_the_way(where: Where, path: str, kind: str, owner: int | None, uid: int) 
 def another_uid(where: Where, owner: int | None, uid: int) -> Refused:
     return Refused(
         f"On {where.node} the account {where.account} has the UID {owner}, but its token is meant for {uid}.",
-        f"Correct FERRY, desiredUIDOverride or the node. {KEPT}",
+        f"If FERRY says so, too, /refresh-uids takes it over; else correct desiredUIDOverride or the node. {KEPT}",
     )
 
 
