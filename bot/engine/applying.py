@@ -219,12 +219,19 @@ def _undo(shop: Workshop, run: str, step: Step, row: Any) -> bool:
     try:
         with Progress(shop) as progress:
             ref = RunRef(run, progress.of(row), shop.pause)
-            shop.patiently(lambda: step.undo(tools_of(shop), ref))
+            _put_back(shop, step, ref)
     except Exception as error:  # likewise
         steps.end(shop, row, StepState.UNDO_FAILED, failure(error, run, f"Undoing “{row.says}”"))
         return False
     steps.end(shop, row, StepState.UNDONE)
     return True
+
+
+def _put_back(shop: Workshop, step: Step, ref: RunRef) -> None:
+    try:
+        shop.patiently(lambda: step.undo(tools_of(shop), ref))
+    except Drifted:  # perhaps by a try of ours that was carried out late: it looks at what is there now
+        shop.patiently(lambda: step.undo(tools_of(shop), ref))
 
 
 def report(shop: Workshop, run: str, on_failure: str) -> None:

@@ -129,3 +129,20 @@ def test_a_commit_whose_answer_was_lost_is_ours(bench: Any, monkeypatch: pytest.
     assert bench.apply(view.id).state == State.DONE
     assert bench.lines() == [["a", view.id]]
     assert [what for what in bench.audited() if what.startswith("step_")] == ["step_begun", "step_done"]
+
+
+def test_an_undo_that_lands_in_the_middle_of_the_next_is_ours(bench: Any, at: Any) -> None:
+    """Looked at anew, there is nothing left to put back. One that drifts for good is told as what it is."""
+
+    def lands() -> None:
+        bench.world.remove(str(bench.folder), "a", bench.lines()[0][1])
+        raise Drifted("Somebody else changed a.", "Look.")
+
+    at("undo", "a", UNHEARD, lands)
+    bench.mood("do", "b", "refused")
+    view = bench.carried_out(stages=[["a"], ["b"]])
+    assert (view.state, bench.lines()) == (State.UNDONE, [])
+
+    bench.mood("undo", "c", "drifted")
+    bench.mood("do", "d", "refused")
+    assert bench.carried_out("two", stages=[["c"], ["d"]]).state == State.STOPPED
