@@ -23,6 +23,7 @@ from bot.core.plan import Answer, Plan
 from bot.core.ports import Membership, Messenger, ReadTools, Tools, VaultReader, VaultWriter
 from bot.core.secret import Secret
 from bot.settings import SecretSource, Settings
+from bot.tools import references
 from handlers import ALERT_HANDLERS, HANDLERS
 
 if TYPE_CHECKING:
@@ -57,14 +58,10 @@ class Parts:
 
     def resolve(self, source: SecretSource) -> Secret:
         """A secret by its reference; one that lies in Vault is read through Vault."""
-        from bot.tools import references
-
         return references.resolve(source, self._vault_reader)
 
     def _own_credential(self, source: SecretSource) -> Secret:
         """What opens Vault cannot lie in Vault."""
-        from bot.tools import references
-
         return references.resolve(source, None)
 
     @cached_property
@@ -201,8 +198,10 @@ class Parts:
 def desk(settings: Settings) -> Desk:
     """A desk beside a running bot: it takes in, decides and shows; the bot does the work."""
     from bot.engine import desk as engine
+    from bot.engine import store
     from bot.tools import keys
 
+    store.check_made(settings)
     parts = Parts(settings)
     membership, _ = parts.slack()
     return engine.submit_only(
@@ -238,7 +237,7 @@ def look(settings: Settings, command: str, text: str) -> Plan | Answer:
     handler = parts.handlers.get(command.removeprefix("/"))
     if handler is None:
         raise Refused(f"There is no command {command[:40]!r}.", f"There are: {', '.join(sorted(parts.handlers))}.")
-    tools = replace(parts.read_tools, records=StoredReader(cache(lambda: _store(settings))))
+    tools = replace(parts.read_tools, records=StoredReader(cache(lambda: _store(settings, make=True))))
     return handler.plan(ask.parse(text, handler), parts.handler_settings[handler.name], tools)
 
 
@@ -254,10 +253,12 @@ def export_audit(settings: Settings) -> Iterator[AuditEntry]:
     return audit.export(_store(settings))
 
 
-def _store(settings: Settings) -> Any:
+def _store(settings: Settings, *, make: bool = False) -> Any:
     from bot.engine import schema, store
     from bot.tools import keys
 
+    if not make:
+        store.check_made(settings)
     engine = store.connect(settings, keys.unlock(settings, Parts(settings).resolve))
     schema.migrate(engine)
     return engine

@@ -66,6 +66,14 @@ def address(settings: Settings) -> sa.URL:
     return url
 
 
+def check_made(settings: Settings) -> None:
+    """Refused when the SQLite store has not been made: an empty one in another folder would say that nothing ever ran."""
+    url = address(settings)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
+        now = "Call it with the settings and from the folder that the bot has; or the bot has not run yet."
+        raise Refused(f"There is no store at {url.database}.", now)
+
+
 def unlocked(engine: sa.Engine, unlock: Unlock | None) -> None:
     """Let each new connection of the engine take the password from `unlock`."""
     if unlock:

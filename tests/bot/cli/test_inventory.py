@@ -51,7 +51,7 @@ def test_a_credential_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["credential"]["state"] == "missing"
 
 
-def test_the_store_s_inventory_is_listed(terminal: Any) -> None:
+def test_the_store_s_inventory_is_listed(terminal: Any, run: str) -> None:
     """Before the first look that is said; a command that there is not is refused with the known ones."""
     assert "No credential has been looked at yet" in terminal.type("inventory")
     assert terminal.code == 0

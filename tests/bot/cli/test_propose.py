@@ -32,7 +32,9 @@ def test_a_plan_is_shown_and_nothing_is_stored(terminal: Any) -> None:
     assert "1.1 Write hive-frontend-token to sd-uhc/sandbox-tokens" in said
     made = json.loads(terminal.type("plan", "/rotate-hive-tokens", "only=hive-frontend", "--json"))
     assert len(made["digest"]) == 64
-    assert "There are no runs yet." in terminal.type("runs")
+    for words in (("runs",), ("audit", "verify"), ("approve", "r-aaaaaaa")):  # nor does asking make a store
+        assert terminal.type(*words) == ""
+        assert (terminal.code, "There is no store at " in terminal.told) == (1, True)
     assert not handed_over(terminal)
 
 
