@@ -67,7 +67,7 @@ def address(settings: Settings) -> sa.URL:
 
 
 def check_made(settings: Settings) -> None:
-    """Refused when the SQLite store has not been made: an empty one in another folder would say that nothing ever ran."""
+    """Refused when the SQLite store is not there: an empty one, made in a wrong folder, says that nothing ever ran."""
     url = address(settings)
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         now = "Call it with the settings and from the folder that the bot has; or the bot has not run yet."
