@@ -150,7 +150,11 @@ class Vault:
         """Save the whole document beside itself, once per run; gives the document as it is right before the write."""
         held = self._kv.get(backup, old.mount)
         if old.data is not None and held.data is None:
-            self._kv.put(backup, held, old.data)
+            try:
+                self._kv.put(backup, held, old.data)
+            except Transient as error:
+                error.unheard = False  # it may come late, and changes nothing that anybody uses
+                raise
             if spelled(self._kv.get(backup, old.mount).fields) != spelled(old.fields):
                 raise Refused(f"The backup {backup} does not hold what it should.", f"Nothing was changed at {path}.")
         now = self._kv.get(path, old.mount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,10 +42,19 @@ def test_what_came_of_a_change_may_be_unknown(
     """After a cut, or when Vault or what stands before it gave up waiting; not when it did not even look, and never for
     a look."""
     stand_in.put(path, {"token": "old"})
-    stand_in.faults.add(fault)
+    stand_in.faults.add(replace(fault, path=path))
     with pytest.raises(Transient) as told:
         change(vault, path)
     assert told.value.unheard is unheard
+
+
+def test_a_backup_that_comes_late_is_no_doubt(stand_in: VaultStandIn, vault: Vault) -> None:
+    """Nothing was changed at the path itself, and nothing will be."""
+    stand_in.put(PATHS[0], {"token": "old"})
+    stand_in.faults.add(Fault(path=f"{PATHS[0]}-before-{RUN}", capabilities=WRITES, answer=Answer(504, {})))
+    with pytest.raises(Transient) as told:
+        change(vault, PATHS[0])
+    assert not told.value.unheard
 
 
 def test_silence_after_a_change_is_unknown(stand_in: VaultStandIn, open_it: Any) -> None:
