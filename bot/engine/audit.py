@@ -47,6 +47,7 @@ audit_head = sa.Table(
     sa.Column("hash", sa.Text, nullable=False),
 )
 
+NEXT = audit_head.update().values(number=audit_head.c.number + 1).returning(audit_head.c.number, audit_head.c.hash)
 PLANT = f"INSERT INTO audit_head (id, number, hash) VALUES (1, 0, '{NOTHING}') ON CONFLICT (id) DO NOTHING"  # noqa: S608 - a constant
 
 SQLITE_TRIGGERS: tuple[str, ...] = (
@@ -114,8 +115,8 @@ def append(
         "before": before,
     }
     row["hash"] = sha256(row)
-    conn.execute(audit.insert().values(**row | {"facts": canonical(row["facts"]).decode()}))
-    conn.execute(audit_head.update().values(hash=row["hash"]))
+    conn.execute(audit.insert(), row | {"facts": canonical(row["facts"]).decode()})
+    conn.execute(audit_head.update(), {"hash": row["hash"]})
     return AuditEntry(**row)
 
 
@@ -173,11 +174,10 @@ def _broken(count: int, told: str) -> Verified:
 
 def _take_head(conn: sa.Connection) -> tuple[int, str]:
     """The next number and the hash before it. The update holds the row's lock until the transaction ends."""
-    step = audit_head.update().values(number=audit_head.c.number + 1).returning(audit_head.c.number, audit_head.c.hash)
-    taken = conn.execute(step).first()
+    taken = conn.execute(NEXT).first()
     if taken is None:
         conn.exec_driver_sql(PLANT)
-        taken = conn.execute(step).one()
+        taken = conn.execute(NEXT).one()
     return taken.number, taken.hash
 
 

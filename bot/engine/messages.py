@@ -7,6 +7,7 @@ be in Slack without our knowing where, and is looked for before it is posted aga
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -55,30 +56,35 @@ def queue(conn: sa.Connection, limit: int, settle: float) -> list[Any]:
     """What waits to be sent, soonest first: rows of `message` with `place_channel`, `place_thread`, `method` and
     `ready_at`. An unknown outcome is looked into `settle` seconds after the attempt, when Slack has surely decided.
     Notes whose head is not posted yet do not wait, they are not there."""
+    return list(conn.execute(_queue(conn.dialect.name), {"settle": settle, "most": limit}))
+
+
+@cache
+def _queue(dialect: str) -> sa.Select[Any]:
+    """Made once: it is asked each second."""
     method = sa.case((message.c.ts.is_not(None), "update"), (message.c.attempting.is_not(None), "find"), else_="post")
     channel = sa.func.coalesce(message.c.channel, _head.c.channel)
-    known = sa.case((method == "find", message.c.attempting + settle), else_=message.c.due_at)
-    ready = _latest(
-        conn, message.c.due_at, message.c.leased_until, sa.func.coalesce(message_pace.c.free_at, 0.0), known
-    )
+    settled = message.c.attempting + sa.bindparam("settle", type_=sa.Double)
+    known = sa.case((method == "find", settled), else_=message.c.due_at)
+    free = sa.func.coalesce(message_pace.c.free_at, 0.0)
+    ready = _latest(dialect, message.c.due_at, message.c.leased_until, free, known)
     thread = sa.case(
         (message.c.channel.is_not(None), message.c.thread), else_=sa.func.coalesce(_head.c.thread, _head.c.ts)
     )
     labels = {"place_channel": channel, "place_thread": thread, "method": method, "ready_at": ready}
-    query = (
+    return (
         sa.select(message, *(column.label(name) for name, column in labels.items()))
         .outerjoin(_head, sa.and_(_head.c.run == message.c.run, _head.c.slot == HEAD))
         .outerjoin(message_pace, sa.and_(message_pace.c.channel == channel, message_pace.c.method == method))
         .where(message.c.due_at.is_not(None), sa.or_(message.c.channel.is_not(None), _head.c.ts.is_not(None)))
         .order_by("ready_at", message.c.id)
-        .limit(limit)
+        .limit(sa.bindparam("most", type_=sa.Integer))
     )
-    return list(conn.execute(query))
 
 
-def _latest(conn: sa.Connection, *times: Any) -> Any:
+def _latest(dialect: str, *times: Any) -> Any:
     """The greatest of several times."""
-    return sa.func.greatest(*times) if conn.dialect.name == "postgresql" else sa.func.max(*times)
+    return sa.func.greatest(*times) if dialect == "postgresql" else sa.func.max(*times)
 
 
 def has_head(conn: sa.Connection, run: str) -> bool:
@@ -138,7 +144,7 @@ def take_slot(conn: sa.Connection, channel: str, method: str, now: float, apart:
 def hold_back(conn: sa.Connection, channel: str, method: str, until: float) -> None:
     """Send nothing by this method to the channel before then."""
     wanted = insert(conn, message_pace).values(channel=channel, method=method, free_at=until)
-    later = _latest(conn, message_pace.c.free_at, wanted.excluded.free_at)
+    later = _latest(conn.dialect.name, message_pace.c.free_at, wanted.excluded.free_at)
     conn.execute(wanted.on_conflict_do_update(index_elements=["channel", "method"], set_={"free_at": later}))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -23,7 +24,7 @@ from bot.core.view import NoteView, RunView, State, Trouble
 from bot.engine import messages
 from bot.engine.messages import CHART, HEAD, message
 from bot.engine.store import reading, writing
-from bot.engine.upsert import insert
+from bot.engine.upsert import insert, insert_for
 
 log = structlog.get_logger()
 Shown = RunView | IncidentView | NoteView | Chart
@@ -50,7 +51,13 @@ class Undelivered(Value):
 def want(conn: sa.Connection, *, run: str, revision: int, channel: str, thread: str | None, due: float) -> None:
     """The run's head message should show at least this revision, from `due` (seconds since the epoch) on. Its place
     is decided by the first call."""
-    new = insert(conn, message).values(run=run, slot=HEAD, channel=channel, thread=thread, wanted=revision, due_at=due)
+    values = {"run": run, "slot": HEAD, "channel": channel, "thread": thread, "wanted": revision, "due_at": due}
+    conn.execute(_wanting(conn.dialect.name), values)
+
+
+@cache
+def _wanting(dialect: str) -> sa.Insert:
+    new = insert_for(dialect, message)
     more = sa.case((new.excluded.wanted > message.c.wanted, new.excluded.wanted), else_=message.c.wanted)
     soon = sa.case(
         (message.c.shown >= new.excluded.wanted, message.c.due_at),
@@ -58,7 +65,7 @@ def want(conn: sa.Connection, *, run: str, revision: int, channel: str, thread: 
         (message.c.due_at <= new.excluded.due_at, message.c.due_at),
         else_=new.excluded.due_at,
     )
-    conn.execute(new.on_conflict_do_update(index_elements=["run", "slot"], set_={"wanted": more, "due_at": soon}))
+    return new.on_conflict_do_update(index_elements=["run", "slot"], set_={"wanted": more, "due_at": soon})
 
 
 def note(

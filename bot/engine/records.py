@@ -103,9 +103,11 @@ def _put(conn: sa.Connection, new: dict[str, Any]) -> None:
         _confirm(conn, present, new["run"], new["seen_at"])
     elif present is None or not _late(conn, present, new["value"], new["run"]):
         number = 1 if present is None else present.number + 1
-        conn.execute(record.update().where(*mine, record.c.present).values(present=None))
-        conn.execute(record.insert().values(**new, number=number, present=True))
-        conn.execute(record.delete().where(*mine, record.c.number <= number - KEPT))
+        if present is not None:
+            conn.execute(record.update().where(*mine, record.c.present).values(present=None))
+        conn.execute(record.insert(), {**new, "number": number, "present": True})
+        if number > KEPT:
+            conn.execute(record.delete().where(*mine, record.c.number <= number - KEPT))
 
 
 def _confirm(conn: sa.Connection, present: Any, run: str, now: float) -> None:

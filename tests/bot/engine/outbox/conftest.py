@@ -19,6 +19,7 @@ from bot.core.ports import Place
 from bot.core.view import NoteView, RunView, State
 from bot.engine import messages, outbox, store
 from bot.settings import Settings
+from tests.bot.engine.bench import unsynchronised
 
 
 class Killed(BaseException):
@@ -193,6 +194,7 @@ TABLES = [messages.message, messages.message_pace]
 def fresh_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Office]]:
     """Makes an empty outbox with an empty Slack; for tests that need several in a row."""
     engine = store.connect(Settings(data_dir=tmp_path_factory.mktemp("outbox")))
+    sa.event.listen(engine, "connect", unsynchronised)
     with store.writing(engine) as conn:
         store.metadata.create_all(conn, tables=TABLES)
     slack = Slack()
