@@ -173,9 +173,13 @@ class KubernetesClusters:
 
     def _back_up(self, cluster: str, now: Document, run: str) -> None:
         try:
-            self._copy(cluster, now, run)
-        except Drifted:  # perhaps an earlier try of ours, whose answer came too late, has just put it there
-            self._copy(cluster, now, run)
+            try:
+                self._copy(cluster, now, run)
+            except Drifted:  # perhaps an earlier try of ours, whose answer came too late, has just put it there
+                self._copy(cluster, now, run)
+        except Transient as error:
+            error.unheard = False  # it may come late, and changes nothing that anybody uses
+            raise
 
     def _copy(self, cluster: str, now: Document, run: str) -> None:
         """Of what was there before the run wrote: what others wrote after a first try that failed belongs to it."""

@@ -119,6 +119,17 @@ def test_our_own_backup_that_lands_late_is_no_drift(earlier: bool, served: Any) 
     assert bot.kept_secret("dev", "default", "s", run=RUN).data["mine"].reveal() == "old"
 
 
+def test_a_backup_that_comes_late_is_no_doubt(served: Any) -> None:
+    """Nothing was changed in the Secret itself, and nothing will be."""
+    cluster, way = served
+    bot = way()
+    bot.write_secret("dev", replace(wanted("s", "old"), annotations={}), was=None)
+    cluster.faults.add(Fault(verb="create", resource="secrets", answer=Answer(504, {"kind": "Status"})))
+    with pytest.raises(Transient) as told:
+        write(bot, "s")
+    assert not told.value.unheard
+
+
 def test_what_others_wrote_between_two_tries_comes_back(served: Any) -> None:
     """The first try kept a copy and could not write; somebody else wrote, and that is what undo has to put back."""
     cluster, way = served
