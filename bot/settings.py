@@ -155,7 +155,9 @@ class Standing(Part):
 class Schedule(Part):
     command: str
     ask: dict[str, Any] = Field(default_factory=dict)
-    every_minutes: float = Field(gt=0, le=366 * 24 * 60)
+    every_minutes: float = Field(
+        default=600, gt=0, le=366 * 24 * 60, description="Ten hours renew in time what lives for twelve."
+    )
     jitter_minutes: float = Field(default=0, ge=0)
     catch_up: bool = Field(default=False, description="Run once at start if a tick was missed.")
     channel: str | None = None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bot.core.errors import Refused
 from bot.core.people import Group
 from bot.mistakes import REFERENCE
-from bot.settings import FromFile, Settings, load, parse
+from bot.settings import FromFile, Schedule, Settings, load, parse
 from tests.conftest import Canary
 
 
@@ -21,6 +21,11 @@ def test_an_empty_file_is_enough(tmp_path: Path) -> None:
     path = tmp_path / "s.yaml"
     path.write_text("")
     assert load(path) == Settings()
+
+
+def test_a_schedule_is_every_ten_hours() -> None:
+    """Where it does not say how often: in time for what lives for twelve."""
+    assert Schedule(command="refresh-ecr").every_minutes == 600
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
