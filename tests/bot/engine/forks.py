@@ -48,7 +48,7 @@ def bot(order: dict[str, Any]) -> None:
     while (view := desk.run(run)) is None or view.state in OPEN or not shown(folder, run, view):
         if view and view.state == "proposed":
             desk.decide(Decision(key="click", run=run, verdict="approve", user="U2", digest=view.digest))
-        time.sleep(0.005)
+        time.sleep(0.03)
     (folder / "outcome").write_text(view.model_dump_json())
     (folder / "events").write_text(str(world.EVENTS["count"]))
     os._exit(0)
@@ -58,13 +58,13 @@ def listen(desk: Any, folder: Path) -> None:
     """Hear an alarm, and that it is over, as from a sender that repeats itself; until the story has ended."""
     (id,) = desk.notice(world.alarm("firing"))
     while (view := desk.incident(id)) is None or view.diagnosis is None:
-        time.sleep(0.005)
+        time.sleep(0.03)
     while view.state != "closed" or not shown(folder, id, view):
         desk.notice(world.alarm("resolved"))
-        time.sleep(0.02)
+        time.sleep(0.1)
         view = desk.incident(id)
     while sum("_note-" in file.name for file in (folder / "slack").iterdir()) < 2:
-        time.sleep(0.02)
+        time.sleep(0.05)
     (folder / "outcome").write_text(view.model_dump_json())
     (folder / "events").write_text(str(world.EVENTS["count"]))
     os._exit(0)
@@ -73,9 +73,9 @@ def listen(desk: Any, folder: Path) -> None:
 def keep_watch(desk: Any, folder: Path) -> None:
     """Wait until what is held was looked at, and what it needs was asked for, planned and shown."""
     while not desk.inventory() or not (runs := desk.runs()) or runs[0].state == "asked":
-        time.sleep(0.005)
+        time.sleep(0.03)
     while not shown(folder, runs[0].id, desk.run(runs[0].id)):
-        time.sleep(0.005)
+        time.sleep(0.03)
     (folder / "outcome").write_text(json.dumps([one.credential.name for one in desk.inventory()]))
     (folder / "events").write_text(str(world.EVENTS["count"]))
     os._exit(0)
@@ -87,12 +87,19 @@ def shown(folder: Path, run: str, view: Any) -> bool:
     return path.exists() and json.loads(path.read_text())["revision"] >= view.revision
 
 
+def hurry() -> None:
+    """Loads the engine once, so that the forked bots start at once. How far apart they do things is told elsewhere."""
+    from bot.engine import desk, inventory, messages, outbox, store, ticker, watching  # noqa: F401
+
+    store.BUSY = 60  # on a busy machine a thread may be without a turn for seconds
+    messages.APART = outbox.STORY_APART = outbox.PROGRESS_APART = 0.1
+    ticker.PERIOD, watching.APART, inventory.APART = 0.25, 0.3, 0.3
+
+
 def main() -> None:
     """For each line of input (JSON) fork a bot, wait for its end and answer with its status, or what killed it."""
     world.die_with_parent()
-    from bot.engine import desk, store  # noqa: F401  # loaded once, so that the forked bots start at once
-
-    store.BUSY = 60  # on a busy machine a thread may be without a turn for seconds
+    hurry()
     for line in sys.stdin:
         pid = os.fork()
         if pid == 0:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,12 @@ def generated(seed: int) -> dict[str, Any]:
     return {"stages": stages, "on_failure": on_failure, "moods": moods, "before": before}
 
 
-def prepared(folder: Path, plan: dict[str, Any], world: Any) -> dict[str, Any]:
-    """A fresh world for a plan, and the order to run it."""
+def prepared(folder: Path, plan: dict[str, Any], world: Any, store: Path | None = None) -> dict[str, Any]:
+    """A fresh world for a plan, and the order to run it; with a store that is there already, or none yet."""
     folder.mkdir(parents=True)
+    if store:
+        (folder / "data").mkdir(mode=0o700)
+        shutil.copy(store, folder / "data")
     for name, text in plan["moods"].items():
         (folder / name).write_text(text)
     for name in plan["before"]:
@@ -99,17 +103,19 @@ def assert_end(view: RunView) -> None:
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_at_any_place_it_ends_the_same(zygote: Zygote, world: Any, tmp_path: Path, seed: int) -> None:
+def test_killed_at_any_place_it_ends_the_same(
+    zygote: Zygote, world: Any, tmp_path: Path, empty_store: Path, seed: int
+) -> None:
     """At each place in turn (so many of them per plan as PLACES says, drawn by chance): the end is the one without a kill."""
     plan = generated(seed)
-    order = prepared(tmp_path / "calm", plan, world)
+    order = prepared(tmp_path / "calm", plan, world, empty_store)
     assert zygote.run(**order) == 0
     calm = check(tmp_path / "calm", plan, world)
     events = int((tmp_path / "calm" / "events").read_text())
     places = range(1, events + 1)
     for kill in sorted(random.Random(seed).sample(places, min(events, PLACES))):
         folder = tmp_path / f"kill-{kill}"
-        order = prepared(folder, plan, world)
+        order = prepared(folder, plan, world, empty_store)
         first = zygote.run(**order | {"kill": kill})
         assert first in (KILLED, 0)  # side by side, a run can need an event less
         if first == KILLED:

@@ -70,7 +70,7 @@ def test_killed_at_any_moment_again_and_again(run: Run, world: Any, tmp_path: Pa
     """Moments drawn by chance hit the transactions too."""
     chance, document = random.Random(seed), order(tmp_path / "world")
     for _ in range(5):
-        if run(document | {"after": chance.uniform(0.05, 1.5)}) == 0:
+        if run(document | {"after": chance.uniform(0.05, 0.8)}) == 0:
             break
     else:
         assert run(document) == 0

@@ -201,7 +201,7 @@ class Board:
     def post(self, place: Place, view: Any, key: str) -> str:
         event()
         assert not self._file(key).exists(), "posted twice"
-        self._file(key).write_text(view.model_dump_json())
+        self._show(key, view)
         event()
         return key
 
@@ -209,15 +209,19 @@ class Board:
         return key if self._file(key).exists() else None
 
     def update(self, place: Place, ts: str, view: Any) -> None:
-        new = self._file(ts).with_suffix(".new")
-        new.write_text(view.model_dump_json())
-        new.rename(self._file(ts))
+        self._show(ts, view)
 
     def delete(self, place: Place, ts: str) -> None:
         self._file(ts).unlink()
 
     def upload(self, place: Place, chart: Chart, key: str) -> None:
         self.post(place, chart, key)
+
+    def _show(self, key: str, view: Any) -> None:
+        """At once: others look at it meanwhile."""
+        new = self._folder.parent / f"new-{self._file(key).name}"
+        new.write_text(view.model_dump_json())
+        new.rename(self._file(key))
 
     def _file(self, key: str) -> Path:
         return self._folder / key.replace("/", "_")
