@@ -49,7 +49,11 @@ def bring(looked: Looked, source: SecretRef, ask: dict[str, Any], tools: ReadToo
             FieldIs(ref=before, fingerprint=take.document_was),
         ),
         changes=(change(looked, found, source),),
-        notes=(*looked.notes(tools.now()), Note(label="New token", text=found.told(tools.now()))),
+        notes=(
+            *looked.verdict(tools.now()),
+            Note(label="New token", text=found.told(tools.now())),
+            *looked.facts(tools.now()),
+        ),
         warnings=(
             *looked.warnings(),
             *warned(holders(found.session, known, target), "will hold"),

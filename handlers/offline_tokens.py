@@ -86,7 +86,9 @@ class Settings(HandlerSettings):
     )
     idle_days: float = Field(default=30, gt=1, le=400, description="Days unused after which the realm ends a session.")
     token_page: str = Field(
-        default="https://console.redhat.com/openshift/token", description="Where a person gets a new offline token."
+        default="https://console.redhat.com/openshift/token",
+        max_length=1000,
+        description="Where a person gets a new offline token.",
     )
 
     @model_validator(mode="after")

@@ -75,11 +75,7 @@ def hand_in(looked: Looked, cure: str, tools: ReadTools) -> Answer:
             f"Somebody who may signs in{whose} and hands the new token in here, where only the bot sees it: it "
             "goes into Vault, and a plan is made with it. Never paste it into a channel.",
         ),
-        notes=(
-            *looked.notes(tools.now(), HERE),
-            *told,
-            Note(label="New offline token", text=looked.settings.token_page),
-        ),
+        notes=(*looked.verdict(tools.now(), HERE), *told, *looked.facts(tools.now())),
         warnings=looked.warnings(),
         offers=(*offer, *inbox_offer(looked, tools), *account_offer(looked), *again_offer(looked, tools)),
         wanted=tuple(ways),
@@ -97,6 +93,7 @@ def _wanted(looked: Looked, way: str, tools: ReadTools) -> Wanted:
         command=CURE,
         ask={"place": looked.name, "cure": "inbox"},
         way=way,
+        page="" if way else looked.settings.token_page,
     )
 
 

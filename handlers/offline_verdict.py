@@ -50,9 +50,12 @@ class Looked:
 
     def notes(self, now: float, hand: str = HAND) -> tuple[Note, ...]:
         """The verdict first. `hand`: how somebody hands a new token in."""
+        return (*self.verdict(now, hand), *self.facts(now))
+
+    def verdict(self, now: float, hand: str = HAND) -> tuple[Note, ...]:
         mended = mend(self.judged, hand) if self.judged and self.why is None else ""
         cure = (Note(label="Cure", text=mended),) if mended else ()
-        return (Note(label="Verdict", text=self.state(now)), *cure, *self.facts(now))
+        return (Note(label="Verdict", text=self.state(now)), *cure)
 
     def facts(self, now: float) -> tuple[Note, ...]:
         there = () if self.found is None else (Note(label="Token now", text=self.found.told(now)),)

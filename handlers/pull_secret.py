@@ -70,7 +70,7 @@ def plan(ask: PullSecret, settings: Settings, tools: ReadTools) -> Plan | Answer
     cases = tuple(one for one in looked if isinstance(one, Case))
     failed = {name: one for name, one in zip(names, looked, strict=True) if isinstance(one, Told)}
     if ask.action != "sync":
-        return status(cases, failed, now, full=live)
+        return status(cases, failed, now, full=live, due=ask.due)
     failed |= {case.cluster: case.trouble for case in cases if case.trouble is not None}
     ready = tuple(case for case in cases if case.ready)
     if ready:
@@ -78,7 +78,7 @@ def plan(ask: PullSecret, settings: Settings, tools: ReadTools) -> Plan | Answer
     idle = tuple(case for case in cases if case.trouble is None)
     if failed and not idle:
         impossible(failed)
-    return nothing(idle, failed, now)
+    return nothing(idle, failed, now, due=ask.due)
 
 
 def impossible(failed: dict[str, Told]) -> None:

@@ -20,6 +20,7 @@ COMPARED = (*HEAD, "compared", "new logins")
 ROWS = 40  # registries of one cluster that a plan names
 NAME = 40  # characters of a person's name
 OPEN = "open"
+DUE = "OCM was asked only about clusters whose interval is over; what it said of the others is from before."
 SYNCED = "The cluster has the pull secret of its transfer."
 OFFERS = 4
 WINDOWS = {
@@ -132,7 +133,7 @@ def offer(action: str, cluster: str, label: str = "") -> Offer:
     return Offer(label=named[:75], command=COMMAND, ask={"action": action, "cluster": [cluster]})
 
 
-def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, full: bool) -> Answer:
+def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, full: bool, due: bool) -> Answer:
     """All clusters in a table; `full`: with what was compared and tried."""
     wrong = {case.cluster: case.trouble for case in cases if case.trouble is not None}
     rows = tuple((compared if full else row)(case, now) for case in cases)
@@ -143,6 +144,7 @@ def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, f
     return Answer(
         command=COMMAND,
         title=f"{known[0].upper()}{known[1:]}" if bad else f"{known}, {total} looked at",
+        text=(DUE,) if due else (),
         table=Table(head=COMPARED if full else HEAD, rows=rows) if rows else None,
         notes=intervals(cases),
         warnings=(
@@ -155,7 +157,7 @@ def status(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, f
     )
 
 
-def nothing(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float) -> Answer:
+def nothing(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float, *, due: bool) -> Answer:
     """Nothing is to be synced; what cannot be is told apart."""
     said = f"Nothing to do: {counted('pull secret', len(cases))}" if cases else "Nothing was changed"
     bad = f"; {counted('cluster', len(failed))} left out" if failed else ""
@@ -163,6 +165,7 @@ def nothing(cases: tuple[Case, ...], failed: Mapping[str, Told], now: float) -> 
     return Answer(
         command=COMMAND,
         title=f"{said}{bad}",
+        text=(DUE,) if due else (),
         table=Table(head=("cluster", "window", "what OCM says"), rows=rows) if rows else None,
         warnings=troubles(failed),
         quiet=not failed,

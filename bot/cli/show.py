@@ -248,7 +248,8 @@ class Paper:
                 self.say(line(f"{one.label}: given by {given[one.name].user}, see {given[one.name].run}"))
             else:
                 how = "sign in from Slack" if one.way else f'hivekeeper hand-in {view.id} "{one.name}"'
-                self.say(line(f"{one.label}: {how}"), "cyan")
+                page = f" (get one at {one.page})" if one.page else ""
+                self.say(line(f"{one.label}: {how}{page}"), "cyan")
 
     def checklist(self, answer: Answer, ticks: tuple[Tick, ...]) -> None:
         """What people do, in order, and who has done it."""

@@ -23,7 +23,8 @@ class Wanted(Value):
     """A secret that an answer asks a person for. `into`: where in Vault it is put; then `command` is asked for with
     `ask`, which names that place and never the secret. `way`: the person signs in there (`SignIns`) instead of typing
     it; empty: a form that only this person sees takes it. A way that puts it where it belongs by itself has another
-    system than "vault" in `into` (a way "vault/…" has `ELSEWHERE`)."""
+    system than "vault" in `into` (a way "vault/…" has `ELSEWHERE`). `page`: where a person gets it, an address of the
+    settings."""
 
     name: str = Field(min_length=1, max_length=60)  # tells it from others of the same answer
     label: str = Field(max_length=75)  # on the button
@@ -32,6 +33,7 @@ class Wanted(Value):
     command: str
     ask: dict[str, Any] = Field(default_factory=dict)
     way: str = ""
+    page: str = Field(default="", max_length=1000)
 
 
 @dataclass(frozen=True)

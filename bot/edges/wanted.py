@@ -39,7 +39,7 @@ def value(run: str, name: str, channel: str | None = None) -> str:
 def form(view: RunView, wanted: Wanted, channel: str | None = None) -> Block:
     """Takes the secret. It says where that goes, and who sees it."""
     lead = (
-        f"{mrkdwn(wanted.hint, 300)}\nIt goes straight into Vault, at {code(str(wanted.into), 300)}, and is kept "
+        f"{_about(wanted)}\nIt goes straight into Vault, at {code(str(wanted.into), 300)}, and is kept "
         f"nowhere else; nobody gets to see it. Then /{mrkdwn(wanted.command, 80)} is asked for: if that would change "
         "something, its plan waits for approval."
     )
@@ -81,13 +81,18 @@ def minutes(seconds: float) -> str:
     return f"{whole} minute{'' if whole == 1 else 's'}" if whole else "less than a minute"
 
 
+def _about(wanted: Wanted) -> str:
+    """What it is, and where a person gets it (mrkdwn)."""
+    return "\n".join(filter(None, (mrkdwn(wanted.hint, 300), link(wanted.page, "Get one here", 1000))))
+
+
 def _one(view: RunView, n: int, wanted: Wanted, given: HandedIn | None) -> Iterator[Block]:
     if given:
         how = "signed in" if given.signed_in else "handed in"
         text = f"🔑 {mrkdwn(wanted.label, 75)}: {how} by {person(given.user)} {when(given.at)}"
         yield context(f"wanted-{n}", f"{text}, see run {code(given.run, 60)}")
         return
-    if wanted.hint:
-        yield section(f"wanted-{n}", mrkdwn(wanted.hint, 300))
+    if about := _about(wanted):
+        yield section(f"wanted-{n}", about)
     press = button(f"{SIGN_IN if wanted.way else HAND_IN}-{n}", plain(wanted.label, 75), value(view.id, wanted.name))
     yield {"type": "actions", "block_id": f"wanted-{n}-do", "elements": [{**press, "style": "primary"}]}

@@ -13,8 +13,8 @@ JUDGED: Mapping[Verdict, str] = {
     "good": "{sso} accepts the token.",
     "session_not_found": "{sso} no longer has the offline session: it was revoked, or not used for too long.",
     "session_not_active": "The offline session at {sso} has just ended: its longest life or idle time is over.",
-    "client_session_ended": "{sso} has the session still, but the client's part of it has ended: revoked, too old, too "
-    "long idle, or taken away because a spent token was used.",
+    "client_session_ended": "{sso} still has the session, but the client's part of it has ended: it was revoked, lay "
+    "idle too long, or a spent token was used.",
     "ordinary_session": "The session at {sso} has ended, and it was an ordinary one: this is no offline token.",
     "token_not_active": "{sso} says that the token is past its end, or not valid yet.",
     "invalid_token": "{sso} does not know the token as its own: it is damaged, of another realm, or of no account.",

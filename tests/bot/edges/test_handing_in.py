@@ -45,6 +45,16 @@ def test_each_has_its_button_and_says_what_it_is_for() -> None:
     assert "The ∗offline∗ token of &lt;ocm-ci&gt;." in shown(message)
 
 
+def test_where_a_person_gets_it_is_a_link() -> None:
+    """Beside the button and in the form; what is no plain web address is none."""
+    page = "https://console.example.com/openshift/token"
+    view = answered(TOKEN.model_copy(update={"page": page}))
+    for made in (shown(render.run_message(view)), json.dumps(wanted.form(view, view.answer.wanted[0]))):
+        assert f"<{page}|Get one here>" in made
+    hostile = answered(TOKEN.model_copy(update={"page": "javascript:alert(1)|x"}))
+    assert "Get one here" not in shown(render.run_message(hostile))
+
+
 def test_what_was_given_shows_by_whom_and_no_button() -> None:
     """All that a channel gets to see of it."""
     given_ = (

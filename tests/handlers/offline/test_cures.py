@@ -211,6 +211,7 @@ def test_handed_in(world: Any) -> None:
     answer = world.answer()
     assert {one.way for one in answer.wanted} == {"", "sso/redhat"}
     (hand,) = world.answer(cure="hand").wanted
+    assert hand.page == "https://console.redhat.com/openshift/token"
     assert (hand.into.path, hand.into.field, hand.ask) == (INBOX, "ocm-ci", {"place": "ocm-ci", "cure": "inbox"})
     with pytest.raises(Refused, match="no token"):
         world.ask(**hand.ask)
