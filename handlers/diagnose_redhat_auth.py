@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from pydantic import Field
@@ -12,11 +13,12 @@ from bot.core.handler import Handler
 from bot.core.plan import Answer, Note
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import ALERT, METRIC, RUNBOOK, Region, Settings, known
-from handlers.redhat_auth_course import clock
+from handlers.redhat_auth_course import day_and_clock
 from handlers.redhat_auth_diagnosis import STEPS, diagnose
 from handlers.redhat_auth_look import seconds
 
 COMMAND = RUNBOOK
+FIRES = re.compile(r"\bfiring\b|\balertname\b|\bexperienc\w+ [^\n]{0,40}\bfailures\b", re.IGNORECASE)
 __all__ = ["ALERT_HANDLER", "HANDLER", "STEPS"]
 
 
@@ -43,7 +45,7 @@ def plan(ask: DiagnoseRedhatAuth, settings: Settings, tools: ReadTools) -> Answe
 def answer(found: Diagnosis) -> Answer:
     """A diagnosis as the answer to a command."""
     before = "before " if found.earlier else ""
-    since = (f"Since {before}{clock(found.since)}.",) if found.since is not None and not found.over else ()
+    since = (f"Since {before}{day_and_clock(found.since)}.",) if found.since is not None and not found.over else ()
     chart = (Note(label="Over time", text=found.chart.alt),) if found.chart else ()
     return Answer(
         command=COMMAND,
@@ -59,6 +61,11 @@ def answer(found: Diagnosis) -> Answer:
 def region_of(settings: Settings) -> Callable[[Alert], str]:
     """The region that an alert names, by the label that the settings name."""
     return lambda alert: alert.labels.get(settings.region_label, "")[:100]
+
+
+def speaks_of_it(text: str) -> bool:
+    """Is this the alert, posted or pasted? Who talks about the metric, or a change of its rule, raises no alarm."""
+    return METRIC in text and FIRES.search(text) is not None
 
 
 HANDLER = Handler(
@@ -85,7 +92,7 @@ ALERT_HANDLER = AlertHandler(
     ),
     diagnose=diagnose,
     keyed=region_of,
-    recognises=lambda text: METRIC in text,
+    recognises=speaks_of_it,
     watching=Watching(every=120, quiet=1800, longest=12 * 3600),
     runbook=RUNBOOK,
 )

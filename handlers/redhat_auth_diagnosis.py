@@ -10,7 +10,7 @@ from bot.core.plan import Note
 from bot.core.ports import ReadTools
 from handlers.redhat_auth import QUERY, RUNBOOK, ForIncident, Settings, marker
 from handlers.redhat_auth_course import clock
-from handlers.redhat_auth_look import Scene, by_hand, look
+from handlers.redhat_auth_look import Scene, attempt, by_hand, look
 from handlers.redhat_auth_picture import chart, shares, table
 from handlers.redhat_auth_verdict import CIE, MISSING, OVER, Verdict
 
@@ -164,11 +164,28 @@ def steps(subject: Subject, scene: Scene, tools: ReadTools, *, opened: tuple[Not
         names.insert(0, "check-endpoint")
     if judged.verdict is Verdict.STALE and any(one.failing for one in judged.courses if one.method == "token"):
         names.insert(names.index("escalate"), "open-cie")
-    done = {"open-cie": RunbookStep(name="open-cie", text=f"The CIE: {opened[0].text}")} if opened else {}
-    return tuple(
-        done.get(name) or RunbookStep(name=name, text=by_hand(name, tools), offer=offer(name, subject, scene, tools))
-        for name in names
+    made = {name: RunbookStep(name=name, text=by_hand(name, tools), offer=offer(name, subject, scene, tools))
+            for name in names}  # fmt: skip
+    if opened and "open-cie" in made:
+        made["open-cie"] = _opened(made["open-cie"], opened[0].text, subject, tools)
+    return tuple(made.values())
+
+
+def _opened(step: RunbookStep, told: str, subject: Subject, tools: ReadTools) -> RunbookStep:
+    """With its button only while it is not known that somebody was paged, too: to page twice is to page once."""
+    if paged(subject, tools):
+        return RunbookStep(name=step.name, text=f"The CIE: {told}")
+    return RunbookStep(
+        name=step.name, text=f"The CIE: {told} – it is not known that PagerDuty was called for it.", offer=step.offer
     )
+
+
+def paged(subject: Subject, tools: ReadTools) -> bool:
+    """Was PagerDuty called for this incident's CIE, as far as it would be?"""
+    if not tools.pager.configured():
+        return True
+    page, _ = attempt(lambda: tools.pager.raised(marker("cie", ForIncident(incident=subject.incident), tools.now())))
+    return bool(page)
 
 
 def offer(name: str, subject: Subject, scene: Scene, tools: ReadTools) -> Offer | None:

@@ -208,7 +208,8 @@ def test_each_way_of_calling_is_away_in_turn(scene: Any, story: Any, system: Any
     assert "GitHub" in called(scene, story, system)
     assert (len(outside.pager.events), len(outside.tracker.issues)) == (1, 1)
     outside.tracker.state = "up"
-    assert "open already" in scene.ended(asked(story, system, system.ASKER), "answered", 60)
+    again = scene.ask(system.ASKER, f"{REGION} incident={story.id}", "/open-cie")  # its button may be gone by now
+    assert "open already" in scene.ended(again, "answered", 60)
     assert (len(outside.pager.events), len(outside.tracker.issues)) == (1, 1)
 
 

@@ -132,11 +132,12 @@ class World:
         )  # fmt: skip
 
     def diagnose(
-        self, *, key: str = "us-south", alerts: tuple[Alert, ...] = (), incident: str = "i-abc", **tools: Any
-    ) -> Diagnosis:
+        self, *, key: str = "us-south", alerts: tuple[Alert, ...] = (), incident: str = "i-abc",
+        tools: Tools | None = None, **made: Any,
+    ) -> Diagnosis:  # fmt: skip
         """What is told, having gone through the store's JSON and back."""
         subject = Subject(incident=incident, key=key, alerts=alerts, began=NOW - 600)
-        found = diagnose(subject, self.settings, reading(self.tools(**tools)))
+        found = diagnose(subject, self.settings, reading(tools or self.tools(**made)))
         again = Diagnosis.model_validate_json(found.model_dump_json())
         assert again == found
         return again

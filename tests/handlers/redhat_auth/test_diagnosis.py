@@ -11,7 +11,7 @@ import pytest
 from bot.core.diagnosis import Mood
 from bot.core.errors import Refused
 from bot.core.plan import Answer
-from handlers import ALERT_HANDLERS, diagnose_redhat_auth
+from handlers import ALERT_HANDLERS, diagnose_redhat_auth, open_cie
 from handlers.redhat_auth import ALERT, METRIC, QUERY
 from handlers.redhat_auth_look import seconds
 from playground.prometheus import Raw
@@ -32,6 +32,7 @@ def test_both_fail(world: Any) -> None:
     assert (found.verdict, found.mood, found.over) == ("both_failing", Mood.BAD, False)
     assert "us-south" in found.title
     assert abs(found.since - (1_900_000_000 - 40 * 60)) <= 60
+    assert found.chart.begins == found.since
     assert names(found) == ["open-cie", "contact-redhat", "escalate", "monitor"]
     filled = {"region": "us-south", "incident": "i-abc"}
     assert offers(found) == {"open-cie": filled, "contact-redhat": filled, "escalate-redhat-auth": filled}
@@ -203,17 +204,22 @@ def test_a_label_by_another_name(world: Any, alert: Callable[..., Any]) -> None:
 
 
 def test_a_cie_that_is_open_is_linked(world: Any) -> None:
-    """Once the issue is there, the next look shows it, and the button is gone."""
+    """Once the issue is there, the next look shows it; the button is gone once it is known that somebody was paged."""
     world.both_fail()
     tools = world.tools()
     tools.tracker.open("x", "y", labels=(), marker="hivekeeper/redhat-auth/cie/i-abc")
-    found = world.diagnose()
+    found = world.diagnose(without=("pager",))
     assert found.evidence[0].label == "CIE"
     assert found.evidence[0].text.endswith("/issues/1")
     assert found.title.endswith("its CIE is open")
     assert found.steps[0].text.endswith("/issues/1")
     assert "open-cie" in names(found)
     assert "open-cie" not in offers(found)
+    unpaged = world.diagnose()
+    assert "not known that PagerDuty was called" in unpaged.steps[0].text
+    assert "open-cie" in offers(unpaged)
+    world.apply(world.ask(open_cie.HANDLER, tools, region="us-south", incident="i-abc"), tools)
+    assert "open-cie" not in offers(world.diagnose(tools=tools))
     assert world.diagnose(incident="i-xyz").evidence[0].label != "CIE"
 
 
@@ -316,3 +322,18 @@ def test_alerts_that_are_left_alone(labels: dict[str, str]) -> None:
     """Other alerts, also of the same service, are not ours."""
     assert not any(all(m.fits(labels) for m in matchers) for matchers in ALERT_HANDLERS[0].matchers)
     assert not ALERT_HANDLERS[0].recognises("all quiet")
+
+
+@pytest.mark.parametrize(
+    ("text", "alarm"),
+    [
+        (f"Labels:\n - alertname = armada-deploy/{METRIC}", True),
+        (f"{METRIC}: armada-kubx-deployer has experienced 10 failures processing RedHat requests", True),
+        (f"PR 12 merged: scrape {METRIC} every 30 s", False),
+        (f"I looked at {METRIC}, that was last week's", False),
+        ("[FIRING:1] disk", False),
+    ],
+)
+def test_talk_is_no_alert(text: str, alarm: bool) -> None:
+    """A pasted alert is looked into; what people or bots write about the metric is not."""
+    assert ALERT_HANDLERS[0].recognises(text) is alarm
