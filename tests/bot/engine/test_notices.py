@@ -254,10 +254,11 @@ def test_flapping_is_one_story(answering: Any) -> None:
 
 
 def test_the_end_of_a_closed_story_opens_nothing(answering: Any) -> None:
-    """The resolved that comes after it was closed, a late delivery, and what still fires as it did."""
+    """The resolved that comes after it was closed, a late delivery, and, where a person closed it, the repeats of what
+    still fires as it did."""
     (id,) = answering.desk.notice(notice("1", alert(), alert("b")))
     answering.desk.incident_action("close", id, "U1", "close")
-    answering.now += notices.REOPEN + 1
+    answering.now += notices.REPEAT + 1
     for late in (notice("2", alert(), alert("b"), truncated=1), notice("3", alert(status="resolved", ends_at=NOW + 9))):
         assert answering.desk.notice(late) == (id,)
     assert (only(answering).state, only(answering).firing, only(answering).resolved) == (IncidentState.CLOSED, 1, 1)
