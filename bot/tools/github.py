@@ -6,7 +6,9 @@ a few more requests. Labels are no help, because GitHub drops them where the tok
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from bot.calling import GitHub
@@ -18,6 +20,7 @@ from bot.tools.calls import Service
 from bot.tools.http_answer import Answer
 
 Resolve = Callable[[SecretSource], Secret]
+LISTED = (0.2, 0.8, 2.0)  # seconds between looks for an issue that was opened just now: the list may be behind
 PAGES, PER_PAGE = 5, 100  # newest first: what was opened longer ago is not looked for
 LONGEST_ADDRESS = 300
 REFUSALS = {
@@ -71,6 +74,14 @@ class Issues:
         answer = self._repository.send("POST", once=True, json=issue)
         if answer.status != 201:
             raise self._repository.refusal(answer, "open the issue", once=True)
+        self._await_listing(marker)
+
+    def _await_listing(self, marker: str) -> None:
+        with suppress(Told):  # it is open, and that counts
+            for pause in LISTED:
+                if self.find(marker) is not None:
+                    return
+                time.sleep(pause)
 
 
 def check(settings: GitHub, resolve: Resolve) -> str:

@@ -22,6 +22,7 @@ from bot.tools.vault_kv import Document, Kv, checked
 from bot.tools.vault_login import Resolve
 from bot.tools.vault_session import VaultSession
 
+SETTLES = 10.0  # seconds until a write to version 1 without an answer is tried again: it must not land after that
 ATTEMPTS = 8  # of a check-and-set write before we say that somebody else keeps writing
 
 
@@ -116,7 +117,7 @@ class Vault:
                     old = self._saved(path, backup, old, values)
                     if self._holds(old, values):  # an earlier try of ours, whose answer came too late, lands only now
                         return
-                if self._kv.put(path, old, old.fields | {name: value.reveal() for name, value in values.items()}):
+                if self._put(path, old, values):
                     self._check_kept(path, old)
                     return
                 time.sleep(random.uniform(0, 0.05))  # noqa: S311 - only so that two writers do not keep step
@@ -162,6 +163,14 @@ class Vault:
         if moved and not self._holds(now, values):
             raise Drifted(f"Someone else is writing {path} in Vault right now.", "Nothing was changed there.")
         return now
+
+    def _put(self, path: str, old: Document, values: Mapping[str, Secret]) -> bool:
+        try:
+            return self._kv.put(path, old, old.fields | {name: value.reveal() for name, value in values.items()})
+        except Transient as error:
+            if error.unheard and old.mount.version == 1 and error.after is None:
+                error.after = SETTLES
+            raise
 
     def _check_kept(self, path: str, old: Document) -> None:
         """KV 2: is the version before our write still there? A path with `max_versions` 1 keeps none to go back to."""

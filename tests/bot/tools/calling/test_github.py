@@ -85,6 +85,18 @@ def test_a_lost_answer_is_found_out(issues: Callable[..., Issues], github: GitHu
     assert len(github.issues) == 1
 
 
+def test_a_list_that_is_behind(
+    issues: Callable[..., Issues], github: GitHubStandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub took the issue, and its list does not have it at once: it is waited for, so that who looks next finds it
+    and opens no second one; but not for ever."""
+    monkeypatch.setattr("bot.tools.github.LISTED", (0.0, 0.0, 0.0))
+    tool = issues()
+    github.lag = 2
+    open_one(tool)
+    assert (tool.find(MARKER), len(github.issues)) == (github.issues[0]["html_url"], 1)
+
+
 def test_who_was_not_heard_asks_again_later(issues: Callable[..., Issues], served: Any) -> None:
     """An issue may be opened after we gave up waiting; where nobody listens none will be, nor by listing them."""
     empty, silent = broken.answer(200, b"[]", "Content-Type: application/json"), iter([False, True])
