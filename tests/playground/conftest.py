@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from playground.child import Begin
 from playground.serve import Demo
 from playground.slack import Times
+from tests.system.zygote import zygote
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -47,8 +49,14 @@ class Person:
 
 
 @pytest.fixture(scope="module")
-def demo() -> Iterator[Demo]:
-    with Demo("127.0.0.1", 0, 1) as running:
+def begin() -> Begin:
+    """How the demo's bot is started."""
+    return zygote().begin
+
+
+@pytest.fixture(scope="module")
+def demo(begin: Begin) -> Iterator[Demo]:
+    with Demo("127.0.0.1", 0, 1, begin=begin) as running:
         running.workspace.times = Times(ack=20, trigger=20)  # a busy machine is no slow bot
         until(lambda: Person(running, "U0MIRA").state()["bot"]["connected"])
         yield running

@@ -13,10 +13,17 @@ from typing import Any
 
 import pytest
 
+from playground.child import Begin, begun
 from playground.people import ALERTS_CHANNEL, APPROVER, ASKER, NEWCOMER, ONCALL_CHANNEL
 from playground.world import ACCOUNTS, CONFIG, HANDOVER
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def begin() -> Begin:
+    """As by a person: what is told of the process is true of those that people have."""
+    return begun
 
 
 class Story:
