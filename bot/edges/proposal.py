@@ -215,7 +215,8 @@ def details_button(view: RunView, block_id: str = "more") -> Block:
 def _confirm(view: RunView) -> Block:
     given = steps(view)
     effect = [clean(title(view), 110).rstrip(".") + "."]
-    if targets := dict.fromkeys(change.target for change in (view.plan.changes if view.plan else ())):
+    changed = [change for change in (view.plan.changes if view.plan else ()) if not change.matches]
+    if targets := dict.fromkeys(change.target for change in changed):
         effect.append(f"Changes {clean(', '.join(targets), 80)}.")
     if view.plan:
         effect.append(on_failure(view.plan, given))

@@ -101,8 +101,22 @@ def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
         runs.change(conn, shop, run, [State.APPLYING], State.SUPERSEDED, who="bot", what="superseded",
                     facts={"by": new, "trouble": trouble},
                     values={"trouble": trouble, "superseded_by": new})  # fmt: skip
+        if row.standing is None:  # else nobody was told that it starts
+            runs.note(conn, shop, run, "end", text=MOVED.format(new=new), mention=_concerned(conn, row))
 
     shop.write(change)
+
+
+MOVED = (
+    "Things moved since this plan was shown, so it was not carried out. Run {new} looks anew: if something is still to be "
+    "done, its plan needs an approval of its own."
+)
+
+
+def _concerned(conn: sa.Connection, row: Any) -> tuple[str, ...]:
+    """Who asked, and who approved and believes that it runs."""
+    people = (row.asker, *(one.user for one in runs.decisions(conn, row.id) if one.verdict == "approve"))
+    return tuple(dict.fromkeys(user for user in people if ":" not in user))
 
 
 def carry_out(shop: Workshop, run: str, stage: int) -> dict[str, Any]:

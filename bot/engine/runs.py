@@ -191,7 +191,7 @@ def _view(conn: sa.Connection, shop: Workshop, row: Any) -> RunView:
         ticks=_ticks(conn, row.id) if row.answer else (),
         handed_in=_handed_in(conn, row.id) if row.answer and row.answer.get("wanted") else (),
         steps=_steps(conn, row.id),
-        decisions=_decisions(conn, row.id), approvals_needed=row.approvals_needed,
+        decisions=decisions(conn, row.id), approvals_needed=row.approvals_needed,
         approver_groups=shop.rule(row.command).approve, trouble=told(row.trouble), supersedes=row.supersedes,
         superseded_by=row.superseded_by, standing=row.standing,
         channel=place[0] if place else row.channel, ts=place[1] if place else None,
@@ -225,6 +225,7 @@ def _handed_in(conn: sa.Connection, id: str) -> tuple[HandedIn, ...]:
     )
 
 
-def _decisions(conn: sa.Connection, id: str) -> tuple[DecisionView, ...]:
+def decisions(conn: sa.Connection, id: str) -> tuple[DecisionView, ...]:
+    """Those that counted, oldest first."""
     query = sa.select(decision).where(decision.c.run == id, decision.c.accepted).order_by(decision.c.at)
     return tuple(DecisionView(user=d.user, verdict=d.verdict, at=d.at, reason=d.reason) for d in conn.execute(query))

@@ -53,10 +53,11 @@ def test_what_cannot_be_undone_is_marked_once_for_a_stage() -> None:
 
 
 def test_approving_is_asked_once_more_with_target_and_effect() -> None:
-    """The dialog names what is changed where, and is red when something cannot be undone."""
+    """The dialog names what is changed where, not what is right already, and is red when something cannot be undone."""
+    right = Change(name="m", source="a", target="sd-uhc/sandbox (other)", old="cccccccc", new="cccccccc")
     change = Change(name="n", source="a", target="sd-uhc/sandbox", old=None, new="bbbbbbbb")
     for step, style in ((Write(text="w"), "primary"), (Burn(text="w"), "danger")):
-        given_plan = plan(stages=(Stage(steps=(step,)),), changes=(change,))
+        given_plan = plan(stages=(Stage(steps=(step,)),), changes=(right, change))
         approve = next(buttons(render.run_message(run(State.PROPOSED, plan=given_plan, digest="d"))))
         assert approve["confirm"]["style"] == style
         assert "Move 2 tokens. Changes sd-uhc/sandbox." in approve["confirm"]["text"]["text"]

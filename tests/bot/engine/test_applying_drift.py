@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from bot.core.view import State
-from bot.engine import tables
+from bot.engine import messages, tables
 
 
 def test_a_premise_that_does_not_hold_makes_a_new_plan(bench: Any) -> None:
-    """Nothing is changed; the new run names the old one, asks for the same, and needs its own approval."""
+    """Nothing is changed; the new run names the old one, asks for the same, and needs its own approval. Who asked, and
+    who approved and was told that it starts, hears of that."""
     view = bench.proposal()
     bench.decide(view)
     (bench.folder / "storm").touch()
@@ -19,6 +21,10 @@ def test_a_premise_that_does_not_hold_makes_a_new_plan(bench: Any) -> None:
     assert old.state == State.SUPERSEDED
     assert "the world is calm" in old.trouble.what
     assert bench.lines() == []
+    query = sa.select(messages.message.c.note).where(messages.message.c.note.is_not(None))
+    (note,) = bench.shop.read(lambda conn: list(conn.execute(query).scalars()))
+    assert f"Run {old.superseded_by} looks anew" in note["text"]
+    assert note["mention"] == ["U1", "U2"]
     new = bench.plan(old.superseded_by)
     assert (new.state, new.supersedes, new.source, new.asker) == (State.PROPOSED, old.id, "drift", "U1")
     assert bench.apply(old.id) == old
