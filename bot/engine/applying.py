@@ -108,8 +108,8 @@ def supersede(shop: Workshop, run: str, trouble: dict[str, str]) -> None:
 
 
 MOVED = (
-    "Things moved since this plan was shown, so it was not carried out. Run {new} looks anew: if something is still to be "
-    "done, its plan needs an approval of its own."
+    "Things moved since this plan was shown, so it was not carried out. Run {new} looks anew: if something is still "
+    "to be done, its plan needs an approval of its own."
 )
 
 
