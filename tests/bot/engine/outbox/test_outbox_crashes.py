@@ -138,7 +138,9 @@ CHANNEL = {"r-1": "C1", "r-2": "C1", "r-3": "C2"}
 EVENTS = st.one_of(
     st.tuples(st.just("change"), RUNS, st.sampled_from(list(State))),
     st.tuples(st.just("note"), RUNS, st.sampled_from(["a", "b"])),
-    st.tuples(st.just("mode"), st.sampled_from(["C1", "C2"]), st.sampled_from(["ok", "down", "busy", "gone", "lost", "late"])),
+    st.tuples(
+        st.just("mode"), st.sampled_from(["C1", "C2"]), st.sampled_from(["ok", "down", "busy", "gone", "lost", "late"])
+    ),
     st.tuples(st.just("send"), st.floats(0, 40), st.none()),
     st.tuples(st.just("die"), st.sampled_from(["before", "after"]), st.floats(0, 10)),
 )
