@@ -28,7 +28,7 @@ class Controllers:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._moved: dict[str, tuple[tuple[int, ...], float]] = {}  # uid of a Deployment: how far, and since when
+        self._moved: dict[str, tuple[tuple[Any, ...], float]] = {}  # uid of a Deployment: how far, and since when
 
     def step(self) -> None:
         with self._store.lock:
@@ -208,7 +208,8 @@ class Controllers:
         stays = old and old["reason"] == "NewReplicaSetAvailable" and name in old["message"]
         if old and stays:  # pods that break later are no rollout
             return old["status"], old["reason"], old["message"]
-        far = (new["metadata"]["generation"], counts["updatedReplicas"], counts["readyReplicas"], -counts["replicas"])
+        which = new["metadata"]["uid"], new["metadata"]["generation"]
+        far = (*which, counts["updatedReplicas"], counts["readyReplicas"], -counts["replicas"])
         if uid not in self._moved or self._moved[uid][0] != far:
             self._moved[uid] = far, float(int(now))  # the real one reads it off a condition, in whole seconds
         if now - self._moved[uid][1] > deployment["spec"]["progressDeadlineSeconds"]:

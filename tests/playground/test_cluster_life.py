@@ -170,6 +170,34 @@ def test_a_rollout_that_cannot_pull_is_late(world: World) -> None:
     assert EXPIRED in world.message()
 
 
+def test_the_next_rollout_has_its_own_time(world: World) -> None:
+    """What a rollout that stalled and was taken back has lost is not held against the next one, however alike they
+    begin."""
+    world.start(replicas=2)
+    good = dict((world.cluster.get(DEPLOYMENT, "app", "team") or {})["spec"]["template"]["metadata"])
+    world.passwords["fresh"] = "expired"
+    world.change(progressDeadlineSeconds=10)
+    world.until(lambda: progress(world.status()) == "ProgressDeadlineExceeded", 15)
+    world.passwords["fresh"] = "somebody"
+    deployment = world.cluster.get(DEPLOYMENT, "app", "team") or {}
+    deployment["spec"]["template"]["metadata"] = good
+    world.cluster.put(DEPLOYMENT, deployment)
+    world.until(world.rolled)
+    generation = world.status()["observedGeneration"]
+    deployment = world.cluster.get(DEPLOYMENT, "app", "team") or {}
+    deployment["spec"]["template"]["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": "later"}
+    world.cluster.put(DEPLOYMENT, deployment)
+    seen: set[str] = set()
+
+    def rolled() -> bool:
+        if world.status()["observedGeneration"] > generation:
+            seen.add(progress(world.status()))
+        return world.rolled()
+
+    world.until(rolled)
+    assert "ProgressDeadlineExceeded" not in seen
+
+
 def test_expired_and_refreshed(world: World) -> None:
     """ErrImagePull, then ImagePullBackOff with the registry's words; the same pods run soon after a good secret is
     written, without a restart."""
