@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bot.core.errors import Transient
 from bot.core.ports import ReadTools
 from bot.core.secret import SecretRef
 from bot.core.side_by_side import each
@@ -21,13 +20,11 @@ SHARED = (
 
 
 def sessions(settings: Settings, tools: ReadTools) -> Sessions:
-    """The session of the token in each place of the settings, production's among them; without those that have none.
-    Transient when that cannot be known: a token that is shared would be spent for the others."""
+    """The session of the token in each place of the settings, production's among them; without those that have none, or
+    cannot be read now: one of them must not keep the others from being refreshed in time."""
     places = settings.places.values()
     refs = tuple(dict.fromkeys(source.ref for place in places for source in (place, place.production) if source))
     found = each(lambda ref: held(ref, tools), refs)
-    if unknown := next((one for one in found if isinstance(one, Transient)), None):
-        raise unknown
     return {ref: one.session for ref, one in zip(refs, found, strict=True) if isinstance(one, Held)}
 
 

@@ -11,6 +11,8 @@ from bot.core.errors import Refused, Unverified
 from bot.core.plan import Answer, Plan
 from handlers.offline_state import inventory
 from handlers.offline_tokens import Settings, kept_alive
+from playground.vault_answers import Answer as VaultAnswer
+from playground.vault_faults import Fault
 
 CONFIG, DAY = "sd-uhc/sandbox", 86_400.0
 
@@ -97,6 +99,18 @@ def test_one_that_fails_keeps_none_of_the_others(good: Any) -> None:
     assert "broken" in plan.warnings[0]
     with pytest.raises(Refused, match="broken"):
         good.alive(place=("broken",))
+
+
+def test_one_that_is_away_keeps_none_of_the_others(good: Any) -> None:
+    """Vault does not give one place: the rest is refreshed before its thirty days are over, and a cure goes on, too."""
+    good.ahead = 7 * DAY
+    good.more = {"away": {"path": "sd-uhc/away", "field": "token", "inside": []}}
+    good.vault.faults.add(Fault(path="sd-uhc/away", answer=VaultAnswer(503, {"errors": []})))
+    plan = good.alive()
+    assert len(plan.steps) == 1
+    assert "away" in plan.warnings[0]
+    good.put_token(good.keep("old one", good.old))
+    assert good.plan(place="ocm-ci", cure="production")
 
 
 def test_one_document_one_after_another(good: Any) -> None:
