@@ -20,6 +20,7 @@ from bot.doctor_nodes import nodes
 from bot.doctor_ocm import ocm
 from bot.doctor_people import people
 from bot.doctor_schedules import schedules
+from bot.doctor_slack import slack
 from bot.doctor_sso import realms
 from bot.doctor_vault_tokens import vault_tokens
 from bot.findings import Finding, looked
@@ -144,38 +145,6 @@ def _rights(tool: Any, need: Any) -> str:
             f"{path} lacks {', '.join(lacking)} ({need.reason}).", "Add it to the policy of the bot's role in Vault."
         )
     return f"{path}: {', '.join(need.rights)} ({need.reason})."
-
-
-def slack(parts: Parts) -> Iterator[Finding]:
-    """Is the token good, does the app have its scopes, can user groups be read?"""
-    from bot.edges.manifest import SCOPES
-    from bot.edges.membership import SlackMembership
-    from bot.tools import slack_clients
-
-    def installed() -> str:
-        client = slack_clients.web_client(parts.settings.slack, parts.bot_token)
-        team, scopes = slack_clients.installation(client)
-        lacking = [scope for scope in SCOPES if scopes and scope not in scopes]
-        if lacking:
-            told = f"the app lacks {', '.join(lacking)}."
-            raise Refused(told, "Update the app from manifest.yml and install it to the workspace again.")
-        return f"installed in {team}, with every scope."
-
-    def socket() -> str:
-        source = parts.settings.slack.app_token
-        if source is None:
-            raise Refused("Socket Mode needs an app-level token.", "Set slack.app_token, or slack.mode: http.")
-        slack_clients.open_socket(parts.settings.slack, parts.resolve(source))
-        return "Slack opens a connection for the app-level token."
-
-    before = [*looked("slack", installed)]
-    yield from before
-    if parts.settings.slack.mode == "socket":
-        yield from looked("slack socket", socket)
-    if before[0].good:
-        membership = SlackMembership(slack_clients.web_client(parts.settings.slack, parts.bot_token))
-        for name in sorted({g for group in parts.settings.groups.values() for g in group.slack_groups}):
-            yield from looked(f"slack group {name}", lambda name=name: f"{len(membership.of(name))} people.")  # type: ignore[misc]  # lambda
 
 
 def aws(parts: Parts) -> Iterator[Finding]:

@@ -109,7 +109,7 @@ def reads(client: WebClient, channel: str) -> None:
     except SlackApiError as error:
         if error.response.get("error") in ("not_in_channel", "channel_not_found"):
             told = "The bot is not in this channel, or there is no such channel."
-            raise Refused(told, "Type /invite @hivekeeper in it, or correct alerts.channels.") from None
+            raise Refused(told, "Type /invite @hivekeeper in it, or correct it in the settings.") from None
         raise _no(error, "the bot's look into a channel") from None
     except Exception as error:
         raise _no(error, "the bot's look into a channel") from None

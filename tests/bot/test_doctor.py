@@ -119,6 +119,24 @@ def test_a_swapped_token_of_slack_is_told(outside: Outside) -> None:
     assert "xoxb-" in told(outside.settings(slack=slack))["slack"].told
 
 
+def test_a_channel_that_the_bot_is_not_in_is_told(outside: Outside) -> None:
+    """Where it posts by itself: for the command line, for alarms, for a schedule. Each channel once."""
+    slack = outside.settings().slack.model_dump(mode="json", exclude_none=True) | {"channel": "C0ONE"}
+    night = {"command": "secret-consumers", "every_minutes": 60, "ask": {"path": "a/b"}, "channel": "C0GONE"}
+    more = {"inventory": {"channel": "C0GONE"}, "schedules": {"night": night}}
+    found = {finding.subject: finding for finding in doctor.examine(outside.settings(slack=slack, **more))}
+    assert (found["slack channel C0ONE"].good, found["slack channel C0GONE"].good) == (True, False)
+    assert found["slack channel C0GONE"].now
+
+
+def test_http_mode_needs_the_signing_secret(outside: Outside) -> None:
+    """Without it the bot does not start."""
+    slack = outside.settings().slack.model_dump(mode="json", exclude_none=True) | {"mode": "http"}
+    assert "signing secret" in told(outside.settings(slack=slack))["slack http"].told
+    slack["signing_secret"] = outside.secret("s", outside.canary("signing"))
+    assert told(outside.settings(slack=slack)) == {}
+
+
 def test_a_group_that_nobody_else_is_in_is_told(outside: Outside) -> None:
     """With four eyes, one approver is not enough for the plans that this approver asks for."""
     found = told(outside.settings(groups={"sre": {"users": ["U0YES"]}}))
