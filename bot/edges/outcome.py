@@ -102,8 +102,9 @@ def _now(view: RunView, failed: list[StepView]) -> str:
     told = next((t.now for t in troubles if t and t.now), "")
     if len(remedies := _remedies(failed)) > 1:
         told = f"Each has its own remedy, after its arrow. {told.removeprefix(remedies[0]).strip()}"
-    typed = code(proposal.typed(view), 200)
-    again = f"When that is mended, press the button below, or type {typed}. What is done already is left out."
+    less = view.report is not None and view.report.again is not None  # than what was typed, which may force it all
+    typed = "" if less else f", or type {code(proposal.typed(view), 200)}"
+    again = f"When that is mended, press the button below{typed}. What is done already is left out."
     return f"{mrkdwn(told, 600)} {again}".strip()
 
 

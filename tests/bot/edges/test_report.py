@@ -59,6 +59,13 @@ def test_one_button_for_what_is_missing() -> None:
         assert any(b["action_id"] == "again" for b in found) == (state == State.PARTLY)
 
 
+def test_what_was_typed_is_not_the_way_to_what_is_missing() -> None:
+    """Where the button asks for less than what was typed, nobody is told to type that once more."""
+    told = [shown(render.run_message(applied(State.PARTLY, Report(again=again)))) for again in (None, {"only": "a"})]
+    assert ["or type" in text for text in told] == [True, False]
+    assert all("press the button below" in text for text in told)
+
+
 @pytest.mark.parametrize("state", [State.PROPOSED, State.APPLYING, State.UNDONE, State.DENIED])
 def test_no_report_where_nothing_stays_changed(state: State) -> None:
     """A stored report of a run in another state is not shown as the truth of now."""
