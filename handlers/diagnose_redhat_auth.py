@@ -55,6 +55,7 @@ def answer(found: Diagnosis) -> Answer:
         notes=(*found.evidence, *chart, *found.links),
         warnings=tuple(f"{note.label}: {note.text}" for note in found.unchecked),
         checklist=found.steps,
+        chart=found.chart,
     )
 
 

@@ -31,7 +31,7 @@ def plan(ask: ForIncident, settings: Settings, tools: ReadTools) -> Plan | Answe
         subject="escalate/redhat-auth",
         ask=ask.model_dump(mode="json"),
         stages=(Stage(steps=(step,)),),
-        on_failure="stop",
+        on_failure="go_on",  # so that it is proposed also while it cannot be looked up
         notes=whom(scene, settings),
         warnings=doubts(scene),
     )

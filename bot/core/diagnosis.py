@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import Field
 
 from bot.core.alert import Alert, Matcher
+from bot.core.chart import Chart, Series
 from bot.core.checklist import Offer, RunbookStep
 from bot.core.handler import HandlerSettings
 from bot.core.plan import Note, Table
 from bot.core.ports import ReadTools
 from bot.core.value import Value
 
-__all__ = ["Offer", "RunbookStep"]  # defined elsewhere, known from here
+__all__ = ["Chart", "Offer", "RunbookStep", "Series"]  # defined elsewhere, known from here
 
 
 class Mood(StrEnum):
@@ -26,25 +27,6 @@ class Mood(StrEnum):
     WATCH = "watch"  # degraded, or over but not yet quiet long enough
     BAD = "bad"
     UNKNOWN = "unknown"  # could not be found out, which is not good
-
-
-class Series(Value):
-    """One line of a chart: (seconds since the epoch, value) in order of time; None is a gap."""
-
-    name: str
-    points: tuple[tuple[float, float | None], ...]
-    bad: bool = False
-
-
-class Chart(Value):
-    """A picture as data; an edge draws it. `alt` says in words what it shows, with the numbers."""
-
-    title: str
-    unit: str
-    series: tuple[Series, ...]
-    begins: float | None = None  # the incident's start, marked
-    threshold: float | None = None
-    alt: str
 
 
 class Diagnosis(Value):

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializeAsAny
 
+from bot.core.chart import Chart
 from bot.core.checklist import Offer, RunbookStep
 from bot.core.handing_in import Wanted
 from bot.core.ports import ReadTools, Tools
@@ -155,8 +156,9 @@ class Table(Value):
 
 class Answer(Value):
     """What a command that changes nothing has found. `text` lines are plain text. `checklist`: what people do now, to
-    be ticked one by one. `offers`: buttons for what may come next. `wanted`: secrets it asks people for. `quiet`: all
-    is well, so nothing is posted when only a schedule asked."""
+    be ticked one by one. `offers`: buttons for what may come next. `wanted`: secrets it asks people for. `chart`: a
+    picture for its thread, which is not stored with it. `quiet`: all is well, so nothing is posted when only a schedule
+    asked."""
 
     command: str
     title: Annotated[str, Field(min_length=1, max_length=150)]
@@ -167,6 +169,7 @@ class Answer(Value):
     checklist: tuple[RunbookStep, ...] = ()
     offers: tuple[Offer, ...] = ()
     wanted: tuple[Wanted, ...] = ()
+    chart: Chart | None = None
     quiet: bool = False
 
 

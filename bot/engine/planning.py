@@ -12,7 +12,7 @@ from bot.core.plan import Answer, Note, Plan
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from bot.core.view import State
-from bot.engine import runs, standing, steps
+from bot.engine import outbox, runs, standing, steps
 from bot.engine.durable import Checkpoint, Halt
 from bot.engine.tables import decision
 from bot.engine.workshop import Failed, Workshop, failure
@@ -99,7 +99,7 @@ def _answer(
     shop: Workshop, row: Any, answer: Answer, plan: Plan | None = None,
     already: frozenset[tuple[int, int]] = frozenset(),
 ) -> None:  # fmt: skip
-    values: dict[str, Any] = {"answer": answer.model_dump(mode="json")}
+    values: dict[str, Any] = {"answer": answer.model_dump(mode="json", exclude={"chart"})}
     if plan is not None:
         values |= {"plan": plan.model_dump(mode="json"), "digest": plan.digest}
 
@@ -108,6 +108,8 @@ def _answer(
                                facts={"title": answer.title}, values=values)  # fmt: skip
         if answered and plan is not None:
             steps.propose(conn, row.id, plan, already)
+        if answered and answer.chart and row.channel and not answer.quiet:
+            outbox.chart(conn, run=row.id, document=answer.chart.model_dump(mode="json"), due=shop.clock())
 
     shop.write(change)
 

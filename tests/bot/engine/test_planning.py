@@ -6,12 +6,14 @@ import threading
 from typing import Any, ClassVar, Literal
 
 import pytest
+import sqlalchemy as sa
 
+from bot.core.chart import Chart, Series
 from bot.core.errors import Refused
 from bot.core.intake import Request
-from bot.core.plan import Plan, Stage, Step
+from bot.core.plan import Answer, Plan, Stage, Step
 from bot.core.view import State, StepState
-from bot.engine import planning, runs
+from bot.engine import messages, planning, runs
 from bot.engine.workshop import Patience
 
 
@@ -50,6 +52,20 @@ def test_planning_twice_proposes_once(bench: Any) -> None:
     bench.plan(view.id)
     assert bench.see(view.id).revision == view.revision
     assert bench.audited().count("proposed") == 1
+
+
+def test_an_answers_picture_goes_into_its_thread(bench: Any) -> None:
+    """Once, and it is not kept in the run's row."""
+    picture = Chart(
+        title="Logins", unit="samples", series=(Series(name="failed", points=((1.0, 2.0),)),), alt="2 failed"
+    )
+    bench.with_handler(plan=lambda *_: Answer(command="world", title="Seen", chart=picture))
+    id = bench.ask()
+    for _ in range(2):
+        assert bench.plan(id).answer.chart is None
+    query = sa.select(messages.message).where(messages.message.c.slot == messages.CHART)
+    (row,) = bench.shop.read(lambda conn: list(conn.execute(query)))
+    assert (row.run, row.wanted, row.channel, Chart.model_validate(row.note)) == (id, 1, None, picture)
 
 
 def test_what_is_done_already_is_marked(bench: Any) -> None:

@@ -266,6 +266,7 @@ def test_by_hand(world: Any) -> None:
         "open-cie", "contact-redhat", "escalate-redhat-auth", None,
     ]  # fmt: skip
     assert found.checklist[0].offer.ask == {"region": "eu-de"}
+    assert {line.name for line in found.chart.series} == {"jwt failed", "token failed"}
     (_, over) = world.prometheus["eu-de"].log
     assert float(over["end"]) - float(over["start"]) == pytest.approx(5400)
 
