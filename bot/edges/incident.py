@@ -55,7 +55,8 @@ def story(view: IncidentView) -> str:
     """The whole of it in two sentences: the notification text."""
     found, (_, word) = view.diagnosis, _sign(view)
     since = f"{_began(found)} {utc(found.since)}" if found and found.since is not None else ""
-    first = f"{word}: {notice(_about(view), 200).rstrip('.')}{since}; {_goes_on(view).lower()}."
+    then = " at the last look" if view.state is IncidentState.CLOSED and found else ""
+    first = f"{word}: {notice(_about(view), 200).rstrip('.')}{since}; {_goes_on(view).lower()}{then}."
     reason = notice(found.reason[0], 500) if found and found.reason else ""
     trouble = notice(f"The last look failed: {view.trouble.what}", 400) if view.trouble else ""
     return " ".join(filter(None, [first, trouble, reason, notice(f"Incident {view.id}.", 80)]))

@@ -73,8 +73,15 @@ def _take(conn: sa.Connection, shop: Workshop, row: Any, press: Press) -> tuple[
     if row.owner == press.user:
         return True, "You are on it already."
     incidents.change(conn, shop, row.id, {"owner": press.user})
+    if row.owner:
+        incidents.note(
+            conn, shop, row.id, "taken", "Somebody else has taken this over; the message says who.", row.owner
+        )
     _audit(conn, shop, press, "incident_taken", {"before": row.owner})
-    return True, "You are on it; the message says so."
+    return (
+        True,
+        "You have taken it over; who was on it is told." if row.owner else "You are on it; the message says so.",
+    )
 
 
 def _tick(conn: sa.Connection, shop: Workshop, row: Any, press: Press) -> tuple[bool, str]:

@@ -96,11 +96,12 @@ def show(conn: sa.Connection, shop: Workshop, id: str) -> None:
         outbox.want(conn, run=id, revision=row.revision, channel=row.channel, thread=row.thread, due=due)
 
 
-def note(conn: sa.Connection, shop: Workshop, id: str, name: str, text: str) -> None:
-    """A line in the incident's thread, once for each of its revisions; nothing if it is shown nowhere."""
+def note(conn: sa.Connection, shop: Workshop, id: str, name: str, text: str, *mention: str) -> None:
+    """A line in the incident's thread, for these people, once for each of its revisions; nothing if it is shown
+    nowhere."""
     row = conn.execute(sa.select(incident.c.channel, incident.c.revision).where(incident.c.id == id)).one()
     if row.channel:
-        outbox.note(conn, run=id, name=f"{name}-{row.revision}", text=text, mention=(), due=shop.clock())
+        outbox.note(conn, run=id, name=f"{name}-{row.revision}", text=text, mention=mention, due=shop.clock())
 
 
 def run_moved(conn: sa.Connection, shop: Workshop, id: str, *, ended: bool) -> None:

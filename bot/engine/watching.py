@@ -129,7 +129,7 @@ def close(conn: sa.Connection, shop: Workshop, id: str, *still: sa.ColumnElement
     }  # fmt: skip
     if not incidents.change(conn, shop, id, values, incident.c.state != CLOSED, *still):
         return False
-    incidents.note(conn, shop, id, "closed", text)
+    incidents.note(conn, shop, id, "closed", text, *([who] if who != "bot" else []))
     audit.append(conn, who=who, what="incident_closed", run=id, facts={"told": text}, at=now)
     return True
 

@@ -101,6 +101,13 @@ def test_the_notification_of_an_end_says_when_it_began() -> None:
     assert told.startswith("Over: Logins work again; it began 2030-03-17 16:16 UTC; nothing is failing now.")
 
 
+def test_of_what_is_closed_nobody_says_that_it_still_fails() -> None:
+    """Nobody looks any more, so what is known is of the last look."""
+    told = render.incident_message(also(state=IncidentState.CLOSED, closed_at=NOW)).text
+    assert told.startswith("Closed: ")
+    assert "; still failing at the last look." in told
+
+
 def test_what_began_before_all_that_was_read() -> None:
     """The begin of what was read is not told as the begin of the trouble."""
     message = render.incident_message(also(diagnosis=BOTH.model_copy(update={"earlier": True})))

@@ -25,8 +25,10 @@ def test_somebody_takes_it(story: Any) -> None:
     assert story.desk.incident_action("k1", id, "U1", "take") == first
     assert story.desk.incident_action("k2", id, "U1", "take").told == "You are on it already."
     assert story.view.revision == revision
-    story.desk.incident_action("k3", id, "U2", "take")
+    assert "taken it over" in story.desk.incident_action("k3", id, "U2", "take").told
     assert story.view.owner == "U2"
+    (told,) = [row.note for row in story.row(messages.message, run=id) if row.slot.startswith("note-")]
+    assert (told["mention"], "taken this over" in told["text"]) == (["U1"], True), "two people on it know of each other"
     assert story.desk.incident_action("k1", id, "U1", "take") == first
     assert story.view.owner == "U2"
     assert story.bench.audited().count("incident_taken") == 2
@@ -58,6 +60,8 @@ def test_somebody_closes_it(story: Any) -> None:
     """Told in the thread; after that there is nothing to take, look at or close."""
     id = story.hear()
     assert story.desk.incident_action("k1", id, "U1", "close").told == "Closed."
+    (told,) = [row.note for row in story.row(messages.message, run=id) if row.slot.startswith("note-")]
+    assert told["mention"] == ["U1"], "it is said who"
     assert story.view.state == IncidentState.CLOSED
     assert story.notes() == ["Closed by hand. It was never looked into. Alerts: 1 firing, 0 resolved."]
     for action in ("take", "look", "close"):
