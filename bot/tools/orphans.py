@@ -52,7 +52,7 @@ class Watch:
     """Thread-safe. Its process starts with the first program; one that was killed is started anew and told all."""
 
     def __init__(self) -> None:
-        self._mark = secrets.token_hex(8)
+        self._mark = ""  # made at the first program: processes that are forked before have one each, and not one mark
         self._lock = threading.Lock()
         self._groups: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
@@ -74,6 +74,7 @@ class Watch:
     def _tell(self, sign: str, group: int) -> None:
         """Without a watch, which a system short of processes may not give, programs run all the same."""
         with self._lock, suppress(OSError):
+            self._mark = self._mark or secrets.token_hex(8)
             (self._groups.add if sign == "+" else self._groups.discard)(group)
             news = [f"{sign}{group}"]
             if self._process is None or self._process.poll() is not None:

@@ -232,3 +232,22 @@ def test_a_watch_that_was_killed_is_set_up_again(tmp_path: Path) -> None:
     assert sleepers[1].poll() is None
     sleepers[1].kill()
     sleepers[1].wait()
+
+
+FORKING = """
+import os
+from bot.tools.orphans import MARK, watch
+ours, theirs = os.pipe()
+for _ in range(2):
+    if os.fork() == 0:
+        os.write(theirs, watch.marked({})[MARK].encode() + b" ")
+        os._exit(0)
+os.wait(), os.wait()
+print(len(set(os.read(ours, 1000).split())))
+"""
+
+
+def test_processes_forked_from_one_end_only_their_own_programs() -> None:
+    """Each has a mark of its own: what one's watch ends when it dies is none of the other's."""
+    done = subprocess.run([sys.executable, "-c", FORKING], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "2\n"
