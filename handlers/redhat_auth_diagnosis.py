@@ -8,7 +8,7 @@ from bot.core.diagnosis import Diagnosis, Mood, Offer, RunbookStep, Subject
 from bot.core.errors import Told
 from bot.core.plan import Note
 from bot.core.ports import ReadTools
-from handlers.redhat_auth import QUERY, RUNBOOK, ForIncident, Settings, marker
+from handlers.redhat_auth import HOUR, QUERY, RUNBOOK, ForIncident, Settings, marker
 from handlers.redhat_auth_course import clock
 from handlers.redhat_auth_look import Scene, attempt, by_hand, look
 from handlers.redhat_auth_picture import chart, shares, table
@@ -145,9 +145,11 @@ def _page(page: Any) -> str:
 def links(scene: Scene, settings: Settings, tools: ReadTools) -> tuple[Note, ...]:
     """Addresses from the settings; an alert's own are not among them."""
     found = []
+    read = scene.worst.evidence
+    hours = settings.hours if read.begins is None else (read.now - read.begins) / HOUR  # the same as the picture's
     if scene.worst.region in tools.prometheus.regions():
         try:
-            where = tools.prometheus.link(scene.worst.region, QUERY, hours=settings.hours)
+            where = tools.prometheus.link(scene.worst.region, QUERY, hours=hours)
             found.append(Note(label=f"The query in {scene.worst.region}", text=where))
         except Told:
             pass  # the link is a convenience; what could not be read is told already

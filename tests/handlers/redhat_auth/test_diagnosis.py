@@ -278,6 +278,7 @@ def test_since_when_is_looked_for(world: Any) -> None:
     found = world.diagnose()
     assert (found.since, found.earlier) == (pytest.approx(1_900_000_000 - 600 * 60, abs=240), False)
     assert any("jwt 100%, 100%, 100%, 100%; token 0%" in note.text for note in found.evidence)
+    assert "g0.range_input=24h" in found.links[0].text, "the link shows what the picture does"
     asked = world.ask(diagnose_redhat_auth.HANDLER, region="us-south", since="90m")
     assert asked.text[1].startswith("Since before ")
     world.happened("jwt", "failed", 300, since=2000)
