@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import importlib.util
-import os
-import pwd
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +13,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
-
-from playground.broken import unused_port
 
 
 def loaded(name: str) -> ModuleType:
@@ -139,42 +130,3 @@ def unsealed(text: str, cipher: Fernet) -> str:
         return base64.b64decode(text, validate=True).decode("latin-1") if len(text) > 16 else ""
     except ValueError:
         return ""
-
-
-def unprivileged() -> None:
-    """In the child: PostgreSQL refuses root, and dies with the test."""
-    if os.getuid() == 0:
-        nobody = pwd.getpwnam("nobody")
-        os.setgid(nobody.pw_gid)
-        os.setuid(nobody.pw_uid)
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
-    """The address of a PostgreSQL of our own."""
-    initdb, postgres = server_binary("initdb"), server_binary("postgres")
-    folder, port = Path(tempfile.mkdtemp(prefix="hk-pg-")), unused_port()
-    if os.getuid() == 0:
-        shutil.chown(folder, "nobody")
-    arguments = [
-        initdb,
-        "-D",
-        str(folder / "d"),
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--locale=C",
-        "--no-sync",
-    ]
-    subprocess.run(arguments, preexec_fn=unprivileged, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "shared_buffers=32MB"]
-    command = [postgres, "-D", str(folder / "d"), "-p", str(port), *(word for o in options for word in ("-c", o))]
-    server = subprocess.Popen(command, preexec_fn=unprivileged, stderr=subprocess.DEVNULL, cwd="/")  # noqa: PLW1509 - the child sets its own ids and dies with us
-    yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
-    server.send_signal(signal.SIGINT)
-    server.wait(20)
-    shutil.rmtree(folder)
