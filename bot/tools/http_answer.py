@@ -89,10 +89,15 @@ def twice(seconds: float, look: Callable[[float], Answer]) -> Answer:
 
 def within(seconds: float, look: Callable[[float], Answer]) -> Answer:
     """Not longer than that, whatever hangs: name resolution cannot be hurried, and a header may come byte by byte. What
-    is late is left to end by itself."""
+    is late is left to end by itself, and not begun."""
     answers: list[Answer] = []
     began = time.monotonic()
-    thread = threading.Thread(target=lambda: answers.append(look(seconds)), daemon=True, name="look")
+
+    def work() -> None:
+        if time.monotonic() - began < seconds:
+            answers.append(look(seconds))
+
+    thread = threading.Thread(target=work, daemon=True, name="look")
     thread.start()
     thread.join(seconds)
     return answers[0] if answers else Answer("timeout", latency=time.monotonic() - began)
