@@ -223,6 +223,10 @@ def alerts(parts: Parts) -> Iterator[Finding]:
     if not given and not channels:
         told = "none come in: neither a key under webhooks nor a channel under alerts.channels is set."
         yield Finding(subject="alerts", good=None, told=told)
+    if given and (unseen := _unseen(parts)):
+        told = f"incidents of {', '.join(unseen)} that come by webhook are shown nowhere."
+        now = "Set slack.channel, or alerts.handlers.<name>.channel."
+        yield Finding(subject="alerts", good=False, told=told, now=now)
 
     def keys(name: str) -> str:
         checks[name](tuple(parts.resolve(source) for source in given[name]))
@@ -236,6 +240,13 @@ def alerts(parts: Parts) -> Iterator[Finding]:
         yield from looked(f"webhook {name}", lambda name=name: keys(name))  # type: ignore[misc]  # lambda
     for channel in channels:
         yield from looked(f"alert channel {channel}", lambda channel=channel: reads(channel))  # type: ignore[misc]  # lambda
+
+
+def _unseen(parts: Parts) -> tuple[str, ...]:
+    """Alert handlers whose incidents have no channel of their own."""
+    routes = parts.settings.alerts.handlers
+    named = {name for name, route in routes.items() if route.channel}
+    return () if parts.settings.slack.channel else tuple(name for name in parts.alert_handlers if name not in named)
 
 
 def callers(parts: Parts) -> Iterator[Finding]:

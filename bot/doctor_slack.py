@@ -55,7 +55,8 @@ def _channels(parts: Parts) -> Iterator[Finding]:
     from bot.tools import slack_clients
 
     settings = parts.settings
-    named = (settings.slack.channel, settings.inventory.channel, *(one.channel for one in settings.schedules.values()))
+    named = (settings.slack.channel, settings.inventory.channel, *(one.channel for one in settings.schedules.values()),
+             *(one.channel for one in settings.alerts.handlers.values()))  # fmt: skip
     client = slack_clients.web_client(settings.slack, parts.bot_token)
 
     def joined(channel: str) -> str:

@@ -120,13 +120,15 @@ def test_a_swapped_token_of_slack_is_told(outside: Outside) -> None:
 
 
 def test_a_channel_that_the_bot_is_not_in_is_told(outside: Outside) -> None:
-    """Where it posts by itself: for the command line, for alarms, for a schedule. Each channel once."""
+    """Where it posts by itself: for the command line, for alarms, for a schedule, for an alert. Each channel once."""
     slack = outside.settings().slack.model_dump(mode="json", exclude_none=True) | {"channel": "C0ONE"}
     night = {"command": "secret-consumers", "every_minutes": 60, "ask": {"path": "a/b"}, "channel": "C0GONE"}
-    more = {"inventory": {"channel": "C0GONE"}, "schedules": {"night": night}}
+    alerts = {"handlers": {"redhat-auth": {"channel": "C0AWAY"}}}
+    more = {"inventory": {"channel": "C0GONE"}, "schedules": {"night": night}, "alerts": alerts}
     found = {finding.subject: finding for finding in doctor.examine(outside.settings(slack=slack, **more))}
     assert (found["slack channel C0ONE"].good, found["slack channel C0GONE"].good) == (True, False)
     assert found["slack channel C0GONE"].now
+    assert found["slack channel C0AWAY"].good is False
 
 
 def test_http_mode_needs_the_signing_secret(outside: Outside) -> None:

@@ -51,7 +51,7 @@ class Outside:
     def parts(self, **changed: Any) -> Parts:
         pager, github, cases, slack = self.urls
         made = {
-            "slack": {"api_url": f"{slack}/api/", "bot_token": self.secret("bot")},
+            "slack": {"api_url": f"{slack}/api/", "bot_token": self.secret("bot"), "channel": "C0IN"},
             "pagerduty": {"routing_key": self.secret("routing"), "api_token": self.secret("api"), "api_address": pager},
             "github": {"repository": "example/incidents", "token": self.secret("token"), "address": github},
             "redhat_support": {"offline_token": self.secret("offline"), "account": "6525254", "address": cases,
@@ -79,6 +79,16 @@ def test_all_is_well(outside: Outside) -> None:
         "webhook alertmanager": True, "pagerduty": True, "github": True, "redhat_support": True, "cie_webhook": True,
     }  # fmt: skip
     assert outside.pager.events == outside.github.issues == outside.cases.cases == []
+
+
+def test_incidents_that_nobody_would_see_are_told(outside: Outside) -> None:
+    """By webhook there is no thread to answer in: without a channel for them, an alert would be taken in silence."""
+    slack = {"bot_token": outside.secret("bot")}
+    found = findings(outside.parts(slack=slack))["alerts"]
+    assert (found.good, "redhat-auth" in found.told, "slack.channel" in found.now) == (False, True, True)
+    routed = findings(outside.parts(slack=slack, alerts={"handlers": {"redhat-auth": {"channel": "C0IN"}}}))["alerts"]
+    assert "redhat-auth" not in routed.told
+    assert "alerts" not in findings(outside.parts(slack=slack, webhooks={}, alerts={"channels": ["C0IN"]}))
 
 
 def test_what_cannot_be_seen_is_not_called_good(outside: Outside) -> None:
