@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.applications import Starlette
@@ -13,7 +13,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from bot.core.errors import Refused
+from bot.core.registry import Outcome, Pull
 from bot.tools.registries import AskedRegistries
+from handlers.pull_secret_compare import rejected
 from playground import kubernetes_kinds as kinds
 
 OCM, BASIC, BEARER, OTHER = "cloud.openshift.com", "registry.example.com", "quay.example.com", "mirror.example.com:5000"
@@ -27,6 +29,13 @@ def test_a_login_that_is_refused(world: Any) -> None:
     row = world.answer("check", "one").table.rows[0]
     assert row[-1] == f"1 login accepted, refused by {BASIC}"
     assert world.writes() == []
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_which_answers_of_a_registry_refuse(outcome: Any) -> None:
+    """That the login is wrong, has expired or may not pull; all else says nothing of the login."""
+    refusal = rejected("one", ((BASIC, Pull(outcome=outcome, told="So it says.")),))
+    assert (refusal is not None) == (outcome in ("unauthorized", "expired", "denied"))
 
 
 def test_a_login_that_cannot_be_tried(world: Any) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bot.core.errors import Told
 from bot.core.plan import RunRef
-from handlers.pull_secret_pools import Pool
+from handlers.pull_secret_pools import Pool, read
 from handlers.pull_secret_steps import Sync, WatchPools
 
 BEARER = "quay.example.com"
@@ -63,6 +63,14 @@ def test_the_cluster_is_away_while_it_is_watched(world: Any) -> None:
     world.clusters["one"].heal()
     watch.do(world.tools, ref)
     assert watch.done(world.read_tools)
+
+
+def test_one_machine_that_cannot_is_enough() -> None:
+    """The operator counts it before it calls the pool degraded."""
+    assert read(
+        {"status": {"degradedMachineCount": 1, "conditions": [{"type": "Degraded", "status": "False"}]}}
+    ).degraded
+    assert not read({"status": {"degradedMachineCount": 0}}).degraded
 
 
 @pytest.mark.parametrize(
