@@ -91,6 +91,24 @@ def test_a_failure_at_any_operation_leaves_the_old_token(old: Any, service: Any,
     assert old_token_stands(old, drafts=left)
 
 
+@pytest.mark.parametrize("kind", ["owner", "link", "gone"])
+def test_what_takes_the_place_of_a_file_that_was_just_named_is_seen(old: Any, service: Any, kind: str) -> None:
+    """The last look is at what really stands there: another's file of the same size, a link, or nothing is no success."""
+    path = old.tokens[0]
+
+    def swap() -> None:
+        if kind == "gone":
+            old.node.files.pop(path, None)
+        elif kind == "link":
+            old.node.link(path, "/etc/passwd", owner=666)
+        else:
+            old.node.files[path].owner = 666
+
+    old.node.changed = swap
+    told = failure(old, service)
+    assert ("thrown away" if kind == "gone" else "of UID 666") in told.what
+
+
 def test_a_connection_cut_in_mid_write_leaves_the_old_token(old: Any, service: Any) -> None:
     """Ten bytes came through: no file under a final name is partial, and the next push puts the token there."""
     old.node.cut_after = 10
