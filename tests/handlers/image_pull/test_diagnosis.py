@@ -150,3 +150,15 @@ def test_named_by_the_account_only(world: Any) -> None:
     found = world.ask()
     assert world.verdict(found) == "not_referenced"
     assert "get none from their service account default" in found.text[1]
+
+
+def test_two_logins_for_one_registry(world: Any) -> None:
+    """A node tries one after the other: of two that are not taken only one has ended by our dates, so they are told to
+    be refused; and as soon as the second one pulls, the first is no trouble."""
+    world.secret(world.user("nobody knows"), registry=ECR, expires_at="2026-01-01T00:00:00Z")
+    world.secret(world.user("nobody knows"), name="second")
+    world.users.clear()
+    world.deploy(pull=("ecr-secret", "second"))
+    assert world.verdict(world.ask()) == "login_refused"
+    world.secret(world.user(), name="second")
+    assert world.verdict(world.ask()) == "tries_again"
