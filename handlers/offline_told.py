@@ -23,6 +23,7 @@ def which(cure: str, settings: Settings, tools: ReadTools) -> Answer:
     return Answer(
         command=CURE,
         title="Which offline token?",
+        text=("The states go by age and by what earlier runs were told; none was tried for this.",),
         table=Table(head=("place", "state", "why"), rows=tuple((one.name, one.state, one.told) for one in found)),
         offers=tuple(
             Offer(label=f"Fix {one.name}"[:75], command=CURE, ask={"place": one.name, "cure": cure})

@@ -213,6 +213,7 @@ def test_which_place(world: Any) -> None:
     answer = world.answer(cure="hand")
     assert [offer.ask["place"] for offer in answer.offers] == ["other", "ocm-ci"]
     assert {offer.ask["cure"] for offer in answer.offers} == {"hand"}
+    assert "none was tried" in answer.text[0], "fresh is no verdict"
 
 
 def test_a_hostile_claim_is_only_shown(world: Any) -> None:
