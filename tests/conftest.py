@@ -52,7 +52,7 @@ def _compile_once(connection: sa.Connection) -> None:
 
 
 # Looking for garbage was a fifth of the tests' time: it is looked for less often, and not among what stays to the end.
-gc.set_threshold(50_000, 20, 20)
+gc.disable()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -63,8 +63,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     Modules that take long come first: short ones fill up what is left of each worker's time at the end."""
     names = ("contracts", "playground", "bot/tools/nodes", "bot/tools/aws", "bot/cli/test_propose.py")
     about_servers = [Path(__file__).parent / name for name in names]
+    modules = {
+        path
+        for path in {item.path for item in items}
+        if path.stem.endswith("faults") or any(path.is_relative_to(folder) for folder in about_servers)
+    }
     for item in items:
-        if item.path.stem.endswith("faults") or any(item.path.is_relative_to(folder) for folder in about_servers):
+        if item.path in modules:
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "system" not in item.path.parts))
@@ -73,6 +78,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What was imported and collected stays."""
     gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    gc.enable()
 
 
 class Canary:
@@ -129,15 +136,11 @@ def needles(word: str) -> list[bytes]:
 
 def _processes() -> Iterator[tuple[str, bytes]]:
     """Arguments of every process that is younger than these tests, and the environment of this one's descendants."""
-    children = _descendants(os.getpid())
-    for pid in _pids():
+    pids = [int(name) for name in os.listdir("/proc") if name.isdecimal() and name not in OLDER]
+    for pid in pids:
         yield f"arguments of process {pid}", _of_process(pid, "cmdline")
-    for pid in children:
+    for pid in _descendants(os.getpid(), pids):
         yield f"environment of process {pid}", _of_process(pid, "environ")
-
-
-def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdecimal() and name not in OLDER]
 
 
 OLDER = frozenset(os.listdir("/proc"))  # these ran before any secret was made up
@@ -152,9 +155,9 @@ def _of_process(pid: int, file: str) -> bytes:
         return b""
 
 
-def _descendants(root: int) -> set[int]:
+def _descendants(root: int, pids: list[int]) -> set[int]:
     parents: dict[int, int] = {}
-    for pid in _pids():
+    for pid in pids:
         if told := _of_process(pid, "stat"):
             parents[pid] = int(told.rsplit(b")", 1)[1].split()[1])
     found = {root}

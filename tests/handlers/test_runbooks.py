@@ -88,8 +88,9 @@ def test_the_example_settings() -> None:
 def test_the_example_is_the_default() -> None:
     """But for places, environments and clusters, which are everybody's own, the example shows the defaults of the code,
     so it cannot go stale."""
+    commands = load(EXAMPLE).commands
     for handler in HANDLERS:
-        shown = handler.settings.model_validate(load(EXAMPLE).commands[handler.name].settings).model_dump()
+        shown = handler.settings.model_validate(commands[handler.name].settings).model_dump()
         default = handler.settings().model_dump()
         for accounts in (shown.get("accounts", ()), default.get("accounts", ())):
             for account in accounts:
