@@ -41,7 +41,8 @@ SAID = {
 class CondorStandIn:
     """`schedds`: collector to names; one that is not there does not answer. `trouble`: by schedd or service, a key of
     `SAID`, "hangs", or "lingers" once it has stored the token. `runs`: what was started, each with `program`,
-    `arguments` and `environment`. `stored`: schedd to the services whose token it has. `path`: what to set PATH to."""
+    `arguments`, `environment` and the token files that it `found`. `stored`: schedd to the services whose token it has.
+    `path`: what to set PATH to."""
 
     def __init__(self, folder: Path, *, token: str = "hvs.stand-in", storer: str = "condor_vault_storer") -> None:
         self._folder = folder
@@ -129,9 +130,10 @@ def status(folder: str) -> None:
 
 
 def _started(folder: str) -> dict[str, Any]:
-    run = {"program": Path(sys.argv[0]).name, "arguments": sys.argv[1:], "environment": dict(os.environ)}
-    _append(Path(folder, "runs.jsonl"), run)
     read: dict[str, Any] = json.loads(Path(folder, "pool.json").read_text())
+    run = {"program": Path(sys.argv[0]).name, "arguments": sys.argv[1:], "environment": dict(os.environ),
+           "found": sorted(os.listdir(read["tokens"]))}  # fmt: skip
+    _append(Path(folder, "runs.jsonl"), run)
     return read
 
 

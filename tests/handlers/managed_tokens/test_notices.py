@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from bot.core.errors import Refused, Transient
 from bot.core.plan import RunRef
 from handlers.managed_mail import TOLD, TellPeople
@@ -79,6 +81,20 @@ def test_what_was_sent_is_not_sent_again_by_a_step_that_is_carried_out_again(sce
     step = TellPeople(services=("dune_pro",))
     step.do(scene.tools, RunRef(id="run-2"))
     assert len(scene.grid.mails) == 2
+
+
+def test_the_tries_of_one_run_are_one_error(scene: Any) -> None:
+    """A step that is tried again, by patience or after a crash, counts once; the next run counts anew."""
+    scene.grid.broken[NODE] = AWAY
+    plan = scene.plan(HANDLER, service=["dune_pro"])
+    push = next(step for _, _, step in plan.steps if getattr(step, "where", "") == NODE and step.kind == "tokens.push")
+    scene.apply(plan, until="tokens.store")
+    counted = []
+    for run in ("one", "one", "one", "two"):
+        with pytest.raises(Transient):
+            push.do(scene.tools, RunRef(id=run))
+        counted.append(scene.tools.records.get("tokens.trouble", f"push:{NODE}").value["errors"])
+    assert counted == [1, 1, 1, 2]
 
 
 def test_a_trouble_that_lasts_is_told_once_a_day(scene: Any) -> None:

@@ -163,11 +163,12 @@ def test_what_is_planted_is_neither_read_nor_written(
 
 
 def test_what_an_earlier_run_left_does_no_harm(credds: Any, pool: CondorStandIn, service: Service) -> None:
-    """Files of the bot's own user are removed, before and after."""
+    """The program finds no token of the service, which it would take instead of a fresh one; afterwards all are gone."""
     for name in ("vt_u{}", "vt_u{}-dune_production"):
         (pool.tokens / name.format(os.geteuid())).write_text("old")
     credds().store(service, A)
     assert pool.stored == {A: ["dune_production"]}
+    assert f"vt_u{os.geteuid()}-dune_production" not in pool.runs[0]["found"]
     assert [*pool.tokens.iterdir()] == []
 
 
