@@ -136,7 +136,7 @@ JSON = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dicti
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), JSON))
-@hypothesis.settings(max_examples=80, deadline=None)
+@hypothesis.settings(max_examples=hypothesis.settings.default.max_examples * 4 // 5, deadline=None)
 def test_any_answer_can_be_read(document: dict[str, Any]) -> None:
     """Whatever shape Jenkins's JSON has, it is read, and nothing without our marker or our user is ours."""
     known = Jenkins(address="https://ci.example.com", user="hivekeeper", token=FromEnv(env="NONE"))
