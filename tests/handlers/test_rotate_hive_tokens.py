@@ -80,6 +80,8 @@ def test_only_one(world: Any) -> None:
     assert held[FRONTEND.handover_field] == world.new["hive-frontend"]
     assert held[OPERATOR.handover_field] == world.old["aws-account-operator"]
     assert world.config() == world.text(world.new["hive-frontend"], world.old["aws-account-operator"])
+    (proof,) = world.plan().stages[-1].steps  # of what is right already, nothing is proven again
+    assert proof.subject.endswith(":aws-account-operator-client")
 
 
 @pytest.mark.parametrize("world", [1], indirect=True)

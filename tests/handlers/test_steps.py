@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bot.core.errors import Drifted, Transient, Unverified
 from bot.core.plan import RunRef
-from bot.core.secret import SecretRef
+from bot.core.secret import Secret, SecretRef
+from bot.tools.documents import Base64Yaml
 from handlers.hive_tokens import HIVE_FRONTEND as FRONTEND
 from handlers.steps import Copy, FieldIs, listed, shown
 from playground import tokens
@@ -110,6 +113,23 @@ def test_a_target_that_changed(world: Any, canary: Any) -> None:
             plan.steps[place][2].do(world.tools, world.run)
     world.undo(plan)
     assert world.snapshot() == changed
+
+
+def test_a_document_that_would_become_another_than_approved_is_not_written(world: Any) -> None:
+    """Code of another version may put values in otherwise, with the same values in it: then nothing is written."""
+    plan = world.plan()
+    world.apply(plan, 1)
+    before = world.snapshot()
+
+    class Otherwise(Base64Yaml):
+        def replace(self, document: Secret, values: Any) -> Secret:
+            made = base64.b64decode(super().replace(document, values).reveal())
+            return Secret(base64.b64encode(made + b"# tidied\n").decode())
+
+    tools = replace(world.tools, documents=Otherwise())
+    with pytest.raises(Drifted, match="would not become what was approved"):
+        plan.steps[1][2].do(tools, world.run)
+    assert world.snapshot() == before
 
 
 def test_undo_leaves_a_field_that_somebody_else_set(world: Any, canary: Any) -> None:

@@ -259,6 +259,19 @@ def test_someone_else_writing_the_same_field_in_kv1_is_drift(stand_in: VaultStan
     assert stand_in.get(PATHS[0]) == {"token": "theirs"}
 
 
+def test_a_neighbour_that_someone_writes_meanwhile_in_kv1_stays(stand_in: VaultStandIn, vault: Vault) -> None:
+    """KV 1: the document is read again right before the write, so what others set since our look is not lost."""
+    stand_in.put(PATHS[0], {"token": "old", "x": "y"})
+
+    def meddle(path: str, moment: str) -> None:
+        if path.endswith(RUN) and moment == "after":
+            stand_in.put(PATHS[0], {"token": "old", "x": "theirs", "z": "new"})
+
+    stand_in.on_write = meddle
+    vault.write(PATHS[0], {"token": Secret("ours")}, run=RUN)
+    assert stand_in.get(PATHS[0]) == {"token": "ours", "x": "theirs", "z": "new"}
+
+
 def test_our_own_write_that_lands_late_in_kv1_is_no_drift(stand_in: VaultStandIn, vault: Vault) -> None:
     """KV 1: an earlier try, given up for its slow answer, is stored while the next one runs: all is as was wanted."""
     stand_in.put(PATHS[0], {"token": "old", "x": "y"})
