@@ -118,9 +118,12 @@ def cells(scene: Any) -> Iterator[Any]:
     names: dict[str | None, list[str]] = {None: sa.inspect(scene.db).get_table_names()}
     if scene.store:
         names["dbos"] = sa.inspect(scene.db).get_table_names("dbos")
-    for schema, tables in names.items():
-        for table in tables:
-            yield from scene.rows(f'SELECT * FROM "{schema}"."{table}"' if schema else f'SELECT * FROM "{table}"')
+    with scene.db.connect() as conn:
+        for schema, tables in names.items():
+            for table in tables:
+                yield from conn.exec_driver_sql(
+                    f'SELECT * FROM "{schema}"."{table}"' if schema else f'SELECT * FROM "{table}"'
+                )
 
 
 def unsealed(text: str, cipher: Fernet) -> str:
