@@ -29,7 +29,7 @@ from handlers.pull_secret_steps import (
     WindowOpen,
     WritePullSecret,
 )
-from handlers.pull_secret_told import changes, notes, nothing, status, title, troubles, unclear
+from handlers.pull_secret_told import changes, left_out, notes, nothing, status, title, troubles, unclear
 
 STAYS = (
     "{cluster}: the cluster stays, or becomes again, the old owner's. While its transfer is open in OCM the next sync "
@@ -109,7 +109,7 @@ def propose(
         premises=(WindowOpen(sync=only), PullSecretUnchanged(sync=only)) if only else (),
         changes=changes(ready),
         notes=notes(ready, now),
-        warnings=(*troubles(failed), *(said for case in ready for said in warnings(case, now)), *unclear(ready)),
+        warnings=(*left_out(failed), *(said for case in ready for said in warnings(case, now)), *unclear(ready)),
     )
 
 

@@ -9,6 +9,7 @@ from bot.core.plan import Plan, Report, Table
 from bot.core.ports import ReadTools
 from bot.core.side_by_side import each
 from handlers.ecr_look import span
+from handlers.ecr_told import left_out_by
 from handlers.pull_secret_case import Case, judge
 from handlers.pull_secret_clusters import COMMAND, NAME, TRANSFER, Settings
 from handlers.pull_secret_look import Seen, held, look
@@ -105,7 +106,7 @@ def report(plan: Plan, settings: Settings, tools: ReadTools) -> Report:  # noqa:
     rows = tuple(_row(sync, looked[sync], taken.get(sync), words[sync]) for sync in syncs)
     return Report(
         table=Table(head=("cluster", "pull secret", "OCM takes its token", "pools"), rows=rows) if rows else None,
-        warnings=tuple(said for sync, one in looked.items() for said in _warned(sync, one)),
+        warnings=(*left_out_by(plan.warnings), *(said for sync, one in looked.items() for said in _warned(sync, one))),
         offers=_offers(syncs, looked, taken, tools),
     )
 

@@ -9,7 +9,7 @@ from bot.core.checklist import Offer
 from bot.core.errors import Told
 from bot.core.plan import Answer, Change, Note, Table
 from handlers.ecr_look import span
-from handlers.ecr_told import counted, listed
+from handlers.ecr_told import LEFT_OUT, counted, listed
 from handlers.pull_secret_case import Case
 from handlers.pull_secret_clusters import COMMAND, PLACE
 from handlers.pull_secret_compare import accepted
@@ -125,6 +125,11 @@ def troubles(failed: Mapping[str, Told]) -> tuple[str, ...]:
     for cluster, error in failed.items():
         said.setdefault(str(error).removeprefix(f"{cluster}: "), []).append(cluster)
     return tuple(f"{listed(tuple(names), 10)}: {words}" for words, names in said.items())
+
+
+def left_out(failed: Mapping[str, Told]) -> tuple[str, ...]:
+    """The warnings of a plan that does nothing for these."""
+    return tuple(said.replace(": ", f": {LEFT_OUT} ", 1) for said in troubles(failed))
 
 
 def offer(action: str, cluster: str, label: str = "") -> Offer:

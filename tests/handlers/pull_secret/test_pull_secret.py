@@ -178,14 +178,15 @@ def test_restore_is_of_one_cluster(world: Any) -> None:
 
 
 def test_one_dead_cluster_keeps_none(world: Any) -> None:
-    """The other is synced, and the plan names the one that was left out."""
+    """The other is synced, and the plan and its report name the one that was left out."""
     world.open()
     world.open(cluster="two")
     world.clusters["two"].down()
     plan = world.plan()
     assert plan.title == "Update the pull secret of one for the transfer to another owner"
-    assert plan.warnings[0].startswith("two: Cluster two")
+    assert plan.warnings[0].startswith("two: left out. Cluster two")
     assert world.apply(plan) == {}
+    assert world.report(plan).warnings == plan.warnings[:1]
 
 
 def test_both_in_one_plan(world: Any) -> None:
