@@ -19,7 +19,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import aiohttp
-from bot_process import CHANNEL, USER, World, bot, child, free_port, world
+from bot_process import CHANNEL, USER, World, bot, child, unused_port, world
 from slack_sdk.signature import SignatureVerifier
 
 RATE, ROUNDS = 10, 3
@@ -83,7 +83,7 @@ def measure(seconds: float) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in NAMES}
     with contextlib.ExitStack() as stack:
         at = stack.enter_context(world(Path(stack.enter_context(tempfile.TemporaryDirectory())), "http"))
-        ports = {kind: free_port() for kind in ("bare", "eager")}
+        ports = {kind: unused_port() for kind in ("bare", "eager")}
         urls = {"ours": at.events_url, **{k: f"http://127.0.0.1:{p}/slack/events" for k, p in ports.items()}}
         for kind, port in ports.items():
             stack.enter_context(bare(at, port, kind))

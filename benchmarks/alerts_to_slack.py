@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from bot_process import CHANNEL, OPENER, World, bot, child, free_port, ready, world
+from bot_process import CHANNEL, OPENER, World, bot, child, ready, unused_port, world
 
 from playground.prometheus import PrometheusStandIn
 from playground.server import run_in_thread
@@ -120,7 +120,7 @@ def alertmanager(bench: Bench, folder: Path, stack: ExitStack) -> str:
         ],
     }  # fmt: skip
     (folder / "alertmanager.yml").write_text(yaml.safe_dump(document))
-    port = free_port()
+    port = unused_port()
     command = [program, f"--config.file={folder}/alertmanager.yml", f"--storage.path={folder}/alertmanager",
                f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address=", "--log.level=error"]  # fmt: skip
     process = stack.enter_context(child(command, dict(os.environ)))

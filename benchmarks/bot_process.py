@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from urllib.request import ProxyHandler, build_opener
 
 import yaml
 
+from playground.broken import unused_port
 from playground.server import run_in_thread
 from playground.slack import Workspace, create
 
@@ -48,7 +48,7 @@ def world(folder: Path, mode: str) -> Iterator[World]:
         "APP": f"xapp-{secrets.token_hex(12)}",
         "SIGN": secrets.token_hex(16),
     }
-    port = free_port()
+    port = unused_port()
     users = [{"id": USER, "name": "asker", "real_name": "Asker"}]
     space = Workspace.of(users=users, channels=CHANNELS)
     app = create(
@@ -122,8 +122,3 @@ def cpu_seconds(pid: int) -> float:
     """Processor time of one process so far: what start-up costs, however busy the machine is."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])

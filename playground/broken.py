@@ -58,13 +58,7 @@ def broken(breaks: Breaks) -> Iterator[Broken]:
 
 
 def unused_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def lasting_port() -> int:
-    """The same for one that is listened on only later: not one of those that the system hands out meanwhile."""
+    """A port that nobody listens on, also later by chance: the system hands out others to those who name none."""
     while True:
         port = random.randrange(15_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):

@@ -12,7 +12,6 @@ import random
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -24,6 +23,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 
+from playground.broken import unused_port
 from tests.kdc import kdc, kerberos
 from tests.kube import kube
 from tests.sshd import make_sshd
@@ -240,8 +240,7 @@ def postgresql(server_binary: Callable[[str], str]) -> Iterator[str]:
         shutil.chown(folder, "nobody")
     arguments = [initdb, "-D", folder / "d", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     subprocess.run(arguments, preexec_fn=unprivileged, check=True, stdout=subprocess.DEVNULL, cwd="/")
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port = bound.getsockname()[1]
+    port = unused_port()
     options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={folder}", "fsync=off", "full_page_writes=off",
                "synchronous_commit=off", "shared_buffers=32MB"]  # fmt: skip
     command = [postgres, "-D", folder / "d", "-p", str(port), *(word for o in options for word in ("-c", o))]

@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from playground.broken import unused_port
+
 REALM = "TEST.LOCAL"
 CONFIG = """\
 [libdefaults]
@@ -116,8 +118,7 @@ def _leashed() -> None:
 def kdc(server_binary: Callable[[str], str]) -> Iterator[Kdc]:
     """A running KDC; its test ends with it running again."""
     folder = Path(tempfile.mkdtemp(prefix="hk-kdc-"))
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port = bound.getsockname()[1]
+    port = unused_port()
     made = Kdc(folder, port, server_binary)
     made.config.write_text(CONFIG.format(realm=REALM, port=port))
     (folder / "kdc.conf").write_text(PROFILE.format(realm=REALM, port=port, folder=folder))

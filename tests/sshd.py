@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+from playground.broken import unused_port
+
 # PAM, because without it accounts without a password count as locked.
 CONFIG = """\
 ListenAddress 127.0.0.1
@@ -136,8 +138,7 @@ def installed(account: pwd.struct_passwd, binary: Callable[[str], str]) -> Itera
     subprocess.run(generate, check=True, stdin=subprocess.DEVNULL)
     for path in (folder / "host_key", folder):
         os.chown(path, account.pw_uid, account.pw_gid)
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        port = bound.getsockname()[1]
+    port = unused_port()
     made = Sshd(folder, account, port, binary)
     try:
         yield made

@@ -103,7 +103,7 @@ def mail_server(post: Post, certificate: Path, key: Path) -> Iterator[int]:
 @contextmanager
 def pushgateway(binary: Callable[[str], str]) -> Iterator[str]:
     """Debian's; its address."""
-    port = broken.lasting_port()
+    port = broken.unused_port()
     command = [binary("prometheus-pushgateway"), f"--web.listen-address=127.0.0.1:{port}"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(leashed(command), env=clean_environment(), cwd="/", **quiet)

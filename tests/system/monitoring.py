@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from playground.accounts import AccountsStandIn
-from playground.broken import lasting_port
+from playground.broken import unused_port
 from playground.github import GitHubStandIn
 from playground.pagerduty import PagerDutyStandIn
 from playground.people import ONCALL_CHANNEL
@@ -38,7 +38,7 @@ class Outside:
     when "pager" or "tracker" has done what it was asked and has not answered yet."""
 
     def __init__(self, folder: Path, regions: tuple[str, ...] = ()) -> None:
-        self.folder, self.port = folder, lasting_port()
+        self.folder, self.port = folder, unused_port()
         self.keys = {name: secrets.token_hex(16) for name in ("hook", "routing", "api", "tracker")}
         self.prometheus = {region: PrometheusStandIn() for region in regions}
         self.accounts = AccountsStandIn()

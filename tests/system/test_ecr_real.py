@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from playground.broken import lasting_port
+from playground.broken import unused_port
 from playground.child import clean_environment, leashed
 from playground.server import run_in_thread
 from tests.kube import Kube, rbac_path
@@ -97,7 +97,7 @@ def policy(*actions: str) -> str:
 
 @pytest.fixture(scope="module")
 def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
-    port = lasting_port()
+    port = unused_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     log = tmp_path_factory.mktemp("moto") / "log"
     with child(command, log, f"http://127.0.0.1:{port}", INITIAL_NO_AUTH_ACTION_COUNT="6") as url:
@@ -110,7 +110,7 @@ PASSWORD = f"{ACCOUNT}-auth-token"  # moto's, always
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory, server_binary: Callable[[str], str]) -> Iterator[str]:
     """With the image, for who has the password."""
-    folder, port = tmp_path_factory.mktemp("registry"), lasting_port()
+    folder, port = tmp_path_factory.mktemp("registry"), unused_port()
     (folder / "htpasswd").write_text(f"AWS:{bcrypt(PASSWORD)}\n")
     config = {
         "version": 0.1, "log": {"accesslog": {"disabled": True}, "level": "error"},

@@ -107,7 +107,7 @@ def proposed(terminal: Any, asking: subprocess.Popen[str] | None = None) -> str:
 
     def look() -> Any:
         assert asking is None or asking.poll() is None, asking.communicate()
-        views = [json.loads(line) for line in terminal.type("runs", "--json").splitlines()]
-        return [view["id"] for view in views if view["state"] == "proposed"]
+        views = [json.loads(line) for line in terminal.type("runs", "--json").splitlines()]  # before there is a store:
+        return [view["id"] for view in views if view.get("state") == "proposed"]  # an error, which has no state
 
     return str(until(look)[0])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from bot.edges.webhooks import Keys
 from bot.settings import Settings, parse
 from bot.tools import slack_clients
 from bot.tools.webhook_keys import bearer_check, pagerduty_check
+from playground.broken import unused_port
 from playground.server import Server, run_in_thread
 from playground.slack import Times, Workspace, create
 from tests.bot.edges.paper_desk import APPROVER, ASKER, HANDLERS, STRANGER, PaperDesk
@@ -114,11 +114,6 @@ def whole(message: dict[str, Any]) -> str:
     return f"{message.get('text', '')} {message.get('blocks', '')}"
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])
-
-
 def made_workspace(**more: Any) -> Workspace:
     users = [{"id": u, "name": u[2:].lower(), "real_name": u[2:].title()} for u in (ASKER, APPROVER, STRANGER)]
     commands = [{"command": "/not-mine"}]  # of another version of the bot; the rest comes from the manifest
@@ -129,7 +124,7 @@ def made_workspace(**more: Any) -> Workspace:
 
 def opened(mode: Literal["socket", "http"], *, slack_up: bool = True, limit: int = 100_000) -> World:
     bot_token, app_token, signing = (f"{kind}{secrets.token_hex(12)}" for kind in ("xoxb-", "xapp-", ""))
-    port, slack_port, desk = free_port(), free_port(), PaperDesk()
+    port, slack_port, desk = unused_port(), unused_port(), PaperDesk()
     space = made_workspace(times=Times(ack=20, trigger=20, retries=(0.05,)))  # a busy machine is no slow bot
     document = {
         "slack": {"mode": mode, "api_url": f"http://127.0.0.1:{slack_port}/api/", "timeout": 60},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from bot.core.alert import Notice
+from playground.broken import unused_port
 from playground.child import clean_environment, leashed
 from playground.slack import incoming
 
@@ -51,7 +51,7 @@ def alertmanager(
 ) -> Iterator[tuple[Any, str]]:
     """The bot's edge between Slack and an Alertmanager that tells both; and that one's address."""
     program, world = server_binary("prometheus-alertmanager"), fresh("socket", slack_up=True)
-    key, config, port = tmp_path / "key", tmp_path / "alertmanager.yml", free_port()
+    key, config, port = tmp_path / "key", tmp_path / "alertmanager.yml", unused_port()
     key.write_text(world.keys["alertmanager"])
     canary.may_hold(key)
     slack = f"http://127.0.0.1:{world.slack_port}{incoming.install(world.workspace, 'C0ONCALL')}"
@@ -109,8 +109,3 @@ def ready(address: str) -> bool:
         return httpx.get(f"{address}/-/ready", trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as bound:
-        return int(bound.getsockname()[1])

@@ -41,7 +41,7 @@ def test_a_silent_cluster_is_waited_for_once(opened: Opened, clock: Any, token: 
 
 def test_a_cluster_that_comes_back(opened: Opened, clock: Any, token: str) -> None:
     """A closed port counts as away; the first answer ends that."""
-    port = broken.lasting_port()
+    port = broken.unused_port()
     clusters = opened(f"http://127.0.0.1:{port}")
     told_by(lambda: clusters.version("dev"), Transient, token)
     with served(port, broken.answer(200, b'{"gitVersion": "v1.33.1"}')):
