@@ -26,7 +26,7 @@ from bot.core.secret import Secret
 from bot.settings import parse
 from bot.tools.aws import AwsAccounts
 from playground.aws import AwsStandIn
-from playground.broken import lasting_port
+from playground.broken import unused_port
 from playground.child import clean_environment, leashed
 from playground.server import run_in_thread
 
@@ -72,7 +72,7 @@ def stand_in() -> Iterator[Place]:
 
 def moto() -> Iterator[Place]:
     """With the rights of IAM enforced after what is made here."""
-    port = lasting_port()
+    port = unused_port()
     url = f"http://127.0.0.1:{port}"
     command = leashed([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)])
     environment = clean_environment() | {"INITIAL_NO_AUTH_ACTION_COUNT": "5"}

@@ -22,7 +22,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from playground.broken import lasting_port
+from playground.broken import unused_port
 from playground.child import clean_environment, leashed
 from playground.prometheus import METRIC
 
@@ -44,7 +44,7 @@ class Servers:
         users = {"keeper": _bcrypt(self.password)}
         web = {"tls_server_config": {"cert_file": str(self.ca), "key_file": str(key)}, "basic_auth_users": users}
         (folder / "web.yml").write_text(yaml.safe_dump(web))
-        ports = {name: lasting_port() for name in ("push", "alertmanager", *data)}
+        ports = {name: unused_port() for name in ("push", "alertmanager", *data)}
         self.push_address, self.alertmanager = (f"http://127.0.0.1:{ports[n]}" for n in ("push", "alertmanager"))
         self.prometheus = {region: f"https://127.0.0.1:{ports[region]}" for region in data}
 
