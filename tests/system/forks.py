@@ -1,7 +1,7 @@
 """The program of zygote.py: it loads the bot once, and forks a process per order, which begins as `python -m bot` would.
 
-An order has the bot's arguments, folder and environment, whether it is hurried, and three descriptors: of the connection on which its process
-id and then its exit code are told, of its standard output, and of its standard error.
+An order has the bot's arguments, folder and environment, whether it is hurried, and three descriptors: of the connection
+on which its process id and then its exit code are told, of its standard output, and of its standard error.
 """
 
 from __future__ import annotations
