@@ -57,8 +57,8 @@ gc.disable()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Contracts, stand-ins, Amazon, pushes over SSH and broken servers are about servers, whichever it is that answers;
-    what is proposed at a terminal is about a bot beside it: no part of the fast tests.
+    """Contracts, stand-ins, Amazon, pushes over SSH, broken servers, and handlers in a world of several are about servers,
+    whichever it is that answers; what is proposed at a terminal is about a bot beside it: no part of the fast tests.
 
     Modules that take long come first: short ones fill up what is left of each worker's time at the end."""
     names = ("contracts", "playground", "bot/tools/nodes", "bot/tools/aws", "bot/cli/test_propose.py")
@@ -69,7 +69,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if path.stem.endswith("faults") or any(path.is_relative_to(folder) for folder in about_servers)
     }
     for item in items:
-        if item.path in modules:
+        if item.path in modules or ("handlers" in item.path.parts and "world" in getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: (item.path not in slow, "system" not in item.path.parts))
