@@ -65,7 +65,7 @@ def fire(scene: Any, system: Any) -> str:
 def said(scene: Any, run: str) -> list[str]:
     """What stands in Slack of this run, oldest first: the names of its messages."""
     keys = [(one.get("metadata") or {}).get("event_payload", {}).get("key", "")
-            for one in list(scene.space.messages[ONCALL_CHANNEL])]  # fmt: skip
+            for one in list(scene.space.messages.get(ONCALL_CHANNEL, ()))]  # fmt: skip
     return [key.removeprefix(f"{run}/") for key in keys if key.startswith(f"{run}/")]
 
 
