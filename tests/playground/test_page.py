@@ -187,14 +187,20 @@ class Held:
         self.page.unroute_all()
 
 
-def test_an_old_answer_undoes_nothing(opened: Any, person: Any) -> None:
-    """What happens while the page asks for the state is still there when an answer from before comes."""
-    page = opened()
+def switching(page: Page) -> tuple[Held, Any]:
+    """Somebody else is at the page, whose second answer about the state is held; and its new stream."""
     late = Held(page, "**/playground/state?*", first=1)
     with page.expect_websocket() as opening:
         act_as(page, "Tomas")
     late.wait()
-    with opening.value.expect_event("framereceived", lambda frame: "in the meantime" in frame):
+    return late, opening.value
+
+
+def test_an_old_answer_undoes_nothing(opened: Any, person: Any) -> None:
+    """What happens while the page asks for the state is still there when an answer from before comes."""
+    page = opened()
+    late, stream = switching(page)
+    with stream.expect_event("framereceived", lambda frame: "in the meantime" in frame):
         person(NEWCOMER).post("message", channel=ONCALL_CHANNEL, text="in the meantime")
     late.release()
     expect(page.locator("#messages")).to_contain_text("in the meantime")
@@ -203,11 +209,8 @@ def test_an_old_answer_undoes_nothing(opened: Any, person: Any) -> None:
 def test_an_old_answer_closes_no_form(opened: Any) -> None:
     """A form that opens while the page asks for the state is there, and stays, when an answer from before comes."""
     page = opened()
-    late = Held(page, "**/playground/state?*", first=1)
-    with page.expect_websocket() as opening:
-        act_as(page, "Tomas")
-    late.wait()
-    with opening.value.expect_event("framereceived", lambda frame: "view_opened" in frame):
+    late, stream = switching(page)
+    with stream.expect_event("framereceived", lambda frame: "view_opened" in frame):
         run_command(page, "/secret-consumers")
     late.release()
     form = page.get_by_role("dialog")
