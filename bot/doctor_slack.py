@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bot.app import Parts
 from bot.core.errors import Refused
 from bot.findings import Finding, looked
+from bot.settings import Settings
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
 
 
 def slack(parts: Parts) -> Iterator[Finding]:
@@ -44,20 +49,19 @@ def slack(parts: Parts) -> Iterator[Finding]:
         looked("slack socket", socket) if parts.settings.slack.mode == "socket" else looked("slack http", signing)
     )
     if before[0].good:
-        yield from _channels(parts)
-        membership = SlackMembership(slack_clients.web_client(parts.settings.slack, parts.bot_token))
+        client = slack_clients.web_client(parts.settings.slack, parts.bot_token)
+        yield from _channels(parts.settings, client)
+        membership = SlackMembership(client)
         for name in sorted({g for group in parts.settings.groups.values() for g in group.slack_groups}):
             yield from looked(f"slack group {name}", lambda name=name: f"{len(membership.of(name))} people.")  # type: ignore[misc]  # lambda
 
 
-def _channels(parts: Parts) -> Iterator[Finding]:
+def _channels(settings: Settings, client: WebClient) -> Iterator[Finding]:
     """Is the bot where it posts by itself? Those where alerts come in are looked at with the alerts."""
     from bot.tools import slack_clients
 
-    settings = parts.settings
     named = (settings.slack.channel, settings.inventory.channel, *(one.channel for one in settings.schedules.values()),
              *(one.channel for one in settings.alerts.handlers.values()))  # fmt: skip
-    client = slack_clients.web_client(settings.slack, parts.bot_token)
 
     def joined(channel: str) -> str:
         slack_clients.reads(client, channel)

@@ -119,17 +119,18 @@ def _changes(case: Case) -> tuple[Change, ...]:
     )
 
 
-def troubles(failed: Mapping[str, Told]) -> tuple[str, ...]:
-    """Why clusters were left out: one sentence for each thing that is said, with the names of those it is said of."""
+def troubles(failed: Mapping[str, Told], first: str = "") -> tuple[str, ...]:
+    """Why clusters were left out: one sentence for each thing that is said, with the names of those it is said of.
+    `first`: what is said before it."""
     said: dict[str, list[str]] = {}
     for cluster, error in failed.items():
         said.setdefault(str(error).removeprefix(f"{cluster}: "), []).append(cluster)
-    return tuple(f"{listed(tuple(names), 10)}: {words}" for words, names in said.items())
+    return tuple(f"{listed(tuple(names), 10)}: {first}{words}" for words, names in said.items())
 
 
 def left_out(failed: Mapping[str, Told]) -> tuple[str, ...]:
     """The warnings of a plan that does nothing for these."""
-    return tuple(said.replace(": ", f": {LEFT_OUT} ", 1) for said in troubles(failed))
+    return troubles(failed, f"{LEFT_OUT} ")
 
 
 def offer(action: str, cluster: str, label: str = "") -> Offer:

@@ -124,16 +124,18 @@ def _well(jwt: Course, token: Course) -> Judgement:
 
 def _found(verdict: Verdict, courses: tuple[Course, ...], told: str) -> Judgement:
     """`since` is when the state began: both are failing since the later of the two began to."""
-    last = max(
-        (one for one in courses if one.since is not None), key=lambda one: one.since or 0, default=Course(method="")
-    )
+    last = _begun(courses)[-1]
     return Judgement(verdict=verdict, reason=(told,), cie=verdict in CIE, since=last.since, earlier=last.earlier)
 
 
+def _begun(courses: tuple[Course, ...]) -> list[Course]:
+    """Those that began at a known time, the earliest first; if there are none, one that tells nothing."""
+    known = (one for one in courses if one.since is not None)
+    return sorted(known, key=lambda one: one.since or 0) or [Course(method="")]
+
+
 def _over(verdict: Verdict, courses: tuple[Course, ...], told: str) -> Judgement:
-    first = min(
-        (one for one in courses if one.since is not None), key=lambda one: one.since or 0, default=Course(method="")
-    )
+    first = _begun(courses)[0]
     ended = [one.last_failure for one in courses if one.last_failure is not None]
     return Judgement(
         verdict=verdict,

@@ -9,7 +9,7 @@ from bot.core.handing_in import LONGEST, HandedIn, Invited, Wanted
 from bot.core.view import RunView
 from bot.edges.blocks import Block, Message, check
 from bot.edges.elements import button, context, section, words
-from bot.edges.text import code, link, mrkdwn, person, plain, when
+from bot.edges.text import code, count, link, mrkdwn, person, plain, when
 
 HAND_IN, SIGN_IN = "hand-in", "sign-in"  # action ids; the first is the callback_id of the form, too
 SECRET = "secret"  # noqa: S105  # block_id of its input, by which the inspector of the playground knows what to hide
@@ -78,7 +78,7 @@ def invitation(invited: Invited) -> Message:
 def minutes(seconds: float) -> str:
     """How much time there is, for people; never more than there is."""
     whole = int(seconds // 60)
-    return f"{whole} minute{'' if whole == 1 else 's'}" if whole else "less than a minute"
+    return count(whole, "minute") if whole else "less than a minute"
 
 
 def _about(wanted: Wanted) -> str:

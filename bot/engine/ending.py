@@ -31,11 +31,11 @@ def conclude(shop: Workshop, run: str, on_failure: str) -> None:
     proofs, atomic = _places(plan, "proves"), _places(plan, "atomic")
     state = verdict(rows, on_failure, proofs)
     culprit = next((row.trouble for row in rows if row.trouble), None)
-    trouble = None
+    trouble, comes = None, late(rows)
     if state != State.DONE and culprit:
-        told = (culprit["now"], account(rows, proofs, atomic), late(rows))
+        told = (culprit["now"], account(rows, proofs, atomic), comes)
         trouble = {"what": culprit["what"], "now": " ".join(filter(None, told))}
-    close(shop, run, state, trouble, sure=not late(rows))
+    close(shop, run, state, trouble, sure=not comes)
 
 
 def stop(shop: Workshop, run: str, trouble: dict[str, str]) -> None:

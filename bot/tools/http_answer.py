@@ -19,6 +19,7 @@ PAUSE = 0.25  # seconds before a second try
 BLIPS: tuple[How, ...] = ("dns", "refused", "cut")  # worth one more try: each is told at once
 UNSENT: tuple[How, ...] = ("dns", "certificate", "tls", "ca_file", "refused", "unsendable")
 BUSY = (502, 503, 504)  # a proxy whose server is away for a moment
+GAVE_UP = (500, 502, 504)  # who answers so may have been heard all the same by who does the work
 
 SENTENCES: dict[How, str] = {
     "timeout": "{where} did not answer within {seconds:g} s.",

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from bot.core.errors import Drifted, Refused, Told, Transient
 from bot.core.kubernetes import Access, Kind
-from bot.tools.http_answer import Answer, How
+from bot.tools.http_answer import GAVE_UP, Answer, How
 from bot.tools.kubernetes_wire import lower
 
 AGAIN = "Try again in a minute; if it goes on, check the network between the bot and the cluster."
@@ -202,7 +202,7 @@ def _failed(answer: Answer, doing: Doing, where: str, changes: bool) -> Told:
         return Transient(f"{where} is asked too often and did not {doing} (429).", BUSY, after=answer.after)
     if number == 410:
         return Transient(f"{where} did not hold its list of {doing.resource} long enough (410).", BUSY)
-    unheard = changes and number in (500, 502, 504)  # who gave up waiting may have been heard all the same
+    unheard = changes and number in GAVE_UP
     if number in (502, 503, 504):
         what = f"{where} could not {doing} just now ({number})."
         return Transient(what, BUSY, after=answer.after, unheard=unheard)

@@ -18,11 +18,11 @@ from bot.core import stamp
 from bot.core.errors import Drifted, Refused, Transient
 from bot.core.ports import Fingerprints
 from bot.core.secret import Secret
+from bot.tools.calls import SETTLES
 from bot.tools.vault_kv import Document, Kv, checked
 from bot.tools.vault_login import Resolve
 from bot.tools.vault_session import VaultSession
 
-SETTLES = 10.0  # seconds until a write to version 1 without an answer is tried again: it must not land after that
 ATTEMPTS = 8  # of a check-and-set write before we say that somebody else keeps writing
 
 
@@ -168,7 +168,7 @@ class Vault:
         try:
             return self._kv.put(path, old, old.fields | {name: value.reveal() for name, value in values.items()})
         except Transient as error:
-            if error.unheard and old.mount.version == 1 and error.after is None:
+            if error.unheard and old.mount.version == 1 and error.after is None:  # it must not land after the next one
                 error.after = SETTLES
             raise
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bot.core.errors import Refused, Told, Transient
+from bot.tools.http_answer import GAVE_UP
 
 AGAIN = "Try again in a minute."
 BACKUP = re.compile(r"-before-r-[a-z0-9-]+$")  # on KV 1: what a run keeps beside a path (bot.tools.vault.sibling)
-GAVE_UP = (500, 502, 504)  # who answers so may have been heard all the same by who does the work
 
 
 @dataclass(frozen=True)
